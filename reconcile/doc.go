@@ -1,0 +1,19 @@
+// Package reconcile makes what runs equal to what Git says, and keeps it so.
+//
+// One pass is three things that never mix:
+//
+//	observe   one list of the engine's containers, the gateway's report
+//	decide    pure: package plan (what differs, and why) and package rollout
+//	          (the next step of one model); time comes in as a value
+//	act       idempotent engine and gateway calls, each safe to interrupt
+//
+// The [Reconciler] drives them. It is level-triggered: events, file
+// notifications and webhooks only wake it; what it does follows from what it
+// lists. Every model is reconciled on its own key with its own back-off, so one
+// that fails never holds up another, and a newer commit overtakes a failing one.
+//
+// The outside is reached through ports, declared here and implemented in
+// providers/...: [Source], [Runtime], [Router], [Secrets], [Store]. Each port's
+// contract is written at the interface, and package providers/providertest
+// holds it as a test suite that every provider runs.
+package reconcile

@@ -1,0 +1,107 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fairlead/fairlead/spec"
+)
+
+// Router steers requests to replicas and tells which of them are healthy: the
+// gateway. The endpoint is the address (host:port) of its admin listener, which
+// changes when the gateway's container does.
+//
+// All calls are safe for concurrent use, authenticated, and end in bounded time.
+// While the daemon is away the gateway goes on with the last table.
+type Router interface {
+	// Push replaces the whole table. It returns once every request that starts
+	// from now on is routed by the new one; open requests finish undisturbed.
+	// table.Version must be the gateway's version plus one, else the error
+	// wraps ErrStaleTable and nothing changed. Repeating a Push whose answer was
+	// lost succeeds.
+	Push(ctx context.Context, endpoint string, table Table) error
+	// Table returns the table that is in force. A gateway that never got one
+	// returns the zero Table.
+	Table(ctx context.Context, endpoint string) (Table, error)
+	// Report returns the state of the replicas. With since = 0 it returns at
+	// once; else it waits until the report's Sequence differs from since, or for
+	// wait at the most, and returns the newest.
+	Report(ctx context.Context, endpoint string, since uint64, wait time.Duration) (Report, error)
+}
+
+// Errors of a Router that a caller decides by.
+var (
+	ErrStaleTable        = errors.New("the gateway has a newer routing table")
+	ErrRouterUnavailable = errors.New("the gateway does not answer")
+)
+
+// Table is the routing table: everything that the gateway needs to know. It is
+// replaced as a whole.
+type Table struct {
+	FormatVersion int           `json:"format_version"` // 1
+	Version       uint64        `json:"version"`        // goes up by one with each Push; 0: no table yet
+	Models        []RoutedModel `json:"models"`         // sorted by Name
+}
+
+// TableFormat is the FormatVersion that this program writes and reads.
+const TableFormat = 1
+
+// RoutedModel is one model as the gateway sees it.
+type RoutedModel struct {
+	Name      string           `json:"name"`
+	Protocol  spec.Protocol    `json:"protocol"`
+	Port      int              `json:"port"`
+	Health    HealthProbe      `json:"health"`
+	Routes    []RoutedPath     `json:"routes,omitempty"`
+	Revisions []RoutedRevision `json:"revisions"` // sorted by Revision
+}
+
+// HealthProbe says how the gateway probes a replica: GET Path, 200 is healthy.
+type HealthProbe struct {
+	Path     string        `json:"path"`
+	Interval time.Duration `json:"interval"` // nanoseconds
+	Timeout  time.Duration `json:"timeout"`
+}
+
+// RoutedPath is one route of the published listener.
+type RoutedPath struct {
+	Host     string        `json:"host,omitempty"`
+	Path     string        `json:"path"`
+	Strip    bool          `json:"strip,omitempty"`
+	Timeout  time.Duration `json:"timeout,omitempty"` // 0: no limit
+	Fallback string        `json:"fallback,omitempty"`
+}
+
+// RoutedRevision is one revision of a model and its share of the requests.
+type RoutedRevision struct {
+	Revision string `json:"revision"`
+	// Weight is the share in percent. A revision of weight 0 is probed and
+	// drained, and takes no new request. The weights of a model that serves add
+	// up to 100; a model with all weights 0 answers 503.
+	Weight   int             `json:"weight"`
+	Replicas []RoutedReplica `json:"replicas"` // sorted by ID
+}
+
+// RoutedReplica is one container behind the gateway.
+type RoutedReplica struct {
+	ID      string `json:"id"`              // container id
+	Address string `json:"address"`         // host:port
+	Drain   bool   `json:"drain,omitempty"` // no new request; probed no more
+}
+
+// Report is what the gateway knows about the replicas of its table.
+type Report struct {
+	Sequence     uint64                   `json:"sequence"` // changes whenever health, readiness or drain state of a replica does; never 0
+	TableVersion uint64                   `json:"table_version"`
+	Replicas     map[string]ReplicaHealth `json:"replicas"` // by container id
+}
+
+// ReplicaHealth is the gateway's view of one replica. Durations instead of
+// timestamps: the gateway's clock and the daemon's need not agree.
+type ReplicaHealth struct {
+	Healthy    bool          `json:"healthy"`
+	HealthyFor time.Duration `json:"healthy_for"` // without a break; 0 if not healthy
+	InFlight   int           `json:"in_flight"`
+	LastError  string        `json:"last_error,omitempty"` // of the last failed probe
+}

@@ -1,0 +1,46 @@
+package reconcile
+
+import (
+	"context"
+
+	"github.com/fairlead/fairlead/spec"
+)
+
+// Source is where desired state comes from: a Git repository or a plain
+// directory.
+//
+// Implementations are safe for concurrent use; they serialise what must not
+// overlap. Every call ends by itself in bounded time, also with a context that
+// has no deadline.
+type Source interface {
+	// Latest fetches and returns the newest revision that may be acted on: its
+	// commit, its tree and every file below the path are known to resolve.
+	//
+	// On any error the caller keeps the revision that it has: an error says
+	// nothing about what should run. The error is for people: what was tried,
+	// where, why it failed, what to do. It never holds a credential.
+	//
+	// Calling Latest again without a change is cheap and returns an equal
+	// Commit.
+	Latest(ctx context.Context) (Snapshot, error)
+	// LastGood returns the newest Snapshot that Keep has stored, without any
+	// network and without the clone. The error wraps fs.ErrNotExist if there is
+	// none yet.
+	LastGood(ctx context.Context) (Snapshot, error)
+	// Keep stores the snapshot as the last good one: durable and atomic, so
+	// that a crash leaves the old or the new one, never a mixture.
+	Keep(ctx context.Context, s Snapshot) error
+}
+
+// Snapshot is one accepted revision of the config repo.
+type Snapshot struct {
+	Tree spec.Tree
+	// Notes are what an operator should know about how this revision came, for
+	// example "history of main was rewritten: 51ab9d2 is no ancestor of 8c1f2e0".
+	Notes []string
+}
+
+// Hints wake the reconciler. A hint carries no content: missing all of them
+// costs latency, never correctness. Sends never block, so a provider offers a
+// channel of capacity one.
+type Hints <-chan struct{}

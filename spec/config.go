@@ -1,0 +1,51 @@
+package spec
+
+import "slices"
+
+// DefaultEnvironment is the name of the environment of a repo that declares
+// none.
+const DefaultEnvironment = "default"
+
+// Config is all that a commit declares for one environment: overlays applied,
+// for_each expanded, disabled blocks left out, defaults filled in, references
+// checked.
+type Config struct {
+	Environment  string
+	Environments []string // every environment that the repo declares, sorted
+	Models       []*Model // sorted by Name
+	Secrets      map[string]*Secret
+	Moved        []Moved
+	Removed      []Removed
+}
+
+// Model returns the model with that served name, or nil.
+func (c *Config) Model(name string) *Model {
+	i, found := slices.BinarySearchFunc(c.Models, name, func(m *Model, name string) int {
+		switch {
+		case m.Name < name:
+			return -1
+		case m.Name > name:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return nil
+	}
+	return c.Models[i]
+}
+
+// Moved says that what was From is now To, so that a rename keeps the running
+// containers. It works as long as the block stands in Git.
+type Moved struct {
+	From, To Address
+	Pos      Pos
+}
+
+// Removed says what becomes of the containers of a model that left Git. Without
+// such a block they are destroyed.
+type Removed struct {
+	From    Address
+	Destroy bool // false: leave the containers alone
+	Pos     Pos
+}

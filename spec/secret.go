@@ -1,0 +1,46 @@
+package spec
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// Secret declares where a secret value comes from. Exactly one source is set.
+// The value itself is never part of a Config: package providers/secret resolves
+// it on the daemon's host.
+type Secret struct {
+	Name string
+	File string // absolute path on the daemon's host
+	Env  string // environment variable of the daemon
+	Age  string // ASCII-armoured or base64 age ciphertext, kept in the repo
+	Pos  Pos
+}
+
+// redacted stands for a secret value wherever one would be printed.
+const redacted = "(sensitive)"
+
+// Sensitive is a secret value that does not print itself: every formatter,
+// encoder and logger sees "(sensitive)". Only Reveal returns the value, so a
+// search for Reveal finds every place where a secret leaves its wrapping.
+type Sensitive struct{ value string }
+
+// NewSensitive wraps a secret value.
+func NewSensitive(value string) Sensitive { return Sensitive{value} }
+
+// Reveal returns the secret value itself.
+func (s Sensitive) Reveal() string { return s.value }
+
+// IsZero tells whether there is no value at all.
+func (s Sensitive) IsZero() bool { return s.value == "" }
+
+// String implements fmt.Stringer.
+func (s Sensitive) String() string { return redacted }
+
+// Format implements fmt.Formatter, so that no verb prints the value.
+func (s Sensitive) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Sensitive) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue implements slog.LogValuer.
+func (s Sensitive) LogValue() slog.Value { return slog.StringValue(redacted) }
