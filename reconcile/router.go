@@ -51,8 +51,6 @@ const TableFormat = 1
 type RoutedModel struct {
 	Name      string           `json:"name"`
 	Protocol  spec.Protocol    `json:"protocol"`
-	Port      int              `json:"port"`
-	Health    HealthProbe      `json:"health"`
 	Routes    []RoutedPath     `json:"routes,omitempty"`
 	Revisions []RoutedRevision `json:"revisions"` // sorted by Revision
 }
@@ -79,14 +77,18 @@ type RoutedRevision struct {
 	// Weight is the share in percent. A revision of weight 0 is probed and
 	// drained, and takes no new request. The weights of a model that serves add
 	// up to 100; a model with all weights 0 answers 503.
-	Weight   int             `json:"weight"`
+	Weight int `json:"weight"`
+	// Health is part of the revision, not of the model: a commit may change the
+	// image together with its health path, and the replicas of the old revision
+	// must stay healthy by their own.
+	Health   HealthProbe     `json:"health"`
 	Replicas []RoutedReplica `json:"replicas"` // sorted by ID
 }
 
 // RoutedReplica is one container behind the gateway.
 type RoutedReplica struct {
 	ID      string `json:"id"`              // container id
-	Address string `json:"address"`         // host:port
+	Address string `json:"address"`         // ip:port
 	Drain   bool   `json:"drain,omitempty"` // no new request; probed no more
 }
 

@@ -41,6 +41,7 @@ const (
 	LabelReplica     = "io.fairlead.replica" // ordinal, from 1
 	LabelCommit      = "io.fairlead.commit"  // the commit that created it
 	LabelImage       = "io.fairlead.image"   // the reference as written in the spec
+	LabelPort        = "io.fairlead.port"    // on which the model listens
 )
 
 // Runtime runs containers: a Docker Engine.
@@ -217,6 +218,7 @@ type Container struct {
 	Replica  int    // label
 	Commit   string // label
 	ImageRef string // label: the reference as written
+	Port     int    // label
 	ImageID  string
 	State    ContainerState
 	ExitCode int       // of an exited container
