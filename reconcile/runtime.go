@@ -42,6 +42,7 @@ const (
 	LabelCommit      = "io.fairlead.commit"  // the commit that created it
 	LabelImage       = "io.fairlead.image"   // the reference as written in the spec
 	LabelPort        = "io.fairlead.port"    // on which the model listens
+	LabelInputs      = "io.fairlead.inputs"  // RevisionInputs as JSON
 )
 
 // Runtime runs containers: a Docker Engine.
@@ -219,6 +220,7 @@ type Container struct {
 	Commit   string // label
 	ImageRef string // label: the reference as written
 	Port     int    // label
+	Inputs   string // label
 	ImageID  string
 	State    ContainerState
 	ExitCode int       // of an exited container
