@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead/spec"
@@ -53,6 +54,47 @@ type RoutedModel struct {
 	Protocol  spec.Protocol    `json:"protocol"`
 	Routes    []RoutedPath     `json:"routes,omitempty"`
 	Revisions []RoutedRevision `json:"revisions"` // sorted by Revision
+}
+
+// Equal compares by content; a nil slice equals an empty one.
+func (m RoutedModel) Equal(o RoutedModel) bool {
+	return m.Name == o.Name && m.Protocol == o.Protocol &&
+		slices.Equal(m.Routes, o.Routes) &&
+		slices.EqualFunc(m.Revisions, o.Revisions, RoutedRevision.Equal)
+}
+
+// Equal compares by content; a nil slice equals an empty one.
+func (r RoutedRevision) Equal(o RoutedRevision) bool {
+	return r.Revision == o.Revision && r.Weight == o.Weight && r.Health == o.Health &&
+		slices.Equal(r.Replicas, o.Replicas)
+}
+
+// Find returns the revision's entry, or nil.
+func (m *RoutedModel) Find(revision string) *RoutedRevision {
+	if m == nil {
+		return nil
+	}
+	for i := range m.Revisions {
+		if m.Revisions[i].Revision == revision {
+			return &m.Revisions[i]
+		}
+	}
+	return nil
+}
+
+// Serving returns the revision that takes requests, or "" if none does. With
+// weights on several it is the one with the most.
+func (m *RoutedModel) Serving() string {
+	if m == nil {
+		return ""
+	}
+	best := RoutedRevision{}
+	for _, r := range m.Revisions {
+		if r.Weight > best.Weight {
+			best = r
+		}
+	}
+	return best.Revision
 }
 
 // HealthProbe says how the gateway probes a replica: GET Path, 200 is healthy.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/spec"
@@ -266,4 +267,22 @@ func LimitsOf(c spec.Container) Limits {
 		PIDs:     c.Resources.PIDs,
 		Restart:  c.Restart,
 	}
+}
+
+// Difference says in one line how l differs from want, for people.
+func (l Limits) Difference(want Limits) string {
+	var parts []string
+	if l.NanoCPUs != want.NanoCPUs {
+		parts = append(parts, fmt.Sprintf("cpus %g, declared %g", float64(l.NanoCPUs)/1e9, float64(want.NanoCPUs)/1e9))
+	}
+	if l.Memory != want.Memory {
+		parts = append(parts, fmt.Sprintf("memory %d bytes, declared %d", l.Memory, want.Memory))
+	}
+	if l.PIDs != want.PIDs {
+		parts = append(parts, fmt.Sprintf("pids %d, declared %d", l.PIDs, want.PIDs))
+	}
+	if l.Restart != want.Restart {
+		parts = append(parts, fmt.Sprintf("restart %s, declared %s", l.Restart, want.Restart))
+	}
+	return strings.Join(parts, "; ")
 }

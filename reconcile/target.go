@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/spec"
@@ -320,12 +322,13 @@ type RouterView struct {
 
 // Model returns the entry of the table in force, or nil.
 func (v *RouterView) Model(name string) *RoutedModel {
-	for i := range v.Table.Models {
-		if v.Table.Models[i].Name == name {
-			return &v.Table.Models[i]
-		}
+	i, found := slices.BinarySearchFunc(v.Table.Models, name, func(m RoutedModel, name string) int {
+		return strings.Compare(m.Name, name)
+	})
+	if !found {
+		return nil
 	}
-	return nil
+	return &v.Table.Models[i]
 }
 
 // HealthyFor is how long a replica has been healthy without a break, as of now;

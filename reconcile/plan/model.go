@@ -1,0 +1,205 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// modelDiff collects what differs about one model.
+type modelDiff struct {
+	desired *reconcile.Desired
+	target  *reconcile.Target
+	current []reconcile.Container // of the target's revision
+	others  []reconcile.Container // of any other
+	change  Change
+	drift   []string
+}
+
+func diffModel(d *reconcile.Desired, t *reconcile.Target, containers []reconcile.Container, view *reconcile.RouterView, now time.Time) *Change {
+	m := modelDiff{desired: d, target: t}
+	m.change = Change{Address: t.Model.Address, Pos: t.Model.Pos, To: t.Revision, Replicas: [2]int{len(containers), t.Model.Replicas}}
+	for _, c := range containers {
+		if c.Revision == t.Revision {
+			m.current = append(m.current, c)
+		} else {
+			m.others = append(m.others, c)
+		}
+	}
+	m.replicas()
+	m.altered(now)
+	m.routing(view)
+	return m.result()
+}
+
+// replicas compares the count, where no other revision is in play: a rollout
+// brings its own count.
+func (m *modelDiff) replicas() {
+	have, want := len(m.current), m.target.Model.Replicas
+	if have == want || have == 0 && len(m.others) > 0 {
+		return
+	}
+	if have < want && m.lost(have) {
+		m.drift = append(m.drift, fmt.Sprintf("%d of %d replicas are gone", want-have, want))
+		return
+	}
+	m.field("replicas", strconv.Itoa(have), strconv.Itoa(want))
+}
+
+// lost tells whether missing replicas were removed by hand: the ones that are
+// there came from a commit of this very content, or have a gap in their numbers.
+func (m *modelDiff) lost(have int) bool {
+	highest := 0
+	for _, c := range m.current {
+		highest = max(highest, c.Replica)
+		if c.Commit == m.desired.Commit.ID && c.Commit != "" {
+			return true
+		}
+	}
+	return highest > have
+}
+
+// altered finds what was changed by hand on containers of the target.
+func (m *modelDiff) altered(now time.Time) {
+	want := reconcile.LimitsOf(m.target.Model.Container)
+	seen := map[int]string{}
+	for i := range m.current {
+		c := &m.current[i]
+		say := func(format string, args ...any) {
+			m.drift = append(m.drift, fmt.Sprintf("replica %d ", c.Replica)+fmt.Sprintf(format, args...))
+		}
+		if name := m.desired.Scope.ReplicaName(c.Model, c.Revision, c.Replica); c.Name != name {
+			say("was renamed to %s", c.Name)
+		}
+		if other, twice := seen[c.Replica]; twice {
+			say("exists twice, as %s too", other)
+		}
+		seen[c.Replica] = c.Name
+		if c.Limits != want {
+			say("has other limits than declared: %s", c.Limits.Difference(want))
+		}
+		switch c.State {
+		case reconcile.StateRunning:
+			if c.Address == "" && !m.target.Model.Container.HostNetwork {
+				say("is not connected to the network")
+			}
+		case reconcile.StateExited:
+			say("ended %s (exit code %d)", ago(c.Finished, now), c.ExitCode)
+		case reconcile.StateCreated:
+			say("was created but not started")
+		case reconcile.StatePaused, reconcile.StateDead:
+			say("is %s", c.State)
+		case reconcile.StateRestarting, reconcile.StateRemoving:
+		}
+	}
+}
+
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "some time ago"
+	}
+	return now.Sub(t).Round(time.Second).String() + " ago"
+}
+
+// routing compares with the gateway's table, as far as it is known.
+func (m *modelDiff) routing(view *reconcile.RouterView) {
+	entry := view.Model(m.target.Model.Name)
+	if !view.Known || entry == nil {
+		return
+	}
+	model := m.target.Model
+	if entry.Protocol != model.Protocol {
+		m.field("protocol", string(entry.Protocol), string(model.Protocol))
+	}
+	m.routes(entry.Routes, model.Routes)
+	if in := entry.Find(m.target.Revision); in != nil {
+		m.fieldIf("health.path", in.Health.Path, model.Health.Path)
+		m.fieldIf("health.interval", in.Health.Interval.String(), model.Health.Interval.String())
+		m.fieldIf("health.timeout", in.Health.Timeout.String(), model.Health.Timeout.String())
+	}
+}
+
+func (m *modelDiff) routes(old []reconcile.RoutedPath, declared []spec.Route) {
+	lines := func(n int, at func(int) reconcile.RoutedPath) []string {
+		var out []string
+		for i := range n {
+			r := at(i)
+			line := r.Host + r.Path
+			if r.Strip {
+				line += " strip"
+			}
+			if r.Timeout > 0 {
+				line += " timeout " + r.Timeout.String()
+			}
+			if r.Fallback != "" {
+				line += " fallback model." + r.Fallback
+			}
+			out = append(out, line)
+		}
+		return out
+	}
+	was := lines(len(old), func(i int) reconcile.RoutedPath { return old[i] })
+	is := lines(len(declared), func(i int) reconcile.RoutedPath {
+		r := declared[i]
+		return reconcile.RoutedPath{Host: r.Host, Path: r.Path, Strip: r.Strip, Timeout: r.Timeout, Fallback: r.Fallback}
+	})
+	if !slices.Equal(was, is) {
+		m.field("route", strings.Join(was, ", "), strings.Join(is, ", "))
+	}
+}
+
+func (m *modelDiff) fieldIf(path, was, is string) {
+	if was != is {
+		m.field(path, was, is)
+	}
+}
+
+func (m *modelDiff) field(path, was, is string) {
+	m.change.Fields = append(m.change.Fields, Field{Path: path, Old: was, New: is})
+}
+
+// result names the action: the one that matters most to whoever reviews it.
+func (m *modelDiff) result() *Change {
+	c := &m.change
+	switch {
+	case len(m.current) == 0 && len(m.others) == 0 && m.target.Model.Replicas == 0:
+		if len(c.Fields) == 0 {
+			return nil
+		}
+		c.Action = Update
+	case len(m.current) == 0 && len(m.others) == 0:
+		c.Action, c.Fields = Create, []Field{{Path: "image", New: m.target.Image.Ref}, {Path: "replicas", New: strconv.Itoa(m.target.Model.Replicas)}}
+		c.Reasons = append(c.Reasons, fmt.Sprintf("%s is in Git at %s and does not run", c.Address, m.desired.Commit.Short()))
+	case len(m.others) > 0:
+		m.replace()
+	case len(c.Fields) > 0:
+		c.Action = Update
+		c.Reasons = append(c.Reasons, "changed in Git; needs no new container")
+	case len(m.drift) > 0:
+		c.Action = Heal
+	default:
+		return nil
+	}
+	c.Reasons = append(c.Reasons, m.drift...)
+	return c
+}
+
+func (m *modelDiff) replace() {
+	old := &m.others[0]
+	m.change.Action, m.change.From = Replace, old.Revision
+	fields, known := changedInputs(old, m.target)
+	switch {
+	case len(m.current) > 0:
+		m.change.Reasons = append(m.change.Reasons, fmt.Sprintf("the replacement of revision %s is not finished", old.Revision))
+	case !known:
+		m.change.Reasons = append(m.change.Reasons, fmt.Sprintf("revision %s runs, and does not tell what it was made from", old.Revision))
+	default:
+		m.change.Reasons = append(m.change.Reasons, "changed in Git; needs new containers")
+	}
+	m.change.Fields = append(fields, m.change.Fields...)
+}

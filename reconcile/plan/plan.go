@@ -1,0 +1,188 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// FormatVersion is the version of a Plan's JSON form. Minor versions add, major
+// versions break.
+const FormatVersion = "1.0"
+
+// Plan is everything that differs, in the order in which people read it.
+type Plan struct {
+	FormatVersion string      `json:"format_version"`
+	Environment   string      `json:"environment"`
+	Owner         string      `json:"owner"`
+	Commit        spec.Commit `json:"commit"`
+	Changes       []Change    `json:"changes"`
+	Unchanged     int         `json:"unchanged"` // objects that are as Git wants them
+	Summary       Summary     `json:"summary"`
+	Notes         []string    `json:"notes,omitempty"`
+}
+
+// Empty tells whether nothing is left to do.
+func (p *Plan) Empty() bool { return len(p.Changes) == 0 }
+
+// Change is one object that is not as Git wants it.
+type Change struct {
+	Address spec.Address `json:"address"`
+	Action  Action       `json:"action"`
+	Reasons []string     `json:"reasons"`
+	Fields  []Field      `json:"fields,omitempty"`
+	Pos     spec.Pos     `json:"declared,omitzero"`
+	// From and To are the revisions of a replace; To alone that of a create.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Replicas are the containers that run now, and that should run.
+	Replicas [2]int `json:"replicas"`
+}
+
+// Action is what will happen to an object.
+type Action string
+
+// The actions.
+const (
+	Create  Action = "create"
+	Replace Action = "replace" // new containers first, then the old ones go
+	Update  Action = "update"  // in place
+	Heal    Action = "heal"    // was altered outside of Git
+	Destroy Action = "destroy"
+	Forget  Action = "forget"  // left running, no longer looked after
+	Blocked Action = "blocked" // Git wants something that cannot be done now
+)
+
+// Field is one argument that changes.
+type Field struct {
+	Path     string `json:"path"` // as in HCL: env.THREADS, resources.memory
+	Old      string `json:"old,omitempty"`
+	New      string `json:"new,omitempty"`
+	Replaces bool   `json:"replaces,omitempty"` // needs new containers
+	// Sensitive: the value belongs to a secret; Old and New are empty.
+	Sensitive bool `json:"sensitive,omitempty"`
+}
+
+// Summary counts the changes by action.
+type Summary struct {
+	Create  int `json:"create"`
+	Replace int `json:"replace"`
+	Update  int `json:"update"`
+	Heal    int `json:"heal"`
+	Destroy int `json:"destroy"`
+	Forget  int `json:"forget"`
+	Blocked int `json:"blocked"`
+}
+
+// Observed is what a Diff compares with.
+type Observed struct {
+	Containers []reconcile.Container
+	View       reconcile.RouterView
+}
+
+// Diff compares. It reads no clock: now serves to tell a replica that is still
+// coming up from one that should long be up.
+func Diff(d *reconcile.Desired, o *Observed, now time.Time) *Plan {
+	p := &Plan{FormatVersion: FormatVersion, Environment: d.Scope.Environment, Owner: d.Scope.Owner, Commit: d.Commit}
+	byModel, gateways := group(d, o.Containers)
+	p.add(diffGateway(d, gateways))
+	for _, name := range slices.Sorted(maps.Keys(d.Targets)) {
+		p.add(diffModel(d, d.Targets[name], byModel[name], &o.View, now))
+		delete(byModel, name)
+	}
+	for name, err := range d.Unbound {
+		p.add(blocked(d, name, err, len(byModel[name])))
+		delete(byModel, name)
+	}
+	for name, containers := range byModel {
+		p.add(gone(d, name, containers))
+	}
+	slices.SortStableFunc(p.Changes, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.Address.Kind, b.Address.Kind), cmp.Compare(a.Address.String(), b.Address.String()))
+	})
+	p.note(d, o)
+	return p
+}
+
+func (p *Plan) add(c *Change) {
+	if c == nil {
+		p.Unchanged++
+		return
+	}
+	p.Changes = append(p.Changes, *c)
+	switch c.Action {
+	case Create:
+		p.Summary.Create++
+	case Replace:
+		p.Summary.Replace++
+	case Update:
+		p.Summary.Update++
+	case Heal:
+		p.Summary.Heal++
+	case Destroy:
+		p.Summary.Destroy++
+	case Forget:
+		p.Summary.Forget++
+	case Blocked:
+		p.Summary.Blocked++
+	}
+}
+
+// group sorts the containers by the model that they count for.
+func group(d *reconcile.Desired, containers []reconcile.Container) (byModel map[string][]reconcile.Container, gateways []reconcile.Container) {
+	byModel = make(map[string][]reconcile.Container, len(d.Targets))
+	for i := range containers {
+		c := &containers[i]
+		switch {
+		case c.State == reconcile.StateRemoving:
+		case c.Kind == spec.KindGateway:
+			gateways = append(gateways, *c)
+		default:
+			name := d.ModelOf(c)
+			byModel[name] = append(byModel[name], *c)
+		}
+	}
+	return byModel, gateways
+}
+
+// gone is the change of a model that runs but is not in Git.
+func gone(d *reconcile.Desired, name string, containers []reconcile.Container) *Change {
+	c := &Change{Address: spec.Address{Kind: spec.KindModel, Name: name}, Action: Destroy, Replicas: [2]int{len(containers), 0}, From: containers[0].Revision}
+	if d.Forgotten[name] {
+		// Said once by its block in Git; there is nothing to do about it.
+		return nil
+	}
+	c.Reasons = []string{fmt.Sprintf("model.%s is not in Git at %s", name, d.Commit.Short())}
+	return c
+}
+
+func blocked(d *reconcile.Desired, name string, err error, running int) *Change {
+	c := &Change{
+		Address: spec.Address{Kind: spec.KindModel, Name: name}, Action: Blocked,
+		Reasons: []string{err.Error()}, Replicas: [2]int{running, running},
+	}
+	if m := d.Config.Model(name); m != nil {
+		c.Address, c.Pos, c.Replicas[1] = m.Address, m.Pos, m.Replicas
+	}
+	return c
+}
+
+// note adds what is worth knowing but changes nothing.
+func (p *Plan) note(d *reconcile.Desired, o *Observed) {
+	for _, moved := range d.Config.Moved {
+		old := moved.From.ServedName()
+		if !slices.ContainsFunc(o.Containers, func(c reconcile.Container) bool { return c.Model == old }) {
+			p.Notes = append(p.Notes, fmt.Sprintf("%s: nothing runs under the name %s any more; the moved block may go", moved.Pos, moved.From))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Targets)) {
+		if note := d.Targets[name].Image.Note; note != "" {
+			p.Notes = append(p.Notes, fmt.Sprintf("%s: %s", d.Targets[name].Model.Address, note))
+		}
+	}
+}
