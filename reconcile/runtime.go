@@ -98,12 +98,14 @@ type Runtime interface {
 	// wraps ErrNameTaken. A container outside of the scope is never touched:
 	// the error says whose it is.
 	Create(ctx context.Context, c ContainerSpec) (id string, err error)
-	// Start starts a created or exited container; a paused one goes on.
+	// Start starts a created or exited container; a paused one goes on. Where the
+	// secret files of the container are lost the error wraps ErrMustReplace.
 	Start(ctx context.Context, id string) error
 	// Rename gives the container its name back.
 	Rename(ctx context.Context, id, name string) error
 	// Update brings the limits that an engine can change in place (cpus, memory,
-	// pids, restart policy) back to those of the spec, and the network.
+	// pids, restart policy) back to those of the spec, and the network. The error
+	// wraps ErrMustReplace where the engine cannot do that in place.
 	Update(ctx context.Context, id string, c ContainerSpec) error
 	// Stop sends SIGTERM, then SIGKILL after the grace period.
 	Stop(ctx context.Context, id string, grace time.Duration) error
@@ -128,6 +130,8 @@ var (
 	ErrUnavailable   = errors.New("the container engine is not available")
 	ErrImageNotFound = errors.New("image not found")
 	ErrNameTaken     = errors.New("container name is taken")
+	// ErrMustReplace: only removing the container and creating it anew helps.
+	ErrMustReplace = errors.New("the container must be replaced")
 )
 
 // DeniedError says that a container asks for what the operator's policy does not

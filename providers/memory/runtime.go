@@ -315,7 +315,7 @@ func (e *Engine) create(c reconcile.ContainerSpec) string {
 	made.ImageID = "sha256:" + digest(c.Image.Pin)
 	made.State = reconcile.StateCreated
 	made.Limits = reconcile.LimitsOf(c.Container)
-	made.Identify(c.Labels)
+	made.ReadLabels(c.Labels)
 	e.containers[id] = made
 	e.names[c.Name] = id
 	e.notify(made.labels)
