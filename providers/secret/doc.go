@@ -1,0 +1,24 @@
+// Package secret resolves the values that secret blocks point to. It implements
+// reconcile.Secrets with three kinds of source:
+//
+//	secret "x" { file = "/etc/fairlead/secrets/x" }  a file of the daemon's host
+//	secret "x" { env = "FAIRLEAD_SECRET_X" }         the daemon's environment
+//	secret "x" { age = "-----BEGIN AGE ..." }        encrypted in the repo
+//
+// A config repo is not trusted with the host: whoever may merge into it must not
+// be able to read /etc/shadow or the daemon's own tokens by pointing a secret at
+// them. So the operator, and never the repo, says which directories and which
+// environment names secrets may come from. The defaults are one directory and
+// one prefix; see [Options]. A path cannot leave its directory through ".." or
+// a symlink, and names that begin with FAIRLEAD_ but not with FAIRLEAD_SECRET_
+// belong to the daemon and are never given away.
+//
+// Encrypted values are age files (https://age-encryption.org), armoured or in
+// base64, for an X25519 or a post-quantum hybrid key. The operator keeps the
+// identities in a file on the host. Plugins and passphrases are not supported:
+// both would start programs or wait for a person.
+//
+// Resolving is all or nothing, and an [Error] lists every secret that failed
+// with its place, cause and remedy. No error text ever holds a part of a value,
+// of a ciphertext or of an identity.
+package secret
