@@ -87,8 +87,12 @@ func (s *stepper) leaving(id string) bool {
 	return slices.ContainsFunc(s.unwant, func(u unwanted) bool { return u.ID == id && !s.needed(&u) })
 }
 
-// needed: the revision that serves stays until the target takes over.
+// needed: the revision that serves stays until the target takes over, and a
+// spoiled replica until its substitute is ready.
 func (s *stepper) needed(u *unwanted) bool {
+	if u.substitute && s.out.Ready < s.out.Want {
+		return true
+	}
 	return s.Intent == Serve && u.Revision == s.serving && u.Revision != s.Target.Revision
 }
 

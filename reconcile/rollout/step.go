@@ -36,6 +36,8 @@ type Input struct {
 	View       *reconcile.RouterView
 	// Failed counts the commands on a container that failed in a row.
 	Failed map[string]int
+	// Spoiled are containers that cannot be mended in place.
+	Spoiled map[string]bool
 }
 
 // State is what Step remembers about a model from one call to the next. Losing
@@ -114,6 +116,8 @@ type stepper struct {
 type unwanted struct {
 	reconcile.Container
 	reason string
+	// substitute: it serves until another replica is ready in its place.
+	substitute bool
 }
 
 // Step decides the next move of one model. It reads no clock and calls nothing.
@@ -165,7 +169,9 @@ func (s *stepper) sortOut(rev string) {
 		case c.Revision != rev:
 			s.unwant = append(s.unwant, unwanted{Container: c})
 		case c.State == reconcile.StateDead, s.Failed[c.ID] >= giveUpAfter && c.State != reconcile.StateRunning:
-			s.unwant = append(s.unwant, unwanted{c, "it cannot be started again"})
+			s.unwant = append(s.unwant, unwanted{Container: c, reason: "it cannot be started again"})
+		case s.Spoiled[c.ID]:
+			s.unwant = append(s.unwant, unwanted{Container: c, reason: "it cannot be put right in place", substitute: true})
 		default:
 			s.mine = append(s.mine, c)
 		}
@@ -178,9 +184,9 @@ func (s *stepper) sortOut(rev string) {
 	for _, c := range s.mine {
 		switch {
 		case seen[c.Replica]:
-			s.unwant = append(s.unwant, unwanted{c, fmt.Sprintf("replica %d exists twice", c.Replica)})
+			s.unwant = append(s.unwant, unwanted{Container: c, reason: fmt.Sprintf("replica %d exists twice", c.Replica)})
 		case len(keep) >= s.out.Want:
-			s.unwant = append(s.unwant, unwanted{c, fmt.Sprintf("Git wants %d replicas", s.out.Want)})
+			s.unwant = append(s.unwant, unwanted{Container: c, reason: fmt.Sprintf("Git wants %s", count(s.out.Want, "replica"))})
 		default:
 			keep = append(keep, c)
 		}
@@ -362,7 +368,7 @@ func (s *stepper) keep() {
 func (s *stepper) destroy() {
 	for _, c := range s.Containers {
 		if c.State != reconcile.StateRemoving {
-			s.unwant = append(s.unwant, unwanted{c, s.Name + " is not in Git"})
+			s.unwant = append(s.unwant, unwanted{Container: c, reason: s.Name + " is not in Git"})
 		}
 	}
 }

@@ -1,0 +1,160 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// job is the commands of one object that are under way, with all that they need:
+// a job never looks at the loop's state.
+type job struct {
+	key      key
+	address  spec.Address
+	commands []rollout.Command
+	desired  *reconcile.Desired
+	target   *reconcile.Target // nil for the gateway, and where nothing is created
+	labels   []string          // model labels to list afterwards
+}
+
+// result is what became of a job.
+type result struct {
+	key        key
+	errs       map[string]error // by container id; "" for launches
+	containers []reconcile.Container
+	listErr    error
+}
+
+// actor carries out commands, a bounded number at a time.
+type actor struct {
+	runtime reconcile.Runtime
+	slots   chan struct{}
+	emit    func(Event)
+}
+
+// run carries out the commands side by side and then looks at what came of it.
+// Commands of one decision are about different containers, so their order does
+// not matter.
+func (a *actor) run(ctx context.Context, j job) result {
+	r := result{key: j.key, errs: map[string]error{}}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, c := range j.commands {
+		wg.Go(func() {
+			select {
+			case a.slots <- struct{}{}:
+				defer func() { <-a.slots }()
+			case <-ctx.Done():
+				return
+			}
+			err := a.do(ctx, j, c)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				r.errs[c.ContainerID] = err
+			}
+		})
+	}
+	wg.Wait()
+	for _, label := range j.labels {
+		containers, err := a.runtime.List(ctx, reconcile.Filter{Model: label})
+		if err != nil {
+			r.listErr = err
+		}
+		r.containers = append(r.containers, containers...)
+	}
+	return r
+}
+
+// do carries out one command and tells about it.
+func (a *actor) do(ctx context.Context, j job, c rollout.Command) error {
+	event := Event{Time: time.Now(), Type: ActionStarted, Address: j.address, Verb: c.Verb, Name: c.Name, Message: c.Reason, Commit: j.desired.Commit.ID}
+	a.emit(event)
+	err := a.act(ctx, j, c)
+	event.Took, event.Time, event.Type = time.Since(event.Time), time.Now(), ActionDone
+	if err != nil {
+		err = fmt.Errorf("%s %s: %w", c.Verb, c.Name, err)
+		event.Type, event.Err, event.Message = ActionFailed, err, err.Error()
+	}
+	a.emit(event)
+	return err
+}
+
+func (a *actor) act(ctx context.Context, j job, c rollout.Command) error {
+	switch c.Verb {
+	case rollout.Launch:
+		return a.launch(ctx, j, c)
+	case rollout.Start:
+		return a.runtime.Start(ctx, c.ContainerID)
+	case rollout.Rename:
+		return a.runtime.Rename(ctx, c.ContainerID, c.Name)
+	case rollout.Update:
+		return a.runtime.Update(ctx, c.ContainerID, a.spec(j, c))
+	case rollout.Retire:
+		if err := a.runtime.Stop(ctx, c.ContainerID, c.Grace); err != nil {
+			return err
+		}
+		return a.runtime.Remove(ctx, c.ContainerID)
+	}
+	return fmt.Errorf("this is a bug in Fairlead: no command %q", c.Verb)
+}
+
+// launch is image, create, start. Interrupted anywhere, the next list shows how
+// far it got: an image is there or not, a container is created or running.
+func (a *actor) launch(ctx context.Context, j job, c rollout.Command) error {
+	s := a.spec(j, c)
+	if err := a.runtime.EnsureImage(ctx, s.Image, a.pulling(j)); err != nil {
+		return err
+	}
+	if err := a.runtime.EnsureNetwork(ctx); err != nil {
+		return err
+	}
+	id, err := a.runtime.Create(ctx, s)
+	if err != nil {
+		return err
+	}
+	return a.runtime.Start(ctx, id)
+}
+
+func (a *actor) spec(j job, c rollout.Command) reconcile.ContainerSpec {
+	if j.target == nil {
+		return j.desired.Scope.Gateway(j.desired.Gateway, j.desired.Commit.ID)
+	}
+	return j.desired.Scope.Replica(j.target, c.Ordinal, j.desired.Commit.ID, j.desired.Secrets)
+}
+
+// pulling reports the progress of a pull, twice a second at the most.
+func (a *actor) pulling(j job) func(reconcile.PullProgress) {
+	var last time.Time
+	return func(p reconcile.PullProgress) {
+		if now := time.Now(); now.Sub(last) > 500*time.Millisecond {
+			last = now
+			a.emit(Event{Time: now, Type: Pulling, Address: j.address, Name: p.Image, Message: pullText(p)})
+		}
+	}
+}
+
+func pullText(p reconcile.PullProgress) string {
+	if p.Total == 0 {
+		return fmt.Sprintf("pulling %s", p.Image)
+	}
+	return fmt.Sprintf("pulling %s: %.1f of %.1f MB", p.Image, float64(p.Done)/1e6, float64(p.Total)/1e6)
+}
+
+// firstError picks the error to show: any, but a fault of the object before an
+// outage of the engine, which is shown elsewhere.
+func firstError(errs map[string]error) error {
+	var first error
+	for _, err := range errs {
+		if first == nil || errors.Is(first, reconcile.ErrUnavailable) {
+			first = err
+		}
+	}
+	return first
+}

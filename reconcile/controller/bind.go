@@ -1,0 +1,243 @@
+package controller
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// Binder turns a Config into a Desired: it pins images and resolves secrets.
+// Models that did not change keep their *reconcile.Target, so that binding a
+// commit costs what the commit changed. Not safe for concurrent use.
+type Binder struct {
+	Scope   reconcile.Scope
+	Runtime reconcile.Runtime
+	Secrets reconcile.Secrets
+	Store   reconcile.Store
+	// Key keys the hashes that stand for secret values in revisions.
+	Key []byte
+	// GatewayHost and GatewayPort are where the gateway listens on the host.
+	GatewayHost string
+	GatewayPort int
+
+	pins    pins
+	targets map[string]bound
+}
+
+// pins are the images of one commit: a tag is resolved once per commit, and the
+// digest is what runs, also after a restart of the daemon.
+type pins struct {
+	Commit string                     `json:"commit"`
+	Images map[string]reconcile.Image `json:"images"`
+}
+
+const pinsKey = "pins"
+
+// bound is a target, and what it was made from.
+type bound struct {
+	model  *spec.Model
+	image  reconcile.Image
+	target *reconcile.Target
+}
+
+// parallelResolves bounds the questions to registries at one time.
+const parallelResolves = 8
+
+// Bind makes the desired state of a commit. A model that cannot be bound is no
+// error: it is listed as unbound, with the reason.
+func (b *Binder) Bind(ctx context.Context, cfg *spec.Config, commit spec.Commit) (*reconcile.Desired, error) {
+	d := &reconcile.Desired{
+		Scope: b.Scope, Commit: commit, Config: cfg,
+		Targets: make(map[string]*reconcile.Target, len(cfg.Models)), Unbound: map[string]error{},
+		MovedFrom: map[string]string{}, Forgotten: map[string]bool{}, Secrets: map[string]spec.Sensitive{},
+	}
+	for _, m := range cfg.Moved {
+		d.MovedFrom[m.From.ServedName()] = m.To.ServedName()
+	}
+	for _, r := range cfg.Removed {
+		if !r.Destroy {
+			d.Forgotten[r.From.ServedName()] = true
+		}
+	}
+	images, failed := b.pin(ctx, cfg, commit)
+	targets := make(map[string]bound, len(cfg.Models))
+	for _, m := range cfg.Models {
+		t, err := b.bindModel(ctx, d, m, images, failed)
+		if err != nil {
+			d.Unbound[m.Name] = err
+			continue
+		}
+		targets[m.Name] = t
+		d.Targets[m.Name] = t.target
+	}
+	b.targets = targets
+	gateway, err := b.gateway(ctx)
+	d.Gateway = gateway
+	return d, err
+}
+
+func (b *Binder) bindModel(ctx context.Context, d *reconcile.Desired, m *spec.Model, images map[string]reconcile.Image, failed map[string]error) (bound, error) {
+	if err := failed[m.Image]; err != nil {
+		return bound{}, fmt.Errorf("%s: image %s: %w", m.Pos, m.Image, err)
+	}
+	versions, err := b.secrets(ctx, d, m)
+	if err != nil {
+		return bound{}, err
+	}
+	image := images[m.Image]
+	if old, ok := b.targets[m.Name]; ok && versions == nil && old.model == m && old.image == image {
+		return old, nil
+	}
+	t := reconcile.NewTarget(m, image, versions)
+	if err := b.Runtime.Vet(b.Scope.Replica(t, 1, d.Commit.ID, nil)); err != nil {
+		return bound{}, fmt.Errorf("%s: %w", m.Pos, err)
+	}
+	return bound{m, image, t}, nil
+}
+
+// secrets resolves what a model uses and returns the versions: keyed hashes,
+// because a plain hash of a weak secret could be guessed from a label.
+func (b *Binder) secrets(ctx context.Context, d *reconcile.Desired, m *spec.Model) (map[string]string, error) {
+	used := reconcile.UsedSecrets(m)
+	if len(used) == 0 {
+		return nil, nil
+	}
+	var declared []*spec.Secret
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		s := d.Config.Secrets[name]
+		if s == nil {
+			return nil, fmt.Errorf("%s: %s uses secret.%s, which is not declared", m.Pos, m.Address, name)
+		}
+		declared = append(declared, s)
+	}
+	values, err := b.Secrets.Resolve(ctx, declared)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", m.Pos, m.Address, err)
+	}
+	versions := make(map[string]string, len(values))
+	for name, value := range values {
+		d.Secrets[name] = value
+		versions[name] = b.version("secret "+name, value.Reveal())
+	}
+	return versions, nil
+}
+
+func (b *Binder) version(purpose, value string) string {
+	mac := hmac.New(sha256.New, b.Key)
+	mac.Write([]byte(purpose + "\x00" + value))
+	return hex.EncodeToString(mac.Sum(nil)[:8])
+}
+
+// gateway binds the gateway. Its token follows from the key, so that a daemon
+// that lost everything but the key can still talk to it.
+func (b *Binder) gateway(ctx context.Context) (*reconcile.GatewayTarget, error) {
+	image, err := b.Runtime.SelfImage(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("make the gateway's image: %w", err)
+	}
+	token := GatewayToken(b.Key)
+	return reconcile.NewGatewayTarget(image, b.GatewayHost, b.GatewayPort, token, b.version("gateway token", token.Reveal())), nil
+}
+
+// GatewayToken is the bearer token of the gateway's admin listener.
+func GatewayToken(key []byte) spec.Sensitive {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("fairlead gateway admin token"))
+	return spec.NewSensitive(hex.EncodeToString(mac.Sum(nil)))
+}
+
+// pin resolves every image of the config. References with a digest cost nothing;
+// tags are asked for once per commit.
+func (b *Binder) pin(ctx context.Context, cfg *spec.Config, commit spec.Commit) (map[string]reconcile.Image, map[string]error) {
+	known := b.knownPins(ctx, commit)
+	images, failed := map[string]reconcile.Image{}, map[string]error{}
+	var ask []string
+	for _, m := range cfg.Models {
+		if _, done := images[m.Image]; done {
+			continue
+		}
+		image, pinned := known[m.Image]
+		images[m.Image] = image
+		switch {
+		case pinned:
+		case strings.Contains(m.Image, "@"):
+			images[m.Image], failed[m.Image] = b.Runtime.Resolve(ctx, m.Image)
+		default:
+			ask = append(ask, m.Image)
+		}
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, parallelResolves)
+	for _, ref := range ask {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			image, err := b.Runtime.Resolve(ctx, ref)
+			mu.Lock()
+			defer mu.Unlock()
+			images[ref], failed[ref] = image, err
+		})
+	}
+	wg.Wait()
+	b.savePins(ctx, commit, images, failed)
+	return images, failed
+}
+
+// knownPins are those of this commit. A plain directory has no commit: what its
+// tags mean is asked for at each load.
+func (b *Binder) knownPins(ctx context.Context, commit spec.Commit) map[string]reconcile.Image {
+	if commit.ID == "" {
+		return nil
+	}
+	if b.pins.Commit == "" {
+		if data, err := b.Store.Load(ctx, pinsKey); err == nil {
+			var stored pins
+			if json.Unmarshal(data, &stored) == nil {
+				b.pins = stored
+			}
+		}
+	}
+	if b.pins.Commit != commit.ID {
+		return nil
+	}
+	return b.pins.Images
+}
+
+// savePins remembers the tags of the commit. That it could not be stored matters
+// only if the daemon restarts before the next commit and the tag moves between:
+// the pins in memory hold until then.
+func (b *Binder) savePins(ctx context.Context, commit spec.Commit, images map[string]reconcile.Image, failed map[string]error) {
+	next := pins{Commit: commit.ID, Images: map[string]reconcile.Image{}}
+	for ref, image := range images {
+		if failed[ref] == nil && !strings.Contains(ref, "@") {
+			next.Images[ref] = image
+		}
+	}
+	if b.pins.Commit == next.Commit && maps.Equal(b.pins.Images, next.Images) {
+		return
+	}
+	b.pins = next
+	if commit.ID == "" || len(next.Images) == 0 {
+		return
+	}
+	if data, err := json.Marshal(next); err == nil {
+		_ = b.Store.Save(ctx, pinsKey, data)
+	}
+}
+
+func (b *Binder) listens() string {
+	return net.JoinHostPort(b.GatewayHost, strconv.Itoa(b.GatewayPort))
+}

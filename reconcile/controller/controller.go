@@ -1,0 +1,133 @@
+package controller
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// Loader reads the specs of a tree for one environment. The error is for people
+// and holds every mistake.
+type Loader func(ctx context.Context, tree spec.Tree) (*spec.Config, error)
+
+// Options are what a Controller needs.
+type Options struct {
+	Source    reconcile.Source
+	Snapshots reconcile.Snapshots // may be nil: nothing is remembered
+	Load      Loader
+	Binder    *Binder
+	Runtime   reconcile.Runtime
+	Router    reconcile.Router
+	Hints     []reconcile.Hints // wake the source; may be empty
+
+	// Interval is how often the source is polled and everything is listed, with
+	// a tenth of jitter.
+	Interval time.Duration
+	// Parallel is how many engine commands may be under way at one time.
+	Parallel int
+	Limits   plan.Limits
+	// OnEvent is called for every event, from several goroutines; it must not
+	// block. It may be nil.
+	OnEvent func(Event)
+}
+
+// Controller keeps one environment equal to Git. Make it with New, then call Run
+// once.
+type Controller struct {
+	opts   Options
+	status atomic.Pointer[Status]
+	plan   atomic.Pointer[planInputs]
+	kick   chan struct{} // wakes the source
+}
+
+// New returns a Controller that does nothing before Run.
+func New(opts Options) *Controller {
+	c := &Controller{opts: opts, kick: make(chan struct{}, 1)}
+	c.status.Store(&Status{FormatVersion: StatusFormat, Environment: opts.Binder.Scope.Environment, Owner: opts.Binder.Scope.Owner})
+	return c
+}
+
+// Status returns the newest status. It is immutable.
+func (c *Controller) Status() *Status { return c.status.Load() }
+
+// Plan compares what Git wants with what was last observed. It is nil before the
+// first observation.
+func (c *Controller) Plan(now time.Time) *plan.Plan {
+	in := c.plan.Load()
+	if in == nil {
+		return nil
+	}
+	return plan.Diff(in.desired, &in.observed, now)
+}
+
+type planInputs struct {
+	desired  *reconcile.Desired
+	observed plan.Observed
+}
+
+// Sync asks for a fetch now, as a hint does.
+func (c *Controller) Sync() {
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Run reconciles until ctx ends or done returns true; done is asked after each
+// decision and may be nil. Commands under way are finished or given up by their
+// own deadlines; what is half done the next Run finds. It returns when every
+// goroutine has ended.
+func (c *Controller) Run(ctx context.Context, done func(*Status) bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+
+	l := newLoop(ctx, c, &wg)
+	wg.Go(func() { c.follow(ctx, l.synced) })
+	wg.Go(func() { l.watchEvents(ctx) })
+	l.run(ctx, done)
+}
+
+// jittered spreads d by a tenth to both sides, so that many daemons do not poll
+// at the same moment.
+func jittered(d time.Duration) time.Duration {
+	return d - d/10 + rand.N(max(d/5, 1))
+}
+
+// backoff is the wait after the n-th failure in a row: 1, 2, 4, ... seconds up
+// to the limit.
+func backoff(n int, limit time.Duration) time.Duration {
+	return min(time.Second<<min(max(n-1, 0), 20), limit)
+}
+
+// key names one object of the loop.
+type key string
+
+// gatewayKey cannot be the name of a model.
+const gatewayKey key = "gateway."
+
+// object is what the loop knows about a model, or the gateway.
+type object struct {
+	key        key
+	containers []reconcile.Container
+	state      rollout.State
+	decision   rollout.Decision
+	failed     map[string]int  // commands in a row, by container id
+	spoiled    map[string]bool // cannot be mended in place, by container id
+	failures   int             // jobs in a row
+	err        error           // of the last job
+	retryAt    time.Time
+	busy       bool // a job is under way
+	dirty      bool // to be decided anew
+	actedAt    uint64
+	phaseSince time.Time
+	target     *reconcile.Target
+}

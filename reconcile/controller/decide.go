@@ -1,0 +1,173 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// decide decides every object about which something is new, starts what follows
+// from it, and publishes the status.
+func (l *loop) decide(now time.Time) {
+	changed := false
+	if l.desired != nil && l.seen {
+		for _, o := range l.objects {
+			if o.dirty && !o.busy && !now.Before(o.retryAt) {
+				l.decideObject(o, now)
+				changed = true
+			}
+		}
+		l.publish(now)
+	}
+	l.report(now, changed)
+}
+
+func (l *loop) decideObject(o *object, now time.Time) {
+	o.dirty, o.retryAt = false, time.Time{}
+	l.touch()
+	before := o.decision.Phase
+	var address spec.Address
+	if o.key == gatewayKey {
+		address = spec.Address{Kind: spec.KindGateway}
+		o.decision = rollout.StepGateway(o.state, rollout.GatewayInput{
+			Scope: l.desired.Scope, Target: l.desired.Gateway, Containers: o.containers, Failed: o.failed,
+		}, now)
+	} else {
+		address = l.address(o)
+		o.decision = rollout.Step(o.state, l.input(o), now)
+	}
+	o.state = o.decision.State
+	l.emit(Event{Type: Reconciled, Address: address})
+	if o.decision.Phase != before {
+		o.phaseSince = now
+		l.emit(Event{Type: PhaseChanged, Address: address, Phase: o.decision.Phase, Message: o.decision.Reason})
+	}
+	if len(o.decision.Commands) > 0 {
+		l.start(o, address)
+	} else if o.decision.Phase == rollout.Steady {
+		o.failures, o.err = 0, nil
+	}
+	if o.key != gatewayKey && o.decision.Entry == nil && len(o.containers) == 0 && !l.wanted(o.key) && l.view.Model(string(o.key)) == nil {
+		delete(l.objects, o.key) // nothing of it is left
+	}
+}
+
+func (l *loop) wanted(k key) bool { return l.desired.Names()[string(k)] }
+
+func (l *loop) input(o *object) rollout.Input {
+	name := string(o.key)
+	in := rollout.Input{
+		Name: name, Scope: l.desired.Scope, Containers: o.containers, View: &l.view,
+		Target: l.desired.Targets[name], Failed: o.failed, Spoiled: o.spoiled,
+	}
+	switch {
+	case in.Target != nil:
+		in.Intent = rollout.Serve
+	case l.desired.Unbound[name] != nil:
+		in.Intent = rollout.Hold
+	case l.desired.Forgotten[name]:
+		in.Intent = rollout.Forget
+	default:
+		in.Intent = rollout.Destroy
+	}
+	return in
+}
+
+func (l *loop) address(o *object) spec.Address {
+	if m := l.desired.Config.Model(string(o.key)); m != nil {
+		return m.Address
+	}
+	return spec.Address{Kind: spec.KindModel, Name: string(o.key)}
+}
+
+// start hands the commands of an object to the workers.
+func (l *loop) start(o *object, address spec.Address) {
+	o.busy = true
+	j := job{key: o.key, address: address, commands: o.decision.Commands, desired: l.desired}
+	run := l.actor.run
+	if o.key == gatewayKey {
+		run = l.actor.runGateway
+	} else {
+		j.target = l.desired.Targets[string(o.key)]
+		j.labels = l.labelsOf(o)
+	}
+	spawn(l, l.results, func(ctx context.Context) result { return run(ctx, j) })
+}
+
+// labelsOf are the model labels that the containers of an object carry: its
+// name, and the old ones of a moved model.
+func (l *loop) labelsOf(o *object) []string {
+	labels := []string{string(o.key)}
+	for from, to := range l.desired.MovedFrom {
+		if to == string(o.key) {
+			labels = append(labels, from)
+		}
+	}
+	return labels
+}
+
+// runGateway is run for the gateway, which no model label finds.
+func (a *actor) runGateway(ctx context.Context, j job) result {
+	r := a.run(ctx, j)
+	all, err := a.runtime.List(ctx, reconcile.Filter{})
+	r.listErr = err
+	r.containers = slices.DeleteFunc(all, func(c reconcile.Container) bool { return c.Kind != spec.KindGateway })
+	return r
+}
+
+// publish puts the routing table in force where it is not what was decided.
+func (l *loop) publish(now time.Time) {
+	if !l.view.Known || l.pushing || now.Before(l.pushRetryAt) || !l.tableDirty {
+		return
+	}
+	table := l.table()
+	if slices.EqualFunc(table.Models, l.view.Table.Models, reconcile.RoutedModel.Equal) {
+		l.tableDirty = false
+		return
+	}
+	l.pushing, l.pushRetryAt = true, time.Time{}
+	endpoint, h := l.endpoint, heard{gateway: l.gatewaySeq, table: table}
+	spawn(l, l.heard, func(ctx context.Context) heard { return push(ctx, l.c.opts.Router, endpoint, h) })
+}
+
+func (l *loop) table() reconcile.Table {
+	table := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: l.view.Table.Version + 1}
+	for _, o := range l.objects {
+		switch {
+		case o.key == gatewayKey:
+		case o.decision.Entry != nil:
+			table.Models = append(table.Models, *o.decision.Entry)
+		case o.decision.Phase == "":
+			// Not decided yet: what is in force stays.
+			if entry := l.view.Model(string(o.key)); entry != nil {
+				table.Models = append(table.Models, *entry)
+			}
+		}
+	}
+	slices.SortFunc(table.Models, func(a, b reconcile.RoutedModel) int { return cmp.Compare(a.Name, b.Name) })
+	return table
+}
+
+// report publishes the status, if anything in it changed.
+func (l *loop) report(now time.Time, changed bool) {
+	if l.desired != nil {
+		if changed || l.status.Models == nil {
+			l.status.Models = l.modelStatus(now)
+		}
+		if l.planDirty {
+			l.c.plan.Store(&planInputs{l.desired, plan.Observed{Containers: l.containers(), View: l.view}})
+		}
+	}
+	l.planDirty = false
+	s := l.status
+	s.Gateway = l.gatewayStatus()
+	s.Converged = s.converged(l.pushing)
+	l.status.Gateway = s.Gateway
+	l.c.status.Store(&s)
+}

@@ -1,0 +1,221 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// synced is what one look at the source brought.
+type synced struct {
+	desired *reconcile.Desired // nil: nothing new
+	notes   []string
+	commit  spec.Commit
+	err     error // of the fetch, the load or the binding
+	loadErr bool  // err is about the content of the commit
+	stale   bool  // desired is the last good revision, for want of a newer one
+	// accepted is where the loop says whether it took desired.
+	accepted chan error
+}
+
+// maxBackoff bounds the wait after failures of the source.
+const maxBackoff = 5 * time.Minute
+
+// follow keeps an eye on the source: at each hint, and at each interval.
+func (c *Controller) follow(ctx context.Context, out chan<- synced) {
+	f := &follower{c: c, out: out}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	hints := merge(ctx, &wg, append(slices.Clone(c.opts.Hints), c.kick))
+	failures := 0
+	for {
+		if f.look(ctx) {
+			failures = 0
+		} else {
+			failures++
+		}
+		wait := c.opts.Interval
+		if failures > 0 {
+			wait = min(wait, backoff(failures, maxBackoff))
+		}
+		timer := time.NewTimer(jittered(wait))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-hints:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// follower turns revisions of the source into desired states.
+type follower struct {
+	c    *Controller
+	out  chan<- synced
+	last spec.Tree    // loaded with success
+	cfg  *spec.Config // of last
+	sent *reconcile.Desired
+	bad  string // commit that did not load, so that it is told once
+}
+
+// look does one round; false means that it should be tried again soon.
+func (f *follower) look(ctx context.Context) bool {
+	snapshot, err := f.c.opts.Source.Latest(ctx)
+	if err != nil {
+		f.send(ctx, synced{err: err})
+		if f.cfg == nil {
+			f.fallBack(ctx)
+		}
+		return false
+	}
+	commit := snapshot.Tree.Commit()
+	if f.cfg == nil || !sameTree(f.last, snapshot.Tree) {
+		cfg, err := f.c.opts.Load(ctx, snapshot.Tree)
+		if err != nil {
+			f.send(ctx, synced{commit: commit, notes: snapshot.Notes, err: err, loadErr: true})
+			if f.cfg == nil {
+				f.fallBack(ctx)
+			}
+			return true // the commit will not get better by trying again
+		}
+		f.cfg = cfg
+	}
+	f.last = snapshot.Tree
+	return f.offer(ctx, snapshot, false)
+}
+
+// offer binds what was loaded and gives it to the loop. It binds at each round:
+// a secret on the host, or a tag that could not be resolved, may have changed.
+func (f *follower) offer(ctx context.Context, snapshot reconcile.Snapshot, stale bool) bool {
+	commit := snapshot.Tree.Commit()
+	desired, err := f.c.opts.Binder.Bind(ctx, f.cfg, commit)
+	if err != nil {
+		f.send(ctx, synced{commit: commit, notes: snapshot.Notes, err: err})
+		return false
+	}
+	s := synced{commit: commit, notes: snapshot.Notes, stale: stale}
+	if !sameDesired(f.sent, desired) {
+		s.desired, s.accepted = desired, make(chan error, 1)
+	}
+	f.send(ctx, s)
+	if s.desired == nil {
+		return len(desired.Unbound) == 0
+	}
+	select {
+	case err = <-s.accepted:
+	case <-ctx.Done():
+		return true
+	}
+	f.sent = desired
+	if err == nil && !stale && f.c.opts.Snapshots != nil {
+		if err := f.c.opts.Snapshots.Keep(ctx, snapshot); err != nil {
+			f.send(ctx, synced{commit: commit, err: fmt.Errorf("commit %s is applied, but could not be stored as the last good one: %w", commit.Short(), err)})
+		}
+	}
+	return len(desired.Unbound) == 0
+}
+
+// fallBack takes the last good revision when there is none in memory yet: the
+// daemon was started while the remote is away, or on a commit that does not
+// load.
+func (f *follower) fallBack(ctx context.Context) {
+	if f.c.opts.Snapshots == nil {
+		return
+	}
+	snapshot, err := f.c.opts.Snapshots.LastGood(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		f.cfg, err = f.c.opts.Load(ctx, snapshot.Tree)
+	}
+	if err != nil {
+		f.cfg = nil
+		f.send(ctx, synced{err: fmt.Errorf("read the last good revision: %w", err)})
+		return
+	}
+	f.last = snapshot.Tree
+	f.offer(ctx, snapshot, true)
+}
+
+func (f *follower) send(ctx context.Context, s synced) {
+	select {
+	case f.out <- s:
+	case <-ctx.Done():
+	}
+}
+
+// sameTree: equal commits are equal trees; a plain directory has no commit and
+// is compared file by file.
+func sameTree(a, b spec.Tree) bool {
+	if a == nil || a.Commit().ID != b.Commit().ID {
+		return false
+	}
+	if a.Commit().ID != "" {
+		return true
+	}
+	fa, fb := a.Files(), b.Files()
+	if len(fa) != len(fb) {
+		return false
+	}
+	for i := range fa {
+		if fa[i] != fb[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// sameDesired tells whether binding again brought nothing new.
+func sameDesired(a, b *reconcile.Desired) bool {
+	if a == nil || a.Config != b.Config || a.Commit.ID != b.Commit.ID || len(a.Targets) != len(b.Targets) || len(a.Unbound) != len(b.Unbound) {
+		return false
+	}
+	for name, t := range b.Targets {
+		if old := a.Targets[name]; old == nil || old.Revision != t.Revision {
+			return false
+		}
+	}
+	for name, err := range b.Unbound {
+		if old := a.Unbound[name]; old == nil || old.Error() != err.Error() {
+			return false
+		}
+	}
+	return (a.Gateway == nil) == (b.Gateway == nil) && (a.Gateway == nil || a.Gateway.Revision == b.Gateway.Revision)
+}
+
+// merge turns several hint channels into one. A closed channel hints no more.
+func merge(ctx context.Context, wg *sync.WaitGroup, all []reconcile.Hints) <-chan struct{} {
+	out := make(chan struct{}, 1)
+	for _, hints := range all {
+		if hints == nil {
+			continue
+		}
+		wg.Go(func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case _, open := <-hints:
+					if !open {
+						return
+					}
+				}
+				select {
+				case out <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	return out
+}
