@@ -1,0 +1,169 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/client"
+
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+// Options configure a Runtime. Only Scope is required.
+type Options struct {
+	// Host is the engine's address: unix:///path, tcp://host:port. The default is
+	// DOCKER_HOST, else the engine's usual socket. TLS follows DOCKER_CERT_PATH
+	// and DOCKER_TLS_VERIFY.
+	Host  string
+	Scope reconcile.Scope
+	// Policy is what this host grants to specs. The zero value grants nothing.
+	Policy Policy
+	// SelfBinary is the static Linux binary that goes into the self image. The
+	// default is the running one.
+	SelfBinary string
+	// SecretsDir holds the secret files of containers while these exist. It is
+	// made with mode 0700. It should be on a tmpfs, so that values never reach a
+	// disk; but what is lost with a reboot is written again only when Fairlead
+	// replaces the container. Without it no container can have secret files.
+	SecretsDir string
+	// DockerConfig is the directory of the user's config.json, which holds the
+	// credentials of registries. The default is DOCKER_CONFIG, else ~/.docker.
+	DockerConfig string
+	// AuditInterval bounds how long a detail of a container is believed without
+	// being inspected again. The default is ten minutes.
+	AuditInterval time.Duration
+}
+
+// Runtime is a reconcile.Runtime on a Docker Engine.
+type Runtime struct {
+	api     *client.Client
+	options Options
+	scope   reconcile.Scope
+	policy  judge
+	details *detailCache
+	known   *knownContainers
+	secrets *secretFiles
+	pulls   *keyedLock
+	self    selfImage
+}
+
+var _ reconcile.Runtime = (*Runtime)(nil)
+
+// How long a call of each kind may take. An engine under load starts and stops
+// containers slowly; it answers questions fast.
+const (
+	queryLimit   = 30 * time.Second
+	createLimit  = time.Minute
+	startLimit   = 2 * time.Minute
+	removeLimit  = time.Minute
+	networkLimit = time.Minute
+	loadLimit    = 5 * time.Minute
+	// stopLimit comes on top of the container's own grace period.
+	stopLimit = 30 * time.Second
+	// registryLimit is short: a registry that is away must not hold up a commit
+	// whose images are all here.
+	registryLimit = 15 * time.Second
+	// pullIdleLimit is the longest silence within a pull, whose whole length
+	// nobody can know.
+	pullIdleLimit = time.Minute
+)
+
+const defaultAuditInterval = 10 * time.Minute
+
+// New returns a runtime. It makes no call: an engine that is away shows with the
+// first one.
+func New(options Options) (*Runtime, error) {
+	if options.Scope.Owner == "" || options.Scope.Environment == "" {
+		return nil, errors.New("docker: a scope needs an owner and an environment")
+	}
+	if options.AuditInterval <= 0 {
+		options.AuditInterval = defaultAuditInterval
+	}
+	// The API version is never fixed, not even by DOCKER_API_VERSION: engines
+	// drop old versions, and a fixed one stops working on the day of an upgrade.
+	choices := []client.Opt{
+		client.WithTLSClientConfigFromEnv(), client.WithHostFromEnv(), client.WithAPIVersionNegotiation(),
+	}
+	if options.Host != "" {
+		choices = append(choices, client.WithHost(options.Host))
+	}
+	api, err := client.NewClientWithOpts(choices...)
+	if err != nil {
+		return nil, fmt.Errorf("docker: %w; write the engine's address as unix:///var/run/docker.sock or tcp://HOST:PORT", err)
+	}
+	if strings.HasPrefix(api.DaemonHost(), "ssh:") {
+		return nil, fmt.Errorf("docker: %s: an engine over ssh is not supported; forward its socket with ssh -L and use unix://", api.DaemonHost())
+	}
+	secrets, err := newSecretFiles(options.SecretsDir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Runtime{
+		api:     api,
+		options: options,
+		scope:   options.Scope,
+		details: newDetailCache(options.AuditInterval),
+		known:   newKnownContainers(),
+		secrets: secrets,
+		pulls:   newKeyedLock(),
+	}
+	r.policy = judge{policy: options.Policy, scope: options.Scope, secretsDir: secrets.root, host: hostFiles(api.DaemonHost(), secrets.root)}
+	return r, nil
+}
+
+// Close releases the connections to the engine.
+func (r *Runtime) Close() error { return r.api.Close() }
+
+// Engine implements reconcile.Runtime.
+func (r *Runtime) Engine(ctx context.Context) (reconcile.Engine, error) {
+	var engine reconcile.Engine
+	err := r.call(ctx, "describe the engine", queryLimit, func(ctx context.Context) error {
+		info, err := r.api.Info(ctx)
+		if err != nil {
+			return err
+		}
+		engine = reconcile.Engine{
+			ID: info.ID, Version: info.ServerVersion, APIVersion: r.api.ClientVersion(),
+			CPUs: info.NCPU, Memory: info.MemTotal,
+		}
+		return nil
+	})
+	return engine, err
+}
+
+// call runs one exchange with the engine within the limit, and explains what went
+// wrong with it.
+func (r *Runtime) call(ctx context.Context, what string, limit time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
+	defer cancel()
+	return r.explain(ctx, what, do(ctx))
+}
+
+// hostFiles returns how to look at the files of the engine's host: nil for an
+// engine on another one.
+func hostFiles(daemonHost, secretsDir string) *localHost {
+	socket, isUnix := strings.CutPrefix(daemonHost, "unix://")
+	if !isUnix {
+		return nil
+	}
+	return &localHost{private: []string{
+		socket, "/var/run/docker.sock", "/run/containerd/containerd.sock", secretsDir,
+	}}
+}
+
+// defaultDockerConfig is where the docker command keeps its configuration.
+func defaultDockerConfig() string {
+	if dir := os.Getenv("DOCKER_CONFIG"); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".docker")
+}

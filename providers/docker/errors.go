@@ -1,0 +1,77 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/client"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// explain adds to an error of the client what was attempted, and tells errors
+// that pass by themselves from those that do not. ctx is the call's own.
+func (r *Runtime) explain(ctx context.Context, what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, reconcile.ErrUnavailable):
+		return err
+	case errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), context.Canceled):
+		return fmt.Errorf("%s: %w", what, err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w: %w", what, reconcile.ErrUnavailable, context.Cause(ctx))
+	case transient(err):
+		return fmt.Errorf("%s at %s: %w: %w", what, r.api.DaemonHost(), reconcile.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// transient tells whether an error says something about the connection or the
+// engine's condition rather than about the request.
+func transient(err error) bool {
+	var network net.Error
+	return client.IsErrConnectionFailed(err) ||
+		cerrdefs.IsUnavailable(err) || cerrdefs.IsDeadlineExceeded(err) ||
+		errors.As(err, &network) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// refused tells whether the engine answered, and the answer means that the
+// request had no effect. After any other error it may have had one.
+func refused(err error) bool {
+	return cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) || cerrdefs.IsInvalidArgument(err)
+}
+
+// withoutSecrets returns err with every secret value in its text blotted out. An
+// engine quotes what it does not like, for example an environment variable.
+func withoutSecrets(err error, c reconcile.ContainerSpec) error {
+	if err == nil {
+		return nil
+	}
+	text, found := err.Error(), false
+	blot := func(values map[string]spec.Sensitive) {
+		for _, v := range values {
+			if !v.IsZero() && strings.Contains(text, v.Reveal()) {
+				text, found = strings.ReplaceAll(text, v.Reveal(), v.String()), true
+			}
+		}
+	}
+	blot(c.SecretEnv)
+	blot(c.SecretFiles)
+	if !found {
+		return err
+	}
+	for _, kind := range []error{reconcile.ErrUnavailable, reconcile.ErrImageNotFound, reconcile.ErrNameTaken} {
+		if errors.Is(err, kind) {
+			return fmt.Errorf("%s (%w)", text, kind)
+		}
+	}
+	return errors.New(text)
+}

@@ -1,0 +1,364 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+// Vet implements reconcile.Runtime.
+func (r *Runtime) Vet(c reconcile.ContainerSpec) error {
+	_, err := r.admit(c)
+	return err
+}
+
+// admit builds the final API object and lets the policy judge it.
+func (r *Runtime) admit(c reconcile.ContainerSpec) (object, error) {
+	var denials []reconcile.Denial
+	source := ""
+	if len(c.SecretFiles) > 0 {
+		source = r.secrets.dir(c.Labels)
+		denials = r.secretsDenied(c)
+	}
+	o := build(r.scope, r.options.Policy, c, source)
+	r.policy.resolveBinds(o)
+	denials = append(denials, r.policy.grounds(c, source).check(o)...)
+	if len(denials) > 0 {
+		return object{}, &reconcile.DeniedError{Container: c.Name, Denials: denials}
+	}
+	return o, nil
+}
+
+// secretsDenied says what stands against the container's secret files.
+func (r *Runtime) secretsDenied(c reconcile.ContainerSpec) []reconcile.Denial {
+	var denials []reconcile.Denial
+	deny := func(value, remedy string) {
+		denials = append(denials, reconcile.Denial{Field: "secrets", Value: value, Remedy: remedy})
+	}
+	switch {
+	case r.secrets.root == "":
+		deny("files", "this command has no directory for secret files; use serve, or deliver the secret as env")
+	case r.policy.host == nil:
+		deny("files", "the engine is on another host and cannot mount files of this one; deliver the secret as env")
+	}
+	for name := range c.SecretFiles {
+		if !validFileName(name) {
+			deny(name, "name a file, without any directory")
+		}
+	}
+	return denials
+}
+
+// Create implements reconcile.Runtime.
+func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string, error) {
+	o, err := r.admit(c)
+	if err != nil {
+		return "", err
+	}
+	// No prune of unused secret files may run between writing the files and the
+	// moment when a container uses them.
+	defer r.secrets.inUse()()
+	if err := r.secrets.write(c); err != nil {
+		return "", fmt.Errorf("create container %s: %w", c.Name, err)
+	}
+	var created container.CreateResponse
+	what := "create container " + c.Name
+	createErr := r.call(ctx, what, createLimit, func(ctx context.Context) (err error) {
+		created, err = r.api.ContainerCreate(ctx, o.Config, o.Host, o.Network, nil, c.Name)
+		return err
+	})
+	if createErr == nil {
+		r.known.put(created.ID, identify(c.Name, c.Labels, mountPoints(o)))
+		return created.ID, nil
+	}
+	if cerrdefs.IsNotFound(createErr) {
+		return "", withoutSecrets(fmt.Errorf("%w: %w", createErr, reconcile.ErrImageNotFound), c)
+	}
+	if refused(createErr) && !cerrdefs.IsConflict(createErr) {
+		return "", withoutSecrets(createErr, c)
+	}
+	// The name is taken, or the answer is lost: what stands there now?
+	id, err := r.adopt(ctx, c, createErr)
+	return id, withoutSecrets(err, c)
+}
+
+// mountPoints is what an inspection would say about the mounts of an object.
+func mountPoints(o object) []container.MountPoint {
+	points := make([]container.MountPoint, 0, len(o.Host.Mounts))
+	for _, m := range o.Host.Mounts {
+		points = append(points, container.MountPoint{Source: m.Source, Destination: m.Target})
+	}
+	return points
+}
+
+// adopt looks at the container that holds the name after a create that did not
+// succeed, and takes it over if it is what the create was to make. It runs also
+// when ctx has ended: else a create that was cut off would be forgotten.
+func (r *Runtime) adopt(ctx context.Context, c reconcile.ContainerSpec, createErr error) (string, error) {
+	holder, err := r.inspect(context.WithoutCancel(ctx), c.Name)
+	if cerrdefs.IsNotFound(err) {
+		return "", createErr
+	}
+	if err != nil {
+		return "", errors.Join(createErr, err)
+	}
+	labels := holder.Config.Labels
+	switch {
+	case !r.scope.Owns(labels):
+		return "", fmt.Errorf("create container %s: %w: container %.12s %s; rename or remove it by hand",
+			c.Name, reconcile.ErrNameTaken, holder.ID, belongsTo(labels))
+	case labels[reconcile.LabelRevision] != c.Labels[reconcile.LabelRevision],
+		labels[reconcile.LabelModel] != c.Labels[reconcile.LabelModel],
+		labels[reconcile.LabelKind] != c.Labels[reconcile.LabelKind]:
+		return "", fmt.Errorf("create container %s: %w: container %.12s is of %s, revision %s",
+			c.Name, reconcile.ErrNameTaken, holder.ID, labels[reconcile.LabelModel], labels[reconcile.LabelRevision])
+	case holder.State.Status != container.StateCreated:
+		return "", fmt.Errorf("create container %s: %w: container %.12s is %s",
+			c.Name, reconcile.ErrNameTaken, holder.ID, holder.State.Status)
+	}
+	r.known.put(holder.ID, identify(c.Name, labels, holder.Mounts))
+	return holder.ID, nil
+}
+
+// belongsTo says whose a foreign container is.
+func belongsTo(labels map[string]string) string {
+	owner := labels[reconcile.LabelOwner]
+	if owner == "" {
+		return "is not one of Fairlead's"
+	}
+	return fmt.Sprintf("belongs to owner %q, environment %q", owner, labels[reconcile.LabelEnvironment])
+}
+
+// inspect asks for a container by id or name, and returns only complete answers.
+func (r *Runtime) inspect(ctx context.Context, idOrName string) (container.InspectResponse, error) {
+	var c container.InspectResponse
+	what := "inspect container " + idOrName
+	err := r.call(ctx, what, queryLimit, func(ctx context.Context) (err error) {
+		c, err = r.api.ContainerInspect(ctx, idOrName)
+		return err
+	})
+	if err == nil && (c.ContainerJSONBase == nil || c.State == nil || c.HostConfig == nil || c.Config == nil) {
+		err = fmt.Errorf("%s: %w: the answer has no state or configuration", what, reconcile.ErrUnavailable)
+	}
+	return c, err
+}
+
+// owned returns who the container is. One that is not of the scope is an error,
+// before anything was done to it.
+func (r *Runtime) owned(ctx context.Context, id string) (identity, error) {
+	if who, known := r.known.get(id); known {
+		return who, nil
+	}
+	c, err := r.inspect(ctx, id)
+	if err != nil {
+		return identity{}, err
+	}
+	if c.ID != id || !r.scope.Owns(c.Config.Labels) {
+		return identity{}, fmt.Errorf("container %.12s is left alone: it %s, not to %s",
+			c.ID, belongsTo(c.Config.Labels), r.scope.NetworkName())
+	}
+	who := identify(strings.TrimPrefix(c.Name, "/"), c.Config.Labels, c.Mounts)
+	r.known.put(id, who)
+	return who, nil
+}
+
+// Start implements reconcile.Runtime.
+func (r *Runtime) Start(ctx context.Context, id string) error {
+	who, err := r.owned(ctx, id)
+	if err != nil {
+		return fmt.Errorf("start container: %w", err)
+	}
+	if r.secrets.lost(who.secretsSource) {
+		return fmt.Errorf("start container %s: its secret files are gone, as after a reboot: %w", who.name, reconcile.ErrMustReplace)
+	}
+	what := "start container " + who.name
+	err = r.call(ctx, what, startLimit, func(ctx context.Context) error {
+		return r.api.ContainerStart(ctx, id, container.StartOptions{})
+	})
+	r.details.drop(id)
+	if err == nil || errors.Is(err, reconcile.ErrUnavailable) {
+		return err
+	}
+	// Engines refuse to start a paused container, in words that vary.
+	c, inspectErr := r.inspect(ctx, id)
+	if inspectErr != nil || !c.State.Paused {
+		return err
+	}
+	return r.call(ctx, "unpause container "+who.name, startLimit, func(ctx context.Context) error {
+		return r.api.ContainerUnpause(ctx, id)
+	})
+}
+
+// Rename implements reconcile.Runtime.
+func (r *Runtime) Rename(ctx context.Context, id, name string) error {
+	who, err := r.owned(ctx, id)
+	if err != nil {
+		return fmt.Errorf("rename container to %s: %w", name, err)
+	}
+	err = r.call(ctx, "rename container "+who.name+" to "+name, networkLimit, func(ctx context.Context) error {
+		return r.api.ContainerRename(ctx, id, name)
+	})
+	r.details.drop(id)
+	if err == nil {
+		who.name = name
+		r.known.put(id, who)
+		return nil
+	}
+	holder, inspectErr := r.inspect(ctx, name)
+	switch {
+	case inspectErr != nil:
+		return err
+	case holder.ID == id: // it has the name already, or the answer was lost
+		return nil
+	}
+	return fmt.Errorf("%w: container %.12s: %w", err, holder.ID, reconcile.ErrNameTaken)
+}
+
+// Stop implements reconcile.Runtime.
+func (r *Runtime) Stop(ctx context.Context, id string, grace time.Duration) error {
+	who, err := r.owned(ctx, id)
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("stop container: %w", err)
+	}
+	wait := seconds(grace)
+	err = r.call(ctx, "stop container "+who.name, time.Duration(wait)*time.Second+stopLimit, func(ctx context.Context) error {
+		return r.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &wait})
+	})
+	r.details.drop(id)
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Remove implements reconcile.Runtime.
+func (r *Runtime) Remove(ctx context.Context, id string) error {
+	who, err := r.owned(ctx, id)
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove container: %w", err)
+	}
+	what := "remove container " + who.name
+	err = r.call(ctx, what, removeLimit, func(ctx context.Context) error {
+		err := r.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		if cerrdefs.IsConflict(err) { // somebody else's removal is under way
+			return r.awaitRemoval(ctx, id, err)
+		}
+		return err
+	})
+	if err != nil && !cerrdefs.IsNotFound(err) {
+		return err
+	}
+	r.known.forget(id)
+	r.details.drop(id)
+	return r.pruneSecrets(ctx, who)
+}
+
+// awaitRemoval waits until a container whose removal is under way is gone.
+func (r *Runtime) awaitRemoval(ctx context.Context, id string, conflict error) error {
+	gone, failed := r.api.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	select {
+	case <-gone:
+		return nil
+	case err := <-failed:
+		if cerrdefs.IsNotFound(err) {
+			return nil
+		}
+		return errors.Join(conflict, err)
+	}
+}
+
+// pruneSecrets deletes the secret files of a revision whose last container is
+// gone.
+func (r *Runtime) pruneSecrets(ctx context.Context, who identity) error {
+	if who.secretsSource == "" {
+		return nil
+	}
+	return r.secrets.pruneUnless(who.secretsSource, func() (bool, error) {
+		rows, err := r.listRows(ctx, reconcile.Filter{Model: who.model})
+		if err != nil {
+			return false, err
+		}
+		return secretsUsed(rows)[who.secretsSource], nil
+	})
+}
+
+// Update implements reconcile.Runtime.
+func (r *Runtime) Update(ctx context.Context, id string, want reconcile.ContainerSpec) error {
+	who, err := r.owned(ctx, id)
+	if err != nil {
+		return fmt.Errorf("update container %s: %w", want.Name, err)
+	}
+	if _, err := r.admit(want); err != nil {
+		return err
+	}
+	if r.secrets.lost(who.secretsSource) {
+		if err := r.secrets.write(want); err != nil {
+			return fmt.Errorf("update container %s: %w", who.name, err)
+		}
+	}
+	c, err := r.inspect(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer r.details.drop(id)
+	if err := r.updateLimits(ctx, id, who.name, limitsOf(c.HostConfig), reconcile.LimitsOf(want.Container)); err != nil {
+		return err
+	}
+	return r.reconnect(ctx, c, want)
+}
+
+// updateLimits brings limits back to those of the spec.
+func (r *Runtime) updateLimits(ctx context.Context, id, name string, have, want reconcile.Limits) error {
+	if have == want {
+		return nil
+	}
+	what := "update container " + name
+	// To the engine a zero means "as it was".
+	if want.NanoCPUs == 0 && have.NanoCPUs != 0 || want.Memory == 0 && have.Memory != 0 {
+		return fmt.Errorf("%s: a limit cannot be lifted while a container exists: %w", what, reconcile.ErrMustReplace)
+	}
+	err := r.call(ctx, what, networkLimit, func(ctx context.Context) error {
+		_, err := r.api.ContainerUpdate(ctx, id, container.UpdateConfig{
+			Resources: container.Resources{
+				NanoCPUs: want.NanoCPUs, Memory: want.Memory, MemorySwap: want.Memory, PidsLimit: &want.PIDs,
+			},
+			RestartPolicy: container.RestartPolicy{Name: restartMode(want.Restart)},
+		})
+		return err
+	})
+	if refused(err) { // for example since somebody set a quota, which excludes cpus
+		return fmt.Errorf("%w: %w", reconcile.ErrMustReplace, err)
+	}
+	return err
+}
+
+// reconnect puts a container back on the network of the scope.
+func (r *Runtime) reconnect(ctx context.Context, c container.InspectResponse, want reconcile.ContainerSpec) error {
+	if want.HostNetwork || c.NetworkSettings == nil || c.NetworkSettings.Networks[r.scope.NetworkName()] != nil {
+		return nil
+	}
+	found, err := r.findNetwork(ctx)
+	if err != nil {
+		return err
+	}
+	if found == "" {
+		return fmt.Errorf("connect container %s: there is no network %s", want.Name, r.scope.NetworkName())
+	}
+	return r.call(ctx, "connect container "+want.Name, networkLimit, func(ctx context.Context) error {
+		return r.api.NetworkConnect(ctx, found, c.ID, &network.EndpointSettings{})
+	})
+}

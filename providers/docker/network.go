@@ -1,0 +1,74 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
+)
+
+// findNetwork returns the id of the scope's network, "" if there is none. A
+// network of that name that is not the scope's is an error: containers of ours
+// must not end up among strangers. The search is by name in a list, because
+// engines allow several networks of one name.
+func (r *Runtime) findNetwork(ctx context.Context) (string, error) {
+	name := r.scope.NetworkName()
+	var networks []network.Summary
+	err := r.call(ctx, "find network "+name, queryLimit, func(ctx context.Context) (err error) {
+		networks, err = r.api.NetworkList(ctx, network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	id := ""
+	for _, n := range networks {
+		switch {
+		case n.Name != name: // the filter matches parts of names
+		case !r.scope.Owns(n.Labels):
+			return "", fmt.Errorf("network %s exists and %s; remove it (docker network rm %.12s) or choose another owner for this daemon",
+				name, belongsTo(n.Labels), n.ID)
+		case id == "" || n.ID < id: // of twins every caller takes the same
+			id = n.ID
+		}
+	}
+	return id, nil
+}
+
+// EnsureNetwork implements reconcile.Runtime.
+func (r *Runtime) EnsureNetwork(ctx context.Context) error {
+	id, err := r.findNetwork(ctx)
+	if err != nil || id != "" {
+		return err
+	}
+	name := r.scope.NetworkName()
+	createErr := r.call(ctx, "create network "+name, networkLimit, func(ctx context.Context) error {
+		_, err := r.api.NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge", Labels: scopeLabels(r.scope)})
+		return err
+	})
+	if createErr == nil {
+		return nil
+	}
+	// Somebody was faster, or the answer was lost.
+	if id, err := r.findNetwork(context.WithoutCancel(ctx)); err != nil || id != "" {
+		return err
+	}
+	return createErr
+}
+
+// RemoveNetwork implements reconcile.Runtime.
+func (r *Runtime) RemoveNetwork(ctx context.Context) error {
+	id, err := r.findNetwork(ctx)
+	if err != nil || id == "" {
+		return err
+	}
+	err = r.call(ctx, "remove network "+r.scope.NetworkName(), networkLimit, func(ctx context.Context) error {
+		return r.api.NetworkRemove(ctx, id)
+	})
+	if cerrdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

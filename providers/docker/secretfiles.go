@@ -1,0 +1,200 @@
+package docker
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// secretFiles keeps the secret files of containers on the host, one directory for
+// each revision of a model, which all replicas of that revision mount. The root
+// has mode 0700, so on the host only its owner can pass; below it everything is
+// readable, because the user in the container may be any.
+//
+// A revision covers the versions of its secrets: another value is another
+// directory, and files never change under a running container.
+type secretFiles struct {
+	root string // "": there is none
+	// mu is held for reading while a container is created from the files, and for
+	// writing while unused ones are looked for and deleted.
+	mu sync.RWMutex
+}
+
+// sweepGrace protects a directory that another process has just written for a
+// container that is not there yet.
+const sweepGrace = 10 * time.Minute
+
+// partial starts the names of directories that are still being written.
+const partial = ".partial-"
+
+func newSecretFiles(root string) (*secretFiles, error) {
+	if root == "" {
+		return &secretFiles{}, nil
+	}
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("docker: secrets directory: %w", err)
+	}
+	return &secretFiles{root: root}, nil
+}
+
+// dir is the directory of the container's files.
+func (s *secretFiles) dir(labels map[string]string) string {
+	object := labels[reconcile.LabelModel]
+	if object == "" {
+		object = labels[reconcile.LabelKind]
+	}
+	return filepath.Join(s.root, filepath.Base(object)+"."+filepath.Base(labels[reconcile.LabelRevision]))
+}
+
+// inUse keeps prune away until the returned function is called.
+func (s *secretFiles) inUse() (done func()) {
+	s.mu.RLock()
+	return s.mu.RUnlock
+}
+
+// write makes sure that the container's files are there. They appear all at once:
+// a directory that exists is complete.
+func (s *secretFiles) write(c reconcile.ContainerSpec) error {
+	if len(c.SecretFiles) == 0 {
+		return nil
+	}
+	final := s.dir(c.Labels)
+	if !s.lost(final) {
+		return nil
+	}
+	if err := s.makeRoot(); err != nil {
+		return err
+	}
+	temporary, err := os.MkdirTemp(s.root, partial)
+	if err != nil {
+		return fmt.Errorf("write secret files: %w", err)
+	}
+	err = fill(temporary, c.SecretFiles)
+	if err == nil {
+		err = os.Rename(temporary, final)
+	}
+	if err == nil {
+		return nil
+	}
+	_ = os.RemoveAll(temporary)
+	if !s.lost(final) { // another process was faster, with the same revision
+		return nil
+	}
+	return fmt.Errorf("write secret files: %w", err)
+}
+
+// makeRoot creates the root, and refuses one that others can look into.
+func (s *secretFiles) makeRoot() error {
+	if err := os.MkdirAll(s.root, 0o700); err != nil {
+		return fmt.Errorf("make the secrets directory: %w", err)
+	}
+	info, err := os.Stat(s.root)
+	if err != nil {
+		return fmt.Errorf("make the secrets directory: %w", err)
+	}
+	if open := info.Mode().Perm() & 0o077; open != 0 {
+		return fmt.Errorf("the secrets directory %s has mode %#o and is open to others; run chmod 0700 on it",
+			s.root, info.Mode().Perm())
+	}
+	return nil
+}
+
+// fill writes the files into a fresh directory.
+func fill(dir string, files map[string]spec.Sensitive) error {
+	for name, value := range files {
+		if err := writeSynced(filepath.Join(dir, name), value); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(dir, 0o755)
+}
+
+// writeSynced writes one file through to the disk, should the root be on one: the
+// directory's new name must not survive a crash that its content did not.
+func writeSynced(name string, value spec.Sensitive) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value.Reveal())
+	// The umask may have taken bits that the container's user needs.
+	return errors.Join(err, f.Chmod(0o444), f.Sync(), f.Close())
+}
+
+// lost tells whether a container that mounts source could not find its files.
+func (s *secretFiles) lost(source string) bool {
+	if source == "" {
+		return false
+	}
+	_, err := os.Stat(source)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// pruneUnless deletes a directory of the root unless it is used.
+func (s *secretFiles) pruneUnless(source string, used func() (bool, error)) error {
+	if s.root == "" || filepath.Dir(source) != s.root {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stays, err := used()
+	if err != nil || stays {
+		return err
+	}
+	if err := os.RemoveAll(source); err != nil {
+		return fmt.Errorf("delete unused secret files: %w", err)
+	}
+	return nil
+}
+
+// sweep deletes what no container of the whole scope uses: left by a crash, or by
+// containers that were removed by hand. What it cannot delete now, a later sweep
+// will: a list must not fail for that.
+func (s *secretFiles) sweep(rows []container.Summary) {
+	entries, err := os.ReadDir(s.root)
+	if s.root == "" || err != nil || len(entries) == 0 {
+		return
+	}
+	if !s.mu.TryLock() { // a create is under way, whose files nobody uses yet
+		return
+	}
+	defer s.mu.Unlock()
+	used := secretsUsed(rows)
+	for _, entry := range entries {
+		path := filepath.Join(s.root, entry.Name())
+		info, err := entry.Info()
+		if err != nil || used[path] || time.Since(info.ModTime()) < sweepGrace {
+			continue
+		}
+		_ = os.RemoveAll(path)
+	}
+}
+
+// secretsUsed returns the directories that containers mount at secretsTarget.
+func secretsUsed(rows []container.Summary) map[string]bool {
+	used := make(map[string]bool)
+	for _, row := range rows {
+		for _, m := range row.Mounts {
+			if m.Destination == secretsTarget {
+				used[m.Source] = true
+			}
+		}
+	}
+	return used
+}
+
+// validFileName tells whether a name stays within its directory.
+func validFileName(name string) bool {
+	return name != "" && filepath.IsLocal(name) && !strings.ContainsAny(name, `/\`) && !strings.HasPrefix(name, ".")
+}
