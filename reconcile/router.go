@@ -139,10 +139,15 @@ type Report struct {
 	Sequence     uint64                   `json:"sequence"` // changes whenever health, readiness or drain state of a replica does; never 0
 	TableVersion uint64                   `json:"table_version"`
 	Replicas     map[string]ReplicaHealth `json:"replicas"` // by container id
+	// Warning is what an operator should know about the gateway itself, for
+	// example that it could not keep its table on disk.
+	Warning string `json:"warning,omitempty"`
 }
 
 // ReplicaHealth is the gateway's view of one replica. Durations instead of
-// timestamps: the gateway's clock and the daemon's need not agree.
+// timestamps: the gateway's clock and the daemon's need not agree. Nothing is
+// claimed about the health of a replica that drains: Healthy is false, and only
+// InFlight counts.
 type ReplicaHealth struct {
 	Healthy    bool          `json:"healthy"`
 	HealthyFor time.Duration `json:"healthy_for"` // without a break; 0 if not healthy
