@@ -1,0 +1,66 @@
+// Command ask sends held-out digits to a model and tells how well it reads them.
+//
+//	go run ./ask --url http://localhost:8080/v2/models/digits --n 50
+//
+// It draws the first digit, names every one that was read wrongly, and ends with
+// the accuracy, the versions that answered, and the latency. It ends with code 1
+// if a request failed; a wrong answer is no failure.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/fairlead/fairlead/examples/digits/data"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "ask:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("ask", flag.ExitOnError)
+	url := flags.String("url", "http://localhost:8080/v2/models/digits", "the model; /infer is added")
+	n := flags.Int("n", 50, "how many digits to send, one request each")
+	timeout := flags.Duration("timeout", 5*time.Second, "of one request")
+	_ = flags.Parse(args) // ExitOnError: it does not return one
+	if *n < 1 {
+		return fmt.Errorf("--n is %d; it must be at least 1", *n)
+	}
+
+	digits, err := data.Load()
+	if err != nil {
+		return err
+	}
+	_, heldOut := data.Split(digits)
+	client := &client{url: *url, http: &http.Client{Timeout: *timeout}}
+	defer client.http.CloseIdleConnections()
+	tally := newTally()
+	for i := range *n {
+		d := heldOut[i%len(heldOut)]
+		answer, err := client.ask(ctx, d)
+		if ctx.Err() != nil {
+			break // interrupted: what there is so far is still worth a summary
+		}
+		if i == 0 {
+			draw(out, d)
+		}
+		tally.add(out, d, answer, err)
+	}
+	tally.summary(out)
+	if tally.failed > 0 {
+		return fmt.Errorf("%d of %d requests failed; the first: %w", tally.failed, tally.asked(), tally.firstFailure)
+	}
+	return nil
+}
