@@ -154,6 +154,14 @@ func (l *loop) table() reconcile.Table {
 	return table
 }
 
+// routed tells whether the table in force is what was decided.
+func (l *loop) routed() bool {
+	if l.desired == nil || l.desired.Gateway == nil {
+		return true
+	}
+	return l.view.Known && !l.pushing && !l.tableDirty
+}
+
 // report publishes the status, if anything in it changed.
 func (l *loop) report(now time.Time, changed bool) {
 	if l.desired != nil {
@@ -167,7 +175,7 @@ func (l *loop) report(now time.Time, changed bool) {
 	l.planDirty = false
 	s := l.status
 	s.Gateway = l.gatewayStatus()
-	s.Converged = s.converged(l.pushing)
+	s.Converged = l.routed() && s.converged()
 	l.status.Gateway = s.Gateway
 	l.c.status.Store(&s)
 }

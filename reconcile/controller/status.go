@@ -72,8 +72,8 @@ type ModelStatus struct {
 // Failed tells whether the model needs a person, or a new commit.
 func (m *ModelStatus) Failed() bool { return m.Phase == rollout.Degraded || m.Error != "" }
 
-func (s *Status) converged(pushing bool) bool {
-	if s.Commit.ID == "" && s.Source.Fetched.IsZero() || s.Models == nil || pushing ||
+func (s *Status) converged() bool {
+	if s.Commit.ID == "" && s.Source.Fetched.IsZero() || s.Models == nil ||
 		s.Engine.Error != "" || s.Gateway.Phase != rollout.Steady || s.Gateway.Error != "" {
 		return false
 	}
