@@ -43,12 +43,6 @@ func transient(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// refused tells whether the engine answered, and the answer means that the
-// request had no effect. After any other error it may have had one.
-func refused(err error) bool {
-	return cerrdefs.IsNotFound(err) || cerrdefs.IsConflict(err) || cerrdefs.IsInvalidArgument(err)
-}
-
 // withoutSecrets returns err with every secret value in its text blotted out. An
 // engine quotes what it does not like, for example an environment variable.
 func withoutSecrets(err error, c reconcile.ContainerSpec) error {

@@ -79,10 +79,10 @@ func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string
 		r.known.put(created.ID, identify(c.Name, c.Labels, mountPoints(o)))
 		return created.ID, nil
 	}
-	if cerrdefs.IsNotFound(createErr) {
+	switch {
+	case cerrdefs.IsNotFound(createErr):
 		return "", withoutSecrets(fmt.Errorf("%w: %w", createErr, reconcile.ErrImageNotFound), c)
-	}
-	if refused(createErr) && !cerrdefs.IsConflict(createErr) {
+	case cerrdefs.IsInvalidArgument(createErr):
 		return "", withoutSecrets(createErr, c)
 	}
 	// The name is taken, or the answer is lost: what stands there now?
@@ -103,7 +103,7 @@ func mountPoints(o object) []container.MountPoint {
 // succeed, and takes it over if it is what the create was to make. It runs also
 // when ctx has ended: else a create that was cut off would be forgotten.
 func (r *Runtime) adopt(ctx context.Context, c reconcile.ContainerSpec, createErr error) (string, error) {
-	holder, err := r.inspect(context.WithoutCancel(ctx), c.Name)
+	holder, err := r.holder(context.WithoutCancel(ctx), c.Name, cerrdefs.IsConflict(createErr))
 	if cerrdefs.IsNotFound(err) {
 		return "", createErr
 	}
@@ -126,6 +126,27 @@ func (r *Runtime) adopt(ctx context.Context, c reconcile.ContainerSpec, createEr
 	}
 	r.known.put(holder.ID, identify(c.Name, labels, holder.Mounts))
 	return holder.ID, nil
+}
+
+// Wait for a name that is taken by a container that cannot be inspected yet: an
+// engine reserves the name first, and the create that did it may be an earlier
+// one of ours that was cut off.
+const (
+	holderTries = 8
+	holderPause = 20 * time.Millisecond // doubled with each try
+)
+
+// holder returns the container that holds a name.
+func (r *Runtime) holder(ctx context.Context, name string, taken bool) (container.InspectResponse, error) {
+	wait := holderPause
+	for try := 1; ; try++ {
+		c, err := r.inspect(ctx, name)
+		if !taken || !cerrdefs.IsNotFound(err) || try == holderTries {
+			return c, err
+		}
+		pause(ctx, wait)
+		wait *= 2
+	}
 }
 
 // belongsTo says whose a foreign container is.
@@ -340,7 +361,7 @@ func (r *Runtime) updateLimits(ctx context.Context, id, name string, have, want 
 		})
 		return err
 	})
-	if refused(err) { // for example since somebody set a quota, which excludes cpus
+	if cerrdefs.IsInvalidArgument(err) || cerrdefs.IsConflict(err) { // for example since somebody set a quota, which excludes cpus
 		return fmt.Errorf("%w: %w", reconcile.ErrMustReplace, err)
 	}
 	return err
