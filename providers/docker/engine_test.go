@@ -1,9 +1,11 @@
 package docker_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 	"go.uber.org/goleak"
 
@@ -91,6 +93,16 @@ func (h *engineHost) RenameByHand(id, name string) error {
 
 func (h *engineHost) RemoveByHand(id string) error {
 	return h.api.ContainerRemove(h.t.Context(), id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+}
+
+// makeNetwork makes a network without labels.
+func (h *engineHost) makeNetwork(name string) error {
+	_, err := h.api.NetworkCreate(h.t.Context(), name, network.CreateOptions{})
+	return err
+}
+
+func (h *engineHost) removeNetwork(name string) error {
+	return h.api.NetworkRemove(context.WithoutCancel(h.t.Context()), name)
 }
 
 func TestRuntimeKeepsItsContract(t *testing.T) {
