@@ -1,0 +1,211 @@
+package lang
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead/spec"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// memo is what one load made of a model block, and what it read for it. It
+// holds until the block, its overlay or something that was read changes.
+type memo struct {
+	over    *node
+	seen    map[ref]cty.Value
+	enabled bool
+	models  []*decoded
+	report  reporter
+}
+
+// config decodes everything that is declared and checks it as a whole.
+func (e *evaluator) config() *spec.Config {
+	cfg := &spec.Config{
+		Environment:  e.options.Environment,
+		Environments: e.symbols.environmentNames(),
+	}
+	e.checkUnread()
+	cfg.Secrets = e.decodeSecrets()
+	all := e.decodeModels()
+	cfg.Models = make([]*spec.Model, 0, len(all))
+	for _, d := range all {
+		cfg.Models = append(cfg.Models, d.model)
+	}
+	slices.SortFunc(cfg.Models, func(a, b *spec.Model) int { return strings.Compare(a.Name, b.Name) })
+	e.checkRoutes(cfg, all)
+	e.decodeHistory(cfg)
+	return cfg
+}
+
+// checkUnread evaluates what nothing may have read yet, so that its mistakes are
+// found too.
+func (e *evaluator) checkUnread() {
+	for _, name := range names(e.symbols.variables) {
+		e.resolve(reference{ref: ref{root: "var", name: name}}, place{}, nil)
+		s := section{ev: e, n: e.merged(e.symbols.variables[name]), sc: &scope{}}
+		s.str("description")
+	}
+	for _, name := range e.localNames() {
+		e.resolve(reference{ref{root: "local", name: name}, e.localArg(name).nameRng}, place{}, nil)
+	}
+}
+
+func (e *evaluator) localArg(name string) *arg {
+	if a := e.symbols.overLocals[name]; a != nil {
+		return a
+	}
+	return e.symbols.locals[name]
+}
+
+// decodeModels decodes every model that is enabled, and reports names that two
+// of them share.
+func (e *evaluator) decodeModels() []*decoded {
+	all := make([]*decoded, 0, len(e.symbols.modelOrder))
+	for _, base := range e.symbols.modelOrder {
+		m := e.decodeBlock(base)
+		if m.enabled {
+			all = append(all, m.models...)
+		}
+	}
+	served := make(map[string]*decoded, len(all))
+	for _, d := range all {
+		if twin := served[d.model.Name]; twin != nil {
+			e.errorf(d.node.rng, d.node.place, "Duplicate name", "%s and %s (at %s) would both be served as %q. Rename one of them, or change the key.", d.model.Address, twin.model.Address, twin.model.Pos, d.model.Name)
+		}
+		served[d.model.Name] = d
+	}
+	return all
+}
+
+// decodeBlock decodes one model block, or returns what an earlier load made of
+// it if everything that it read is still the same.
+func (e *evaluator) decodeBlock(base *node) *memo {
+	over := e.symbols.over[base.address]
+	if old := base.memo; old != nil && old.over == over && e.stillTrue(old) {
+		e.diags = append(e.diags, old.report.diags...)
+		return old
+	}
+	n := base
+	if over != nil {
+		n = overlay(base, over)
+	}
+	fresh := &memo{over: over}
+	rec := &recorder{}
+	before := e.reporter
+	e.reporter, e.deps = reporter{}, rec
+	e.decodeInstances(n, fresh)
+	fresh.report, fresh.seen = e.reporter, rec.seen
+	e.reporter, e.deps = before, nil
+	e.diags = append(e.diags, fresh.report.diags...)
+	if rec.partial || fresh.report.diags.HasErrors() {
+		base.memo = nil
+		return fresh
+	}
+	fresh.reuse(base.memo)
+	base.memo = fresh
+	return fresh
+}
+
+func (e *evaluator) decodeInstances(n *node, m *memo) {
+	enabled, ok := e.enabled(n)
+	scopes, good := e.instances(n)
+	if !good {
+		scopes = nil
+	}
+	m.enabled = ok && enabled
+	for _, sc := range scopes {
+		m.models = append(m.models, e.decodeModel(n, sc))
+	}
+}
+
+// stillTrue tells whether everything that was read has the value that it had.
+func (e *evaluator) stillTrue(m *memo) bool {
+	for r, v := range m.seen {
+		now, ok := e.resolve(reference{ref: r}, place{}, nil)
+		if !ok || !now.RawEquals(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// reuse keeps the models of an earlier decoding that came out the same, so that
+// their pointers stay.
+func (m *memo) reuse(old *memo) {
+	if old == nil {
+		return
+	}
+	for _, d := range m.models {
+		for _, o := range old.models {
+			if o.model.Name == d.model.Name && reflect.DeepEqual(o.model, d.model) {
+				d.model = o.model
+				break
+			}
+		}
+	}
+}
+
+// checkRoutes checks what routes of all models are together.
+func (e *evaluator) checkRoutes(cfg *spec.Config, all []*decoded) {
+	type entry struct{ host, path string }
+	taken := make(map[entry]*spec.Route, len(all))
+	owners := make(map[entry]*spec.Model, len(all))
+	for _, d := range all {
+		for i := range d.model.Routes {
+			r := &d.model.Routes[i]
+			if r.Path == "" {
+				continue
+			}
+			at := entry{r.Host, r.Path}
+			if twin := taken[at]; twin != nil {
+				node := d.node.children("route")[i]
+				e.errorf(node.rng, d.node.place, "Duplicate route", "%s has this host and path already, at %s, and a request can go to one model only. Change the host or the path of one of them.", owners[at].Address, twin.Pos)
+				continue
+			}
+			taken[at], owners[at] = r, d.model
+		}
+		for _, f := range d.fallbacks {
+			e.checkFallback(cfg, d, f)
+		}
+	}
+}
+
+func (e *evaluator) checkFallback(cfg *spec.Config, d *decoded, f fallback) {
+	rng := f.route.args["fallback"].targets[0].rng
+	if f.address == d.model.Address {
+		e.errorf(rng, d.node.place, "Fallback to itself", "A model cannot answer for itself when it cannot answer. Name another model, or remove the argument.")
+		return
+	}
+	e.requireModel(cfg, f.address, reference{ref{root: "model", name: f.address.Name, key: f.address.Key}, rng}, d.node.place)
+}
+
+// requireModel reports a reference to a model that is not served.
+func (e *evaluator) requireModel(cfg *spec.Config, a spec.Address, r reference, p place) bool {
+	if m := cfg.Model(a.ServedName()); m != nil && m.Address == a {
+		return true
+	}
+	base := e.symbols.models[a.Name]
+	if base == nil {
+		e.unknown(r, p, "model", names(e.symbols.models), "Declare it, or remove the reference.")
+		return false
+	}
+	n := e.merged(base)
+	if enabled, ok := e.enabled(n); !ok || !enabled {
+		if ok {
+			e.errorf(r.rng, p, "Disabled model", "model.%s is not enabled in the environment %s, at %s.", a.Name, e.options.Environment, n.rng)
+		}
+		return false
+	}
+	scopes, ok := e.instances(n)
+	switch {
+	case !ok: // reported with the block
+	case n.args["for_each"] == nil:
+		e.errorf(r.rng, p, "Model without instances", "model.%s has no for_each, so it has no instance %q. Write model.%s.", a.Name, a.Key, a.Name)
+	case a.Key == "":
+		e.errorf(r.rng, p, "Which instance", "model.%s has for_each. Write model.%s[\"KEY\"].%s", a.Name, a.Name, instanceWords(scopes, ""))
+	default:
+		e.errorf(r.rng, p, "Unknown instance", "model.%s has no instance %q.%s", a.Name, a.Key, instanceWords(scopes, a.Key))
+	}
+	return false
+}

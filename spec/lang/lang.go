@@ -1,0 +1,159 @@
+package lang
+
+import (
+	"sync"
+
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/diag"
+	"github.com/fairlead/fairlead/spec/schema"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// Options is what a load depends on beside the tree.
+type Options struct {
+	// Environment is the one to load. It may be empty only where the repo
+	// declares none.
+	Environment string
+	// Variables are values from outside. Of several for one name the last counts.
+	Variables []VariableValue
+	// Version is that of this program, for required_version; "" meets any.
+	Version string
+	// Limits bounds the cost of a load. Zero fields take DefaultLimits.
+	Limits Limits
+}
+
+// VariableValue is the value of a variable from outside of the repo.
+type VariableValue struct {
+	Name  string
+	Value string // text for a string variable, else a literal as in HCL
+	// Source says where it comes from, for messages: FAIRLEAD_VAR_registry,
+	// --var, prod.vars.hcl:3. The value itself is shown in no message.
+	Source string
+}
+
+// Loader reads config repos. It keeps what it has read, so that a load costs
+// what has changed since the one before. It is safe for concurrent use; loads
+// run one after the other.
+type Loader struct {
+	mu    sync.Mutex
+	root  *schema.Block
+	meter *meter
+	table map[string]function.Function
+	// limits that table and the parsed files were made under.
+	limits Limits
+	files  map[string]*file // by path, of the last tree
+}
+
+// NewLoader returns a Loader with nothing in its cache.
+func NewLoader() *Loader {
+	return &Loader{root: schema.Root(), meter: &meter{}}
+}
+
+// Sources gives diagnostics the content of the tree's spec files, and of no
+// others: a snippet shows whole lines.
+func Sources(tree spec.Tree) diag.Sources {
+	return func(name string) []byte {
+		if !isSpec(name) {
+			return nil
+		}
+		content, err := tree.Read(name)
+		if err != nil {
+			return nil
+		}
+		return content
+	}
+}
+
+// Load reads all specs of the tree for one environment. It returns every
+// mistake that it finds; the Config is nil if there is an error among them.
+//
+// Models that are the same as in an earlier load of this Loader are the same
+// pointers, so that a caller can tell by == that nothing about a model changed.
+// Whatever a Config holds is shared and must not be changed.
+func (l *Loader) Load(tree spec.Tree, o Options) (*spec.Config, diag.Diagnostics) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, cfg := l.load(tree, o)
+	if e.diags.HasErrors() {
+		return nil, e.diags
+	}
+	return cfg, e.diags
+}
+
+// Environments returns the names of the environments that the tree declares,
+// sorted, and what is wrong with its files by themselves.
+func (l *Loader) Environments(tree spec.Tree, o Options) ([]string, diag.Diagnostics) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var r reporter
+	l.prepare(o)
+	s := collect(l.readAll(tree, &r), &reporter{})
+	return s.environmentNames(), r.diags
+}
+
+// load does all the steps of a load that are possible.
+func (l *Loader) load(tree spec.Tree, o Options) (*evaluator, *spec.Config) {
+	l.prepare(o)
+	e := &evaluator{
+		options: o, tree: tree, files: tree.Files(), meter: l.meter, limits: l.limits,
+		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{},
+	}
+	files := l.readAll(tree, &e.reporter)
+	s := collect(files, &e.reporter)
+	e.symbols = s
+	if version := (&reporter{}); !checkVersion(s.settings, o.Version, version) {
+		e.diags = version.diags // with another version, nothing else has a meaning
+		return e, nil
+	}
+	name, ok := s.selectEnvironment(o.Environment, &e.reporter)
+	if !ok {
+		return e, nil
+	}
+	e.options.Environment = name
+	e.functions = e.withFile(l.table)
+	e.takeVariables()
+	cfg := e.config()
+	return e, cfg
+}
+
+// prepare sets the limits of this load. What was read under others is dropped:
+// it may hold what they forbid.
+func (l *Loader) prepare(o Options) {
+	limits := o.Limits.withDefaults()
+	if l.table == nil || limits != l.limits {
+		l.files, l.table, l.limits = map[string]*file{}, functions(limits), limits
+	}
+	*l.meter = meter{limits: limits}
+}
+
+// readAll reads the spec files of the tree that were not read before.
+func (l *Loader) readAll(tree spec.Tree, r *reporter) []*file {
+	var total int64
+	var files []*file
+	kept := make(map[string]*file, len(l.files))
+	for _, entry := range tree.Files() {
+		if !isSpec(entry.Path) {
+			continue
+		}
+		if total += entry.Size; total > l.limits.RepoBytes {
+			r.errorf(fileRange(entry.Path), place{}, "Config repo too large", "The spec files up to this one have more than %d bytes together. Keep data in files of other types, or split the repo.", l.limits.RepoBytes)
+			l.files = kept
+			return append(files, unreadable())
+		}
+		f := l.files[entry.Path]
+		if f == nil || f.hash != entry.Hash || entry.Hash == "" {
+			src, err := tree.Read(entry.Path)
+			if err != nil {
+				r.errorf(fileRange(entry.Path), place{}, "Spec file not readable", "%s.", err)
+				files = append(files, unreadable())
+				continue
+			}
+			f = l.read(entry.Path, entry.Hash, src, l.limits)
+		}
+		kept[entry.Path] = f
+		files = append(files, f)
+		r.diags = append(r.diags, f.report.diags...)
+	}
+	l.files = kept
+	return files
+}
