@@ -56,6 +56,17 @@ func (l *Loader) read(name, hash string, src []byte, limits Limits) *file {
 
 // file reads the whole file into root; false if parts of it could not be read.
 func (r *reader) file(root *node, name string) bool {
+	if !r.admit(name) {
+		return false
+	}
+	if isJSON(name) {
+		return r.jsonFile(root, name)
+	}
+	return r.nativeFile(root, name)
+}
+
+// admit tells whether it is safe to hand the file to a parser.
+func (r *reader) admit(name string) bool {
 	if int64(len(r.src)) > r.limits.FileBytes {
 		r.errorf(fileRange(name), place{}, "Spec file too large", "The file has %d bytes, and a spec file may have %d. Split it: all files are read as one. Keep data in files of other types, and read it with file().", len(r.src), r.limits.FileBytes)
 		return false
@@ -69,13 +80,14 @@ func (r *reader) file(root *node, name string) bool {
 		check = r.limits.checkJSON
 	}
 	if e := check(r.src, name); e != nil {
-		r.errorf(e.rng, place{}, "Spec too complex", "%s Nobody can review that, and reading it could exhaust the daemon. Simplify the expression, or name parts of it in a locals block.", e.detail)
+		r.tooComplex(e.rng, place{}, e.detail)
 		return false
 	}
-	if isJSON(name) {
-		return r.jsonFile(root, name)
-	}
-	return r.nativeFile(root, name)
+	return true
+}
+
+func (r *reader) tooComplex(at hcl.Range, p place, detail string) {
+	r.errorf(at, p, "Spec too complex", "%s Nobody can review that, and reading it could exhaust the daemon. Simplify the expression, or name parts of it in a locals block.", detail)
 }
 
 func (r *reader) nativeFile(root *node, name string) bool {
@@ -152,7 +164,7 @@ func (r *reader) value(a *arg, expr hclsyntax.Expression) {
 	refs, ok := readReferences(&r.reporter, a.place, expr.Variables())
 	a.refs, a.broken = refs, !ok
 	if e := checkLiterals(expr); e != nil {
-		r.errorf(e.rng, a.place, "Spec too complex", "%s", e.detail)
+		r.tooComplex(e.rng, a.place, e.detail)
 		a.broken = true
 	}
 	a.expr = guard(expr, r.meter)

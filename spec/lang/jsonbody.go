@@ -127,7 +127,7 @@ func (r *reader) jsonString(text string, rng hcl.Range, a *arg, literal bool) (h
 		tokens, _ = hclsyntax.LexTemplate([]byte(text), rng.Filename, start)
 	}
 	if e := r.limits.checkTokens(tokens); e != nil {
-		r.errorf(rng, a.place, "Spec too complex", "%s Nobody can review that, and reading it could exhaust the daemon. Simplify the expression, or name parts of it in a locals block.", e.detail)
+		r.tooComplex(rng, a.place, e.detail)
 		return nil, false
 	}
 	if !literal {

@@ -1,0 +1,121 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reference writes the table as the Markdown page spec/REFERENCE.md.
+func Reference() string {
+	var page strings.Builder
+	root := Root()
+	page.WriteString("# The language of Fairlead\n\n")
+	page.WriteString("<!-- Written by `go test ./spec/schema -update` from the table in spec/schema. Do not edit. -->\n\n")
+	page.WriteString(root.Doc + "\n\n")
+	page.WriteString(rules)
+	page.WriteString("## Blocks\n\n")
+	for _, b := range root.Blocks {
+		fmt.Fprintf(&page, "- [%s](#%s)\n", b.Name, b.Name)
+	}
+	for _, b := range root.Blocks {
+		writeBlock(&page, b, "", 2)
+	}
+	return page.String()
+}
+
+// rules is what holds for all blocks.
+const rules = `Expressions are those of HCL, evaluated once, when the commit is read. They can read ` + "`var.NAME`, `local.NAME`, `env.name`" + `,
+` + "`model.NAME.{name,version,image,port,replicas}`, and `each.key` and `each.value`" + ` in a block with ` + "`for_each`" + `. Nothing reads the clock, the
+daemon's environment or the network; ` + "`file(\"PATH\")`" + ` reads a text file of the same commit, by its path from the root of the config repo.
+
+- References to objects are written without quotes (` + "`model.digits`" + `), and so are keywords (` + "`canary`" + `). In JSON both are strings.
+- Durations and sizes are quoted and carry a unit: ` + "`\"500ms\"`, `\"30s\"`, `\"1h30m\"`, `\"2d\"`; `\"64kB\"`, `\"256MiB\"`, `\"2GiB\"`" + `.
+- A number is a number: ` + "`\"2\"`" + ` is text. Versions are quoted, as 1.10 would be the number 1.1.
+- ` + "`null`" + ` stands for an argument that is not written.
+- A ` + "`${`" + ` that is meant for a shell in the container is written ` + "`$${`" + `.
+
+`
+
+func writeBlock(page *strings.Builder, b *Block, path string, level int) {
+	title := strings.TrimPrefix(path+"."+b.Name, ".")
+	fmt.Fprintf(page, "\n%s %s\n\n", strings.Repeat("#", min(level, 6)), title)
+	head := b.Name
+	if b.Label != "" {
+		head += fmt.Sprintf(" %q", strings.ToUpper(b.Label))
+	}
+	fmt.Fprintf(page, "`%s { ... }`, %s. %s\n", head, occurrence(b), b.Doc)
+	if b.Example != "" {
+		fmt.Fprintf(page, "\n```hcl\n%s\n```\n", b.Example)
+	}
+	if len(b.Arguments) > 0 {
+		page.WriteString("\n| argument | type | default | meaning |\n|---|---|---|---|\n")
+		for _, a := range b.Arguments {
+			fmt.Fprintf(page, "| `%s` | %s | %s | %s |\n", a.Name, cell(typeOf(a)), cell(defaultOf(a)), cell(meaning(a)))
+		}
+	}
+	if b.Name == "environment" {
+		var overlaid []string
+		for _, n := range b.Blocks {
+			overlaid = append(overlaid, fmt.Sprintf("[%s](#%s)", n.Name, n.Name))
+		}
+		fmt.Fprintf(page, "\nIt holds overlays of %s.\n", strings.Join(overlaid, ", "))
+		return
+	}
+	for _, n := range b.Blocks {
+		writeBlock(page, n, title, level+1)
+	}
+}
+
+func occurrence(b *Block) string {
+	switch {
+	case b.Repeats && b.Label != "" && !b.Adds:
+		return "once per label"
+	case b.Repeats:
+		return "any number"
+	default:
+		return "at most once"
+	}
+}
+
+func typeOf(a *Argument) string {
+	switch a.Type {
+	case Keyword, KeywordList:
+		words := make([]string, 0, len(a.Keywords))
+		for _, k := range a.Keywords {
+			words = append(words, "`"+k+"`")
+		}
+		return string(a.Type) + ": " + strings.Join(words, ", ")
+	case Reference, ReferenceList:
+		return fmt.Sprintf("%s to a %s", a.Type, a.Refers)
+	case Integer, Number, Percent:
+		if a.Min != nil && a.Max != nil && *a.Max < 1<<40 {
+			return fmt.Sprintf("%s, %v to %.0f", a.Type, *a.Min, *a.Max)
+		}
+	}
+	return string(a.Type)
+}
+
+func defaultOf(a *Argument) string {
+	switch {
+	case a.Required:
+		return "**required**"
+	case a.Default != "":
+		return "`" + a.Default + "`"
+	default:
+		return a.Note
+	}
+}
+
+func meaning(a *Argument) string {
+	text := a.Doc
+	if a.Example != "" {
+		text += " Example: `" + a.Example + "`"
+	}
+	if a.Since != first {
+		text += " Since " + a.Since + "."
+	}
+	return text
+}
+
+// cell makes text fit for a cell of a Markdown table.
+func cell(s string) string { return strings.ReplaceAll(s, "|", "\\|") }
