@@ -1,0 +1,198 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead/spec"
+)
+
+// SocketName is the daemon's unix socket in its data directory.
+const SocketName = "fairlead.sock"
+
+// api is the daemon's HTTP side. Over the unix socket, which only its user can
+// open, everything is answered; over TCP /api needs the bearer token.
+type api struct {
+	daemon *Daemon
+	config Config
+	token  spec.Sensitive
+}
+
+func newAPI(c Config, d *Daemon) (*api, error) {
+	a := &api{daemon: d, config: c}
+	if c.TokenFile == "" {
+		return a, nil
+	}
+	data, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the API token: %w", err)
+	}
+	a.token = spec.NewSensitive(strings.TrimSpace(string(data)))
+	if len(a.token.Reveal()) < 16 {
+		return nil, fmt.Errorf("the API token in %s is too short to be safe; use 16 characters or more, for example from: openssl rand -hex 32", c.TokenFile)
+	}
+	return a, nil
+}
+
+// start listens and serves in the background until ctx ends.
+func (a *api) start(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger) error {
+	path := filepath.Join(a.config.Data, SocketName)
+	unix, err := listenUnix(ctx, path)
+	if err != nil {
+		return err
+	}
+	a.serve(ctx, wg, log, unix, a.handler(false))
+	if a.config.Listen == "" {
+		return nil
+	}
+	var listen net.ListenConfig
+	tcp, err := listen.Listen(ctx, "tcp", a.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the API on --listen %s: %w", a.config.Listen, err)
+	}
+	log.Info("API", "address", tcp.Addr().String(), "socket", path)
+	a.serve(ctx, wg, log, tcp, a.handler(true))
+	return nil
+}
+
+// listenUnix takes the socket over from a daemon that is gone. One that still
+// answers keeps it: the newcomer serves no socket and stands by without one.
+func listenUnix(ctx context.Context, path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	dialer := net.Dialer{Timeout: time.Second}
+	if conn, err := dialer.DialContext(ctx, "unix", path); err == nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("another daemon answers on %s; give this one a data directory of its own (--data), or stop the other", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the socket of a daemon that is gone: %w", err)
+	}
+	var listen net.ListenConfig
+	l, err := listen.Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on the daemon's socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("protect the daemon's socket: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+func (a *api) serve(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger, l net.Listener, h http.Handler) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
+	wg.Go(func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the API stopped", "address", l.Addr().String(), "error", err)
+		}
+	})
+	wg.Go(func() {
+		<-ctx.Done()
+		shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		if server.Shutdown(shutdown) != nil {
+			_ = server.Close()
+		}
+	})
+}
+
+func (a *api) handler(remote bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /metrics", a.daemon.metrics.handler(a.daemon.Status))
+	mux.Handle("GET /api/v1/status", a.guard(remote, a.status))
+	mux.Handle("GET /api/v1/plan", a.guard(remote, a.plan))
+	mux.Handle("POST /api/v1/sync", a.guard(remote, a.sync))
+	return mux
+}
+
+// guard asks callers from the network for the token.
+func (a *api) guard(remote bool, next http.HandlerFunc) http.Handler {
+	if !remote {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		switch {
+		case a.token.IsZero():
+			writeError(w, http.StatusForbidden, "the API is closed over TCP: start the daemon with --token-file, or use its socket")
+		case !bearer || subtle.ConstantTimeCompare([]byte(got), []byte(a.token.Reveal())) != 1:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			writeError(w, http.StatusUnauthorized, "send the token of --token-file as: Authorization: Bearer TOKEN")
+		default:
+			next(w, r)
+		}
+	})
+}
+
+// ready: the daemon acts (or stands by on purpose) and has seen Git and the
+// engine.
+func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
+	s := a.daemon.Status()
+	switch {
+	case s.Standby != "":
+		writeText(w, http.StatusOK, s.Standby)
+	case s.Engine.Error != "":
+		writeText(w, http.StatusServiceUnavailable, s.Engine.Error)
+	case s.Models == nil:
+		writeText(w, http.StatusServiceUnavailable, "nothing loaded yet: "+s.Source.Error)
+	default:
+		writeText(w, http.StatusOK, "ok")
+	}
+}
+
+func (a *api) status(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, a.daemon.Status())
+}
+
+func (a *api) plan(w http.ResponseWriter, _ *http.Request) {
+	c := a.daemon.current.Load()
+	if c == nil {
+		writeError(w, http.StatusServiceUnavailable, "this daemon stands by; ask the one that acts")
+		return
+	}
+	p := c.Plan(time.Now())
+	if p == nil {
+		writeError(w, http.StatusServiceUnavailable, "nothing was observed yet; try again in a moment")
+		return
+	}
+	writeJSON(w, http.StatusOK, p)
+}
+
+// sync is a hint to look at the repository now.
+func (a *api) sync(w http.ResponseWriter, _ *http.Request) {
+	if c := a.daemon.current.Load(); c != nil {
+		c.Sync()
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func writeText(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(code)
+	_, _ = fmt.Fprintln(w, text)
+}
+
+func writeError(w http.ResponseWriter, code int, text string) {
+	writeJSON(w, code, map[string]string{"error": text})
+}
+
+// writeJSON sends a value. An error means that the caller is gone.
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v)
+}

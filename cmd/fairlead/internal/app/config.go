@@ -1,0 +1,137 @@
+package app
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/fairlead/fairlead/providers/docker"
+	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/providers/secret"
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/lang"
+)
+
+// Config is what the operator wants. Zero fields take the defaults of
+// WithDefaults.
+type Config struct {
+	// Where the specs are.
+	Repo      string // URL, path of a repository, or a plain directory
+	Branch    string
+	Ref       string // a tag, branch or commit to look at once
+	Path      string
+	OnRewrite string
+	GitAuth   git.Auth
+
+	// What is reconciled.
+	Environment string
+	Owner       string
+	Variables   []lang.VariableValue
+
+	// Where.
+	Engine        string // address of the container engine
+	Data          string // directory
+	SecretsDir    string // directory, on a tmpfs where there is one
+	Gateway       string // HOST:PORT on which models are reached
+	GatewayBinary string // static Linux binary that the gateway's image is made of
+	DockerConfig  string
+
+	// How.
+	Interval time.Duration
+	Audit    time.Duration
+	Parallel int
+	Limits   plan.Limits
+	Policy   docker.Policy
+	Secrets  secret.Options
+
+	// The HTTP API.
+	Listen    string // HOST:PORT; empty: only the unix socket
+	TokenFile string // bearer token for the API over TCP
+
+	Version string
+}
+
+// WithDefaults fills in what was left open and checks the rest.
+func (c Config) WithDefaults() (Config, error) {
+	c.Owner = cmp.Or(c.Owner, "fairlead")
+	c.Environment = cmp.Or(c.Environment, spec.DefaultEnvironment)
+	c.Gateway = cmp.Or(c.Gateway, "0.0.0.0:8080")
+	c.Interval = cmp.Or(c.Interval, 30*time.Second)
+	c.Audit = cmp.Or(c.Audit, 10*time.Minute)
+	c.Parallel = cmp.Or(c.Parallel, 8)
+	c.Data = cmp.Or(c.Data, filepath.Join(stateDir(), c.Environment))
+	c.SecretsDir = cmp.Or(c.SecretsDir, filepath.Join(runtimeDir(c.Data), c.scope().NetworkName()))
+	var errs []error
+	for flag, name := range map[string]string{"owner": c.Owner, "environment": c.Environment} {
+		if !spec.ValidName(name) {
+			errs = append(errs, fmt.Errorf("--%s %q is not a name; use a-z, 0-9, _ and -, a letter first", flag, name))
+		}
+	}
+	if _, _, err := c.gatewayAddress(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Interval < time.Second {
+		errs = append(errs, fmt.Errorf("--interval %s is too short; use 1s or more", c.Interval))
+	}
+	if c.Limits.MaxDestroy < 0 || c.Limits.MaxDestroy > 1 {
+		errs = append(errs, fmt.Errorf("--max-destroy %g is not a share; use 0 to 1", c.Limits.MaxDestroy))
+	}
+	if c.Parallel < 1 {
+		errs = append(errs, fmt.Errorf("--parallel %d must be at least 1", c.Parallel))
+	}
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("--data: %w", err))
+	}
+	c.Data = data
+	return c, errors.Join(errs...)
+}
+
+func (c *Config) scope() reconcile.Scope {
+	return reconcile.Scope{Owner: c.Owner, Environment: c.Environment}
+}
+
+func (c *Config) gatewayAddress() (string, int, error) {
+	host, port, err := net.SplitHostPort(c.Gateway)
+	n, perr := strconv.Atoi(port)
+	if err != nil || perr != nil || n < 1 || n > 65535 {
+		return "", 0, fmt.Errorf("--gateway %q is not an address; write HOST:PORT, for example 0.0.0.0:8080", c.Gateway)
+	}
+	return cmp.Or(host, "0.0.0.0"), n, nil
+}
+
+// stateDir is where data directories are by default.
+func stateDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/fairlead"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "fairlead")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return filepath.Join(os.TempDir(), "fairlead")
+	}
+	return filepath.Join(home, ".local", "state", "fairlead")
+}
+
+// runtimeDir is in memory where the system has such a place, so that secret
+// values do not reach a disk.
+func runtimeDir(data string) string {
+	if os.Geteuid() == 0 {
+		if _, err := os.Stat("/run"); err == nil {
+			return "/run/fairlead"
+		}
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "fairlead")
+	}
+	return filepath.Join(data, "run")
+}

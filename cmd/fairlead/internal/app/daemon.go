@@ -1,0 +1,166 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairlead/fairlead/providers/statefile"
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/controller"
+)
+
+// Daemon is `fairlead serve`.
+type Daemon struct {
+	site    *Site
+	log     *slog.Logger
+	metrics *metrics
+	api     *api
+	current atomic.Pointer[controller.Controller] // nil while standing by
+	standby atomic.Pointer[string]
+}
+
+// NewDaemon returns a daemon that does nothing before Run.
+func NewDaemon(ctx context.Context, c Config, log *slog.Logger) (*Daemon, error) {
+	site, err := OpenSite(ctx, c, Act)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{site: site, log: log, metrics: newMetrics()}
+	if d.api, err = newAPI(c, d); err != nil {
+		return nil, errors.Join(err, site.Close())
+	}
+	return d, nil
+}
+
+// Run serves until ctx ends. Replicas and the gateway go on without it.
+func (d *Daemon) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer func() {
+		cancel()
+		wg.Wait()
+		if err := d.site.Close(); err != nil {
+			d.log.Warn("close", "error", err)
+		}
+	}()
+	if err := d.api.start(ctx, &wg, d.log); err != nil {
+		return err
+	}
+	lock, err := d.takeOver(ctx)
+	if err != nil || lock == nil {
+		return err
+	}
+	defer func() {
+		if err := lock.Unlock(); err != nil {
+			d.log.Warn("give the lock back", "error", err)
+		}
+	}()
+	hints, err := Hints(ctx, d.site.Config)
+	if err != nil {
+		// Polling finds every change too, later.
+		d.log.Warn("changes of the repository are found by polling only", "error", err, "interval", d.site.Config.Interval)
+	}
+	d.log.Info("reconciling", "environment", d.site.Config.Environment, "owner", d.site.Config.Owner, "repo", redact(d.site.Config.Repo), "gateway", d.site.Config.Gateway)
+	c := d.site.Controller([]reconcile.Hints{hints}, d.observe)
+	d.current.Store(c)
+	c.Run(ctx, nil)
+	d.log.Info("stopped; replicas and gateway go on")
+	return nil
+}
+
+// standbyRetry is how often a daemon that stands by looks whether it may act.
+const standbyRetry = time.Second
+
+// takeOver waits until no other daemon of this owner and environment acts on the
+// engine. The lock ends with the process that holds it, however that ends.
+func (d *Daemon) takeOver(ctx context.Context) (*statefile.Lock, error) {
+	ticker := time.NewTicker(standbyRetry)
+	defer ticker.Stop()
+	said := ""
+	for {
+		lock, err := d.site.Lock(ctx)
+		if err == nil {
+			d.standby.Store(nil)
+			return lock, nil
+		}
+		text := "standing by: " + err.Error()
+		if errors.Is(err, reconcile.ErrUnavailable) {
+			text = "waiting for the engine: " + err.Error()
+		} else if _, held := errors.AsType[*statefile.HeldError](err); !held {
+			return nil, err
+		}
+		if text != said {
+			said = text
+			d.log.Warn(text)
+		}
+		d.standby.Store(&text)
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// Lock makes this process the only one that acts for the site's owner and
+// environment on its engine. Two processes with different data directories meet
+// at it too: it lies where every process of the host looks, under the identity
+// of the engine. An error that wraps *statefile.HeldError names the other one.
+func (s *Site) Lock(ctx context.Context) (*statefile.Lock, error) {
+	engine, err := s.Runtime.Engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("fairlead-%d", os.Geteuid()))
+	if os.Geteuid() == 0 {
+		dir = runtimeDir(s.Config.Data)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the directory of the lock: %w", err)
+	}
+	name := fmt.Sprintf("%s-%s.lock", s.Config.scope().NetworkName(), fileName(engine.ID))
+	lock, err := statefile.TryLock(filepath.Join(dir, name))
+	if err != nil {
+		return nil, fmt.Errorf("owner %s, environment %s: %w", s.Config.Owner, s.Config.Environment, err)
+	}
+	return lock, nil
+}
+
+// fileName makes an engine's id, which may hold colons, safe as a file name.
+func fileName(id string) string {
+	safe := []byte(id)
+	for i, c := range safe {
+		if c == '/' || c == ':' || c == 0 {
+			safe[i] = '-'
+		}
+	}
+	return string(safe)
+}
+
+// Status is what the daemon knows, and whether it acts.
+func (d *Daemon) Status() DaemonStatus {
+	s := DaemonStatus{Version: d.site.Config.Version}
+	if text := d.standby.Load(); text != nil {
+		s.Standby = *text
+	}
+	if c := d.current.Load(); c != nil {
+		s.Status = *c.Status()
+	} else {
+		s.Status = controller.Status{FormatVersion: controller.StatusFormat, Environment: d.site.Config.Environment, Owner: d.site.Config.Owner}
+	}
+	return s
+}
+
+// DaemonStatus is the answer of /api/v1/status.
+type DaemonStatus struct {
+	controller.Status
+	Version string `json:"version"`
+	Standby string `json:"standby,omitempty"` // why the daemon does not act; empty if it does
+}

@@ -1,0 +1,154 @@
+package app
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// metrics are what the daemon tells about itself. They follow from the events of
+// the controller and from its status, never from the deciding code.
+type metrics struct {
+	registry   *prometheus.Registry
+	reconciles *prometheus.CounterVec
+	actions    *prometheus.CounterVec
+	duration   *prometheus.HistogramVec
+	resync     prometheus.Histogram
+	errors     *prometheus.CounterVec
+	commits    *prometheus.CounterVec
+	inFlight   prometheus.Gauge
+	lag        prometheus.Gauge
+}
+
+func newMetrics() *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		reconciles: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_reconcile_total", Help: "Decisions about an object, by kind of object.",
+		}, []string{"kind"}),
+		actions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_actions_total", Help: "Actions on the engine, by kind of action and outcome (done, failed).",
+		}, []string{"action", "outcome"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "fairlead_action_duration_seconds", Help: "How long actions on the engine took.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 15),
+		}, []string{"action"}),
+		resync: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "fairlead_reconcile_duration_seconds", Help: "How long one observation of the whole environment took.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
+		}),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_errors_total", Help: "Errors by where they came from (git, engine, gateway, commit).",
+		}, []string{"source"}),
+		commits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_commits_total", Help: "Commits by outcome (accepted, refused).",
+		}, []string{"outcome"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fairlead_actions_in_flight", Help: "Actions that wait for the engine, or for their turn.",
+		}),
+		lag: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "fairlead_commit_accepted_timestamp_seconds", Help: "When the commit that is followed was accepted.",
+		}),
+	}
+	m.registry.MustRegister(m.reconciles, m.actions, m.duration, m.resync, m.errors, m.commits, m.inFlight, m.lag,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) observe(e controller.Event) {
+	switch e.Type {
+	case controller.Reconciled:
+		m.reconciles.WithLabelValues(string(e.Address.Kind)).Inc()
+	case controller.Resynced:
+		m.resync.Observe(e.Took.Seconds())
+	case controller.ActionStarted:
+		m.inFlight.Inc()
+	case controller.ActionDone, controller.ActionFailed:
+		m.inFlight.Dec()
+		outcome := "done"
+		if e.Type == controller.ActionFailed {
+			outcome = "failed"
+		}
+		m.actions.WithLabelValues(string(e.Verb), outcome).Inc()
+		m.duration.WithLabelValues(string(e.Verb)).Observe(e.Took.Seconds())
+	case controller.SourceFailed:
+		m.errors.WithLabelValues("git").Inc()
+	case controller.EngineFailed:
+		m.errors.WithLabelValues("engine").Inc()
+	case controller.GatewayFailed:
+		m.errors.WithLabelValues("gateway").Inc()
+	case controller.CommitRefused:
+		m.errors.WithLabelValues("commit").Inc()
+		m.commits.WithLabelValues("refused").Inc()
+	case controller.CommitAccepted:
+		m.commits.WithLabelValues("accepted").Inc()
+		m.lag.Set(float64(e.Time.Unix()))
+	case controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.Pulling, controller.TablePushed, controller.PhaseChanged:
+	}
+}
+
+// handler serves the metrics, together with those that follow from the status at
+// the moment of the scrape.
+func (m *metrics) handler(status func() DaemonStatus) http.Handler {
+	live := prometheus.NewRegistry()
+	live.MustRegister(&statusCollector{status: status})
+	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, live}, promhttp.HandlerOpts{})
+}
+
+// statusCollector turns a status into gauges.
+type statusCollector struct{ status func() DaemonStatus }
+
+var (
+	modelsDesc    = prometheus.NewDesc("fairlead_models", "Models by phase.", []string{"phase"}, nil)
+	convergedDesc = prometheus.NewDesc("fairlead_converged", "1 if what runs is what Git wants.", nil, nil)
+	standbyDesc   = prometheus.NewDesc("fairlead_standby", "1 if the daemon does not act.", nil, nil)
+	lagDesc       = prometheus.NewDesc("fairlead_commit_lag_seconds", "How long ago the commit that is followed was made, while it is not converged; 0 when it is.", nil, nil)
+	replicasDesc  = prometheus.NewDesc("fairlead_replicas", "Replicas of a model, by state (ready, wanted).", []string{"model", "state"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{modelsDesc, convergedDesc, standbyDesc, lagDesc, replicasDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
+	s := c.status()
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	phases := map[string]float64{}
+	for _, m := range s.Models {
+		phases[string(m.Phase)]++
+		gauge(replicasDesc, float64(m.Ready), m.Name, "ready")
+		gauge(replicasDesc, float64(m.Replicas), m.Name, "wanted")
+	}
+	for phase, n := range phases {
+		gauge(modelsDesc, n, phase)
+	}
+	gauge(convergedDesc, toFloat(s.Converged))
+	gauge(standbyDesc, toFloat(s.Standby != ""))
+	gauge(lagDesc, lag(s.Commit, s.Converged))
+}
+
+func lag(c spec.Commit, converged bool) float64 {
+	if converged || c.Time.IsZero() {
+		return 0
+	}
+	return max(time.Since(c.Time).Seconds(), 0)
+}
+
+func toFloat(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+
+	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/rollout"
+)
+
+// observe turns an event of the controller into a log line and metrics. This is
+// the one place that logs what the loop does.
+func (d *Daemon) observe(e controller.Event) {
+	d.metrics.observe(e)
+	level, ok := levelOf(e)
+	if !ok {
+		return
+	}
+	attrs := []slog.Attr{slog.String("event", string(e.Type))}
+	if e.Address.Kind != "" {
+		attrs = append(attrs, slog.String("object", e.Address.String()))
+	}
+	if e.Name != "" {
+		attrs = append(attrs, slog.String("container", e.Name))
+	}
+	if e.Verb != "" {
+		attrs = append(attrs, slog.String("action", string(e.Verb)))
+	}
+	if e.Phase != "" {
+		attrs = append(attrs, slog.String("phase", string(e.Phase)))
+	}
+	if e.Commit != "" {
+		attrs = append(attrs, slog.String("commit", e.Commit))
+	}
+	if e.Took > 0 {
+		attrs = append(attrs, slog.Duration("took", e.Took))
+	}
+	d.log.LogAttrs(context.Background(), level, e.Message, attrs...)
+}
+
+func levelOf(e controller.Event) (slog.Level, bool) {
+	switch e.Type {
+	case controller.Resynced, controller.Reconciled:
+		return 0, false
+	case controller.ActionStarted, controller.Pulling, controller.TablePushed:
+		return slog.LevelDebug, true
+	case controller.CommitRefused, controller.SourceFailed, controller.EngineFailed, controller.GatewayFailed, controller.ActionFailed:
+		return slog.LevelError, true
+	case controller.PhaseChanged:
+		if e.Phase == rollout.Degraded {
+			return slog.LevelWarn, true
+		}
+		return slog.LevelInfo, true
+	case controller.CommitAccepted, controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.ActionDone:
+		return slog.LevelInfo, true
+	}
+	return slog.LevelInfo, true
+}
+
+// redact takes user and password out of a URL.
+func redact(repo string) string {
+	u, err := url.Parse(repo)
+	if err != nil || u.User == nil {
+		return repo
+	}
+	u.User = nil
+	return u.String()
+}

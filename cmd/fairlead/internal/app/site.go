@@ -1,0 +1,343 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead/providers/directory"
+	"github.com/fairlead/fairlead/providers/docker"
+	"github.com/fairlead/fairlead/providers/gateway"
+	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/providers/secret"
+	"github.com/fairlead/fairlead/providers/statefile"
+	"github.com/fairlead/fairlead/providers/watch"
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/lang"
+)
+
+// Site is one environment on one engine, with everything that looks at it or
+// acts on it.
+type Site struct {
+	Config    Config
+	Source    reconcile.Source
+	Runtime   reconcile.Runtime
+	Router    reconcile.Router
+	Snapshots reconcile.Snapshots // nil for a worktree
+	Binder    *controller.Binder
+
+	loader *lang.Loader
+	// NewKey: there was no key, so nothing can be said about running secrets and
+	// the gateway.
+	NewKey bool
+	close  []func() error
+}
+
+// Access says what a command does with a site.
+type Access int
+
+// The kinds of access.
+const (
+	// Look leaves no trace: nothing is stored, not even a key.
+	Look Access = iota
+	// Act may change what runs.
+	Act
+)
+
+// OpenSite wires an environment together. It reaches nothing: the first call
+// that needs the engine or the repo says if it is away.
+func OpenSite(ctx context.Context, c Config, access Access) (*Site, error) {
+	snapshots, err := statefile.NewSnapshots(filepath.Join(c.Data, "last-good"))
+	if err != nil {
+		return nil, err
+	}
+	source, err := openSource(ctx, c, snapshots)
+	if err != nil {
+		return nil, err
+	}
+	s := &Site{Config: c, Source: source, Snapshots: snapshots, loader: lang.NewLoader()}
+	return s, s.wire(ctx, access)
+}
+
+// OpenWorktree is OpenSite on the files of a directory as they are now,
+// committed or not, also where it is a Git repository: what `plan DIR` and
+// `apply DIR` read.
+func OpenWorktree(ctx context.Context, c Config, dir string, access Access) (*Site, error) {
+	source, err := directory.New(directory.Options{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	s := &Site{Config: c, Source: source, loader: lang.NewLoader()}
+	return s, s.wire(ctx, access)
+}
+
+// OpenScope is a site without specs, for taking it down.
+func OpenScope(ctx context.Context, c Config) (*Site, error) {
+	s := &Site{Config: c}
+	return s, s.wire(ctx, Look)
+}
+
+// Destroy removes everything of the scope, and returns the names of the
+// containers that it removed.
+func (s *Site) Destroy(ctx context.Context) ([]string, error) {
+	containers, err := s.Runtime.List(ctx, reconcile.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	var removed []string
+	var errs []error
+	var wg sync.WaitGroup
+	for _, c := range containers {
+		wg.Go(func() {
+			err := s.Runtime.Stop(ctx, c.ID, 10*time.Second)
+			if err == nil {
+				err = s.Runtime.Remove(ctx, c.ID)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			removed = append(removed, c.Name)
+		})
+	}
+	wg.Wait()
+	slices.Sort(removed)
+	if err := errors.Join(errs...); err != nil {
+		return removed, err
+	}
+	return removed, s.Runtime.RemoveNetwork(ctx)
+}
+
+func (s *Site) wire(ctx context.Context, access Access) error {
+	c := s.Config
+	store, err := statefile.NewStore(filepath.Join(c.Data, "state"))
+	if err != nil {
+		return err
+	}
+	secrets, err := secret.New(c.Secrets)
+	if err != nil {
+		return err
+	}
+	runtime, err := docker.New(docker.Options{
+		Host: c.Engine, Scope: c.scope(), Policy: c.Policy, SelfBinary: c.GatewayBinary,
+		SecretsDir: filepath.Join(c.SecretsDir, "secrets"), DockerConfig: c.DockerConfig, AuditInterval: c.Audit,
+	})
+	if err != nil {
+		return err
+	}
+	s.Runtime, s.close = runtime, append(s.close, runtime.Close)
+	key, err := s.key(ctx, store, access)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	s.Router = gateway.NewClient(controller.GatewayToken(key))
+	host, port, err := c.gatewayAddress()
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	s.Binder = &controller.Binder{
+		Scope: c.scope(), Runtime: s.Runtime, Secrets: secrets, Store: store, Key: key, GatewayHost: host, GatewayPort: port,
+	}
+	return nil
+}
+
+// Close gives back what the site holds.
+func (s *Site) Close() error {
+	var errs []error
+	for _, f := range s.close {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+// keyName is the key that secret versions and the gateway's token are made with.
+const keyName = "key"
+
+// key reads the site's key, or makes one. It is kept twice, in the data
+// directory and beside the secrets: as long as one of the two is left, no
+// container is replaced for the loss of the other.
+func (s *Site) key(ctx context.Context, store *statefile.Store, access Access) ([]byte, error) {
+	mirror, err := statefile.NewStore(filepath.Join(s.Config.SecretsDir, "state"))
+	if err != nil {
+		return nil, err
+	}
+	stores := []*statefile.Store{store, mirror}
+	var key string
+	missing := 0
+	for _, from := range stores {
+		data, err := from.Load(ctx, keyName)
+		if errors.Is(err, fs.ErrNotExist) {
+			missing++
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the key of environment %s: %w", s.Config.Environment, err)
+		}
+		if key == "" {
+			if err := json.Unmarshal(data, &key); err != nil {
+				return nil, fmt.Errorf("the key of environment %s does not read as JSON; remove it to have a new one made, which replaces the gateway and every container with secrets: %w", s.Config.Environment, err)
+			}
+		}
+	}
+	if key == "" {
+		s.NewKey = true
+		key = rand.Text() + rand.Text()
+	}
+	if missing > 0 && access == Act {
+		data, err := json.Marshal(key)
+		if err != nil {
+			return nil, err
+		}
+		for _, to := range stores {
+			if err := to.Save(ctx, keyName, data); err != nil {
+				return nil, fmt.Errorf("store the key of environment %s: %w", s.Config.Environment, err)
+			}
+		}
+	}
+	return []byte(hex.EncodeToString([]byte(key))), nil
+}
+
+// Load reads a tree. The error is a *diag.ListError with every mistake.
+func (s *Site) Load(_ context.Context, tree spec.Tree) (*spec.Config, error) {
+	cfg, diags := s.loader.Load(tree, s.Config.LangOptions())
+	return cfg, diags.Err()
+}
+
+// LangOptions are the options of a load.
+func (c *Config) LangOptions() lang.Options {
+	return lang.Options{Environment: c.Environment, Variables: c.Variables, Version: c.Version}
+}
+
+// Desired fetches, loads and binds the newest revision.
+func (s *Site) Desired(ctx context.Context) (*reconcile.Desired, spec.Tree, error) {
+	snapshot, err := s.Source.Latest(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, err := s.Load(ctx, snapshot.Tree)
+	if err != nil {
+		return nil, snapshot.Tree, err
+	}
+	desired, err := s.Binder.Bind(ctx, cfg, snapshot.Tree.Commit())
+	return desired, snapshot.Tree, err
+}
+
+// Plan compares the newest revision with what runs. It changes nothing.
+func (s *Site) Plan(ctx context.Context) (*plan.Plan, spec.Tree, error) {
+	desired, tree, err := s.Desired(ctx)
+	if err != nil {
+		return nil, tree, err
+	}
+	p, err := s.Compare(ctx, desired)
+	if err != nil {
+		return nil, tree, err
+	}
+	if err := plan.Guard(p, desired, s.Config.Limits); err != nil {
+		p.Notes = append(p.Notes, err.Error())
+	}
+	return p, tree, nil
+}
+
+// Compare says what differs between a desired state and what runs.
+func (s *Site) Compare(ctx context.Context, desired *reconcile.Desired) (*plan.Plan, error) {
+	containers, err := s.Runtime.List(ctx, reconcile.Filter{})
+	if err != nil {
+		return nil, err
+	}
+	p := plan.Diff(desired, &plan.Observed{Containers: containers, View: s.view(ctx, containers)}, time.Now())
+	if s.NewKey && len(containers) > 0 {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s holds no key of this environment, so the gateway and models with secrets look changed; plan with the --data of the daemon, or ask it: fairlead status", s.Config.Data))
+	}
+	return p, nil
+}
+
+// view asks the gateway, if one runs.
+func (s *Site) view(ctx context.Context, containers []reconcile.Container) reconcile.RouterView {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for _, c := range containers {
+		if c.Kind != spec.KindGateway || c.State != reconcile.StateRunning || c.Address == "" {
+			continue
+		}
+		endpoint := fmt.Sprintf("%s:%d", c.Address, reconcile.GatewayAdminPort)
+		table, err := s.Router.Table(ctx, endpoint)
+		if err != nil {
+			break
+		}
+		report, err := s.Router.Report(ctx, endpoint, 0, 0)
+		if err != nil {
+			break
+		}
+		return reconcile.RouterView{Known: true, Table: table, Report: report, At: time.Now()}
+	}
+	return reconcile.RouterView{}
+}
+
+// Controller returns a controller of the site.
+func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event)) *controller.Controller {
+	return controller.New(controller.Options{
+		Source: s.Source, Snapshots: s.Snapshots, Load: s.Load, Binder: s.Binder, Runtime: s.Runtime, Router: s.Router,
+		Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits, OnEvent: onEvent,
+	})
+}
+
+// openSource opens what Repo names: a plain directory, or a Git repository.
+func openSource(ctx context.Context, c Config, snapshots *statefile.Snapshots) (reconcile.Source, error) {
+	if isPlainDirectory(c) {
+		return directory.New(directory.Options{Dir: filepath.Join(c.Repo, filepath.FromSlash(c.Path))})
+	}
+	accepted := ""
+	if last, err := snapshots.LastGood(ctx); err == nil {
+		accepted = last.Tree.Commit().ID
+	}
+	return git.New(git.Options{
+		URL: c.Repo, Branch: c.Branch, Ref: c.Ref, Path: c.Path, DataDir: c.Data, Accepted: accepted,
+		OnRewrite: git.OnRewrite(c.OnRewrite), Auth: c.GitAuth,
+	})
+}
+
+// isPlainDirectory: a directory that is not the top of a repository.
+func isPlainDirectory(c Config) bool {
+	info, err := os.Stat(c.Repo)
+	return err == nil && info.IsDir() && !IsRepository(c.Repo)
+}
+
+// IsRepository tells whether path is the top of a Git repository, bare or not.
+func IsRepository(path string) bool {
+	if _, err := os.Stat(filepath.Join(path, ".git")); err == nil {
+		return true
+	}
+	head, err := os.Stat(filepath.Join(path, "HEAD"))
+	objects, oerr := os.Stat(filepath.Join(path, "objects"))
+	return err == nil && oerr == nil && head.Mode().IsRegular() && objects.IsDir()
+}
+
+// Hints watches what can be watched: the refs of a local repository, or a plain
+// directory. Everything else is polled.
+func Hints(ctx context.Context, c Config) (reconcile.Hints, error) {
+	path := strings.TrimPrefix(c.Repo, "file://")
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		return nil, nil
+	}
+	if IsRepository(path) {
+		return watch.Git(ctx, path)
+	}
+	return watch.Directory(ctx, filepath.Join(path, filepath.FromSlash(c.Path)))
+}

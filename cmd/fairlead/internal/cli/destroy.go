@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
+)
+
+func (p *program) destroyCommand() *cobra.Command {
+	var f siteFlags
+	cmd := &cobra.Command{
+		Use:   "destroy",
+		Short: "Take an environment down: its models, its gateway, its network",
+		Long: `Removes every container of the environment, its gateway, the gateway's volume and
+the network. Volumes that models mount stay. Nothing of another owner or
+environment is touched. A daemon that runs must be stopped first.
+
+Exit codes: 0 nothing is left, 1 error.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.resolve(cmd, &f)
+			if err != nil {
+				return err
+			}
+			site, err := app.OpenScope(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = site.Close() }()
+			lock, err := site.Lock(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { _ = lock.Unlock() }()
+			start := time.Now()
+			removed, err := site.Destroy(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return p.view.Destroyed(p.json, c.Environment, removed, time.Since(start))
+		},
+	}
+	f.register(cmd.Flags())
+	f.registerEngine(cmd.Flags())
+	return cmd
+}

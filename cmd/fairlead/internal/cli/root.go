@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/fairlead/fairlead/cmd/fairlead/internal/view"
+	"github.com/fairlead/fairlead/spec/diag"
+)
+
+// Exit codes. Each command's help lists those that it uses.
+const (
+	exitOK      = 0
+	exitError   = 1
+	exitChanges = 2 // plan --detailed-exitcode: there are changes
+	exitFormat  = 3 // fmt --check: a file would change
+)
+
+// Env is what the program may touch of its surroundings.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Environ        func() []string
+	// Terminal tells whether output goes to a person who watches.
+	Terminal bool
+}
+
+// System is the Env of the real process.
+func System() Env {
+	return Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Environ: os.Environ,
+		Terminal: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("TERM") != "dumb",
+	}
+}
+
+// program is one run of the command line.
+type program struct {
+	Env
+	view *view.View
+	json bool
+}
+
+// exit ends a command with a code of its own; err is nil where nothing needs to
+// be said any more.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit code %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+// Main runs the command line and returns the exit code.
+func Main(args []string, env Env) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p := &program{Env: env}
+	p.view = &view.View{Out: env.Stdout, Err: env.Stderr, Color: env.Terminal && env.Getenv("NO_COLOR") == ""}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	code := exitError
+	if e, ok := errors.AsType[*exit](err); ok {
+		code = e.code
+		if e.err == nil {
+			return code
+		}
+	}
+	if list, ok := errors.AsType[*diag.ListError](err); ok {
+		p.view.Diagnostics(list.Diagnostics, nil)
+		return code
+	}
+	p.view.Error(err)
+	return code
+}
+
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fairlead",
+		Short: "Keeps the models that serve on a Docker host equal to a Git repository",
+		Long: `Fairlead keeps the models that serve on a Docker host equal to a Git repository.
+
+Declare models in HCL, commit, and let "fairlead serve" follow the repository:
+it starts what is missing, replaces what changed once the new version is
+healthy, heals what was altered by hand, and removes what left Git.
+
+First steps:
+    fairlead validate DIR     check the specs
+    fairlead plan DIR         show what would change, and why
+    fairlead apply DIR        make it so, once
+    fairlead serve --repo DIR make it so, and keep it so`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().BoolVar(&p.json, "json", false, "print JSON for programs instead of text")
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nSee: %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(
+		p.validateCommand(), p.fmtCommand(), p.planCommand(), p.applyCommand(), p.destroyCommand(), p.serveCommand(),
+		p.statusCommand(), p.explainCommand(), p.schemaCommand(), p.gatewayCommand(), p.versionCommand(),
+	)
+	return root
+}
+
+// buildVersion is set by the linker for releases.
+var buildVersion = ""
+
+// version is the release, or the commit that the binary was built from.
+func version() string {
+	if buildVersion != "" {
+		return buildVersion
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "0.0.0-unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "0.0.0-" + s.Value[:12]
+		}
+	}
+	return "0.0.0-dev"
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	var f siteFlags
+	var logs logFlags
+	cmd := &cobra.Command{
+		Use:   "serve --repo URL|PATH",
+		Short: "Follow a repository and keep what runs equal to it",
+		Long: `Runs the daemon: follows a branch of a repository, or a plain directory, and keeps
+one environment equal to it. Replicas and the gateway go on serving when the
+daemon stops.
+
+Every flag can also be given as FAIRLEAD_NAME in the environment (FAIRLEAD_REPO,
+FAIRLEAD_INTERVAL, ...; lists with commas) and in the HCL file that --config
+names. A flag wins over the environment, the environment over the file.
+
+What specs may ask of this host (mounts, devices, privileges) is decided by the
+--allow flags, never by the repository.
+
+Over the unix socket in --data the API answers everything; over TCP (--listen)
+/api needs the token of --token-file. /healthz, /readyz and /metrics are open.
+
+Exit codes: 0 stopped by a signal, 1 error.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := p.resolve(cmd, &f)
+			if err != nil {
+				return err
+			}
+			if c.Repo == "" {
+				return errors.New("say which repository to follow; for example: fairlead serve --repo https://git.example.com/team/models.git")
+			}
+			log, err := p.logger(logs)
+			if err != nil {
+				return err
+			}
+			daemon, err := app.NewDaemon(cmd.Context(), c, log)
+			if err != nil {
+				return err
+			}
+			return daemon.Run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.Repo, "repo", "", "`URL` or path of the repository, or a plain directory")
+	flags.StringVar(&f.Branch, "branch", "", "branch to follow (default: the one that HEAD of the repository names)")
+	flags.StringVar(&f.OnRewrite, "on-rewrite", "follow", "what to do when history was rewritten: follow or refuse; it is always said")
+	flags.StringVar(&f.Listen, "listen", "", "`HOST:PORT` for the API over TCP (default: only the unix socket)")
+	flags.StringVar(&f.TokenFile, "token-file", "", "`file` with the bearer token for the API over TCP")
+	f.register(flags)
+	f.registerEngine(flags)
+	f.registerGit(flags)
+	f.registerAct(flags)
+	logs.register(flags)
+	return cmd
+}
+
+// logger writes text to a terminal and JSON to everything else.
+func (p *program) logger(f logFlags) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.level)); err != nil {
+		return nil, errors.New("--log-level is debug, info, warn or error")
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch format := f.format; {
+	case format == "text" || format == "" && p.Terminal:
+		return slog.New(slog.NewTextHandler(p.Stderr, options)), nil
+	case format == "json" || format == "":
+		return slog.New(slog.NewJSONHandler(p.Stderr, options)), nil
+	default:
+		return nil, errors.New("--log-format is text or json")
+	}
+}

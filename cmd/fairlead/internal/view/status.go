@@ -1,0 +1,149 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
+	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/rollout"
+)
+
+// Status prints what the daemon knows.
+func (v *View) Status(s *app.DaemonStatus, now time.Time) error {
+	out := &printer{v: v}
+	if s.Standby != "" {
+		out.line("%s %s", v.paint(yellow, "!"), s.Standby)
+		return out.flush()
+	}
+	out.line("%s of %s at %s  %s", v.paint(bold, s.Environment), s.Owner, v.paint(bold, s.Commit.Short()), s.Commit.Subject)
+	out.source(&s.Source, now)
+	if s.Engine.Error != "" {
+		out.trouble("engine", s.Engine.Error)
+	}
+	out.gateway(&s.Gateway)
+	if len(s.Models) > 0 {
+		out.line("")
+		out.models(s.Models, now)
+	}
+	out.line("")
+	if s.Converged {
+		out.line("%s What runs is what Git wants.", v.paint(green, "✓"))
+	} else {
+		out.line("%s Not yet what Git wants.", v.paint(yellow, "…"))
+	}
+	return out.flush()
+}
+
+func (p *printer) source(s *controller.SourceStatus, now time.Time) {
+	fetched := "never read"
+	if !s.Fetched.IsZero() {
+		fetched = fmt.Sprintf("read %s ago", since(s.Fetched, now))
+	}
+	p.line("  source   %s", fetched)
+	for _, note := range s.Notes {
+		p.line("           %s", note)
+	}
+	if s.Stale {
+		p.line("           the last good revision is followed until the source can be read")
+	}
+	if s.Error != "" {
+		p.trouble("source", s.Error)
+	}
+}
+
+func (p *printer) gateway(g *controller.GatewayStatus) {
+	p.line("  gateway  %s, on %s, table %d", cmp.Or(string(g.Phase), "unknown"), cmp.Or(g.Listens, "-"), g.Table)
+	if g.Reason != "" {
+		p.line("           %s", g.Reason)
+	}
+	if g.Error != "" {
+		p.trouble("gateway", g.Error)
+	}
+}
+
+func (p *printer) trouble(what, text string) {
+	indented := strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n           ")
+	p.line("  %s %s", p.v.paint(red, fmt.Sprintf("%-8s", what+"!")), indented)
+}
+
+func (p *printer) models(models []controller.ModelStatus, now time.Time) {
+	rows := [][]string{{"MODEL", "PHASE", "READY", "VERSION", "SERVING", "SINCE", "WHY"}}
+	for i := range models {
+		m := &models[i]
+		rows = append(rows, []string{
+			m.Name, string(m.Phase), fmt.Sprintf("%d/%d", m.Ready, m.Replicas), cmp.Or(m.Version, "-"), cmp.Or(m.Serving, "-"),
+			since(m.Since, now), firstLine(cmp.Or(m.Error, m.Reason)),
+		})
+	}
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for n, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			padded := fmt.Sprintf("%-*s", widths[i], cell)
+			switch {
+			case n == 0:
+				padded = p.v.paint(dim, padded)
+			case i == 1:
+				padded = p.v.paint(phaseColor(models[n-1].Phase), padded)
+			}
+			b.WriteString("  " + padded)
+		}
+		p.line("%s", strings.TrimRight(b.String(), " "))
+	}
+}
+
+func phaseColor(phase rollout.Phase) string {
+	switch phase {
+	case rollout.Steady:
+		return green
+	case rollout.Degraded:
+		return red
+	case rollout.Rolling:
+		return yellow
+	}
+	return dim
+}
+
+func since(t, now time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := now.Sub(t)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%dd", int(d.Hours()/24))
+	}
+}
+
+func firstLine(s string) string {
+	line, _, more := strings.Cut(s, "\n")
+	if more {
+		line += " ..."
+	}
+	return line
+}
+
+// Destroyed says what was removed.
+func (v *View) Destroyed(asJSON bool, environment string, removed []string, took time.Duration) error {
+	if asJSON {
+		return v.JSON(struct {
+			Environment string   `json:"environment"`
+			Removed     []string `json:"removed"`
+		}{environment, removed})
+	}
+	return v.Line(fmt.Sprintf("Environment %s is taken down: %d containers removed in %s.", environment, len(removed), took.Round(100*time.Millisecond)))
+}

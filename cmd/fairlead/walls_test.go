@@ -1,0 +1,180 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	root   = "../.."
+	module = "github.com/fairlead/fairlead"
+)
+
+// above lists, for each layer, the layers that it must not know. Imports run one
+// way: spec, reconcile, providers, cmd.
+var above = map[string][]string{
+	"spec":      {"reconcile", "providers", "cmd"},
+	"reconcile": {"providers", "cmd"},
+	"providers": {"cmd"},
+	"cmd":       {},
+}
+
+// homes says where each library lives, tests included. A move to its successor
+// then touches that package alone.
+var homes = map[string][]string{
+	"filippo.io/age":                             {"providers/secret"},
+	"github.com/distribution/reference":          {"providers/docker"},
+	"github.com/docker":                          {"providers/docker"},
+	"github.com/fsnotify/fsnotify":               {"providers/watch"},
+	"github.com/go-git":                          {"providers/git"},
+	"github.com/hashicorp/hcl/v2":                {"spec/lang"},
+	"github.com/moby":                            {"providers/docker"},
+	"github.com/opencontainers":                  {"providers/docker"},
+	"github.com/prometheus/client_golang":        {"providers/gateway", "cmd/fairlead/internal/app"},
+	"github.com/spf13/cobra":                     {"cmd/fairlead/internal/cli"},
+	"github.com/zclconf":                         {"spec/lang"},
+	"github.com/rogpeppe/go-internal/testscript": {"cmd/fairlead"},
+}
+
+// forTests are the providers that the tests of other providers may use.
+var forTests = []string{"memory", "providertest"}
+
+// listed is what `go list` says of a package.
+type listed struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+
+	TestImports, XTestImports []string // of its own tests only
+}
+
+// in returns the path below the module, and whether the package is in it.
+func in(importPath string) (path string, ours bool) {
+	return strings.CutPrefix(importPath, module+"/")
+}
+
+func layer(path string) string {
+	first, _, _ := strings.Cut(path, "/")
+	return first
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	packages := list(t)
+	for _, p := range packages {
+		path, ours := in(p.ImportPath)
+		if !ours {
+			continue
+		}
+		forbidden, known := above[layer(path)]
+		if !known {
+			t.Errorf("%s is in no layer; there are %v", path, slices.Sorted(maps.Keys(above)))
+		}
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if to, ours := in(imported); ours && slices.Contains(forbidden, layer(to)) {
+				t.Errorf("%s imports %s, which is above it", path, to)
+			}
+		}
+	}
+}
+
+func TestTheDomainKnowsTheStandardLibraryOnly(t *testing.T) {
+	packages := list(t)
+	for _, imported := range packages[module+"/spec"].Imports {
+		if !packages[imported].Standard {
+			t.Errorf("spec imports %s; only the standard library may stand below the domain", imported)
+		}
+	}
+}
+
+func TestProvidersDoNotKnowEachOther(t *testing.T) {
+	for _, p := range list(t) {
+		from, isProvider := strings.CutPrefix(p.ImportPath, module+"/providers/")
+		if !isProvider {
+			continue
+		}
+		check := func(imports, allowed []string) {
+			for _, imported := range imports {
+				to, isProvider := strings.CutPrefix(imported, module+"/providers/")
+				if isProvider && layer(to) != layer(from) && !slices.Contains(allowed, layer(to)) {
+					t.Errorf("providers/%s imports providers/%s; what they share belongs into reconcile, what joins them into cmd", from, to)
+				}
+			}
+		}
+		check(p.Imports, nil)
+		check(slices.Concat(p.TestImports, p.XTestImports), forTests)
+	}
+}
+
+func TestEachLibraryHasOneHome(t *testing.T) {
+	for _, p := range list(t) {
+		path, ours := in(p.ImportPath)
+		if !ours {
+			continue
+		}
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			for library, home := range homes {
+				if below(imported, library) && !slices.ContainsFunc(home, func(h string) bool { return below(path, h) }) {
+					t.Errorf("%s imports %s, which lives in %s", path, imported, strings.Join(home, " and "))
+				}
+			}
+		}
+	}
+}
+
+func below(path, prefix string) bool {
+	return path == prefix || strings.HasPrefix(path, prefix+"/")
+}
+
+func TestTopLevelHoldsNothingElse(t *testing.T) {
+	allowed := []string{
+		"cmd", "reconcile", "spec", "providers", "examples", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE",
+		"bin", // what `make build` writes; not in Git
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); !strings.HasPrefix(name, ".") && !slices.Contains(allowed, name) {
+			t.Errorf("%s stands at the top level; it holds %s and dot-files", name, strings.Join(allowed, ", "))
+		}
+	}
+}
+
+// list returns every package that the program and its tests consist of.
+func list(t *testing.T) map[string]listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports,TestImports,XTestImports", "./...")
+	cmd.Dir = root
+	cmd.Stderr = t.Output()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("run go list: %v", err)
+	}
+	packages := map[string]listed{}
+	for decoder := json.NewDecoder(out); ; {
+		var p listed
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("read what go list says: %v", err)
+		}
+		packages[p.ImportPath] = p
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	return packages
+}
