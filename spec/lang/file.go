@@ -143,7 +143,7 @@ func (r *reader) argument(a *arg, expr hclsyntax.Expression, problem bool) *arg 
 	switch typ {
 	case schema.Keyword, schema.KeywordList:
 		r.keywords(a, expr)
-	case schema.Reference, schema.ReferenceList:
+	case schema.Ref, schema.RefList:
 		r.targets(a, expr)
 	case schema.Constraint:
 		a.expr = expr

@@ -13,7 +13,7 @@ import (
 // are read, not evaluated: what is named is an object, not a value.
 func (r *reader) targets(a *arg, expr hclsyntax.Expression) {
 	items := []hclsyntax.Expression{expr}
-	if a.schema.Type == schema.ReferenceList {
+	if a.schema.Type == schema.RefList {
 		list, isList := expr.(*hclsyntax.TupleConsExpr)
 		if !isList {
 			r.errorf(expr.Range(), a.place, "Wrong type", "%s takes a list of references in brackets: [%s.NAME].", a.name, a.schema.Refers)

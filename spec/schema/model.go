@@ -175,7 +175,7 @@ func routeBlock() *Block {
 			{Name: "path", Type: String, Required: true, Example: `"/digits"`, Doc: "Prefix of the request's path, matched on whole segments."},
 			{Name: "strip", Type: Bool, Default: "false", Doc: "Removes path from the request before it is forwarded."},
 			{Name: "timeout", Type: Duration, Default: `"30s"`, Min: bound(0.001), Max: bound(86400), Doc: "Time for the answer."},
-			{Name: "fallback", Type: Reference, Refers: "model", Example: "model.digits_small", Doc: "The model that answers when this one cannot."},
+			{Name: "fallback", Type: Ref, Refers: "model", Example: "model.digits_small", Doc: "The model that answers when this one cannot."},
 		},
 	}
 }

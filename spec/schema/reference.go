@@ -85,7 +85,7 @@ func typeOf(a *Argument) string {
 			words = append(words, "`"+k+"`")
 		}
 		return string(a.Type) + ": " + strings.Join(words, ", ")
-	case Reference, ReferenceList:
+	case Ref, RefList:
 		return fmt.Sprintf("%s to a %s", a.Type, a.Refers)
 	case Integer, Number, Percent:
 		if a.Min != nil && a.Max != nil && *a.Max < 1<<40 {

@@ -55,7 +55,7 @@ func stepBlock() *Block {
 			{Name: "hold", Type: Duration, Default: `"0s"`, Min: bound(0), Max: bound(2592000), Example: `"2m"`, Doc: "How long the step lasts at least."},
 			{Name: "approval", Type: Bool, Default: "false", Doc: "Waits for a person: `fairlead rollout promote`."},
 			{Name: "replicas", Type: Integer, Note: "in proportion to weight", Min: bound(1), Max: bound(1000), Doc: "Replicas of the candidate in this step."},
-			{Name: "checks", Type: ReferenceList, Refers: "check", Note: "all", Example: "[check.errors]", Doc: "The checks of this rollout that count in this step."},
+			{Name: "checks", Type: RefList, Refers: "check", Note: "all", Example: "[check.errors]", Doc: "The checks of this rollout that count in this step."},
 		},
 	}
 }

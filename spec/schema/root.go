@@ -125,8 +125,8 @@ func movedBlock() *Block {
   to   = model.digits_cnn
 }`,
 		Arguments: []*Argument{
-			{Name: "from", Type: Reference, Refers: "model", Required: true, Example: "model.digits", Doc: "The former address. No such model may be declared any more."},
-			{Name: "to", Type: Reference, Refers: "model", Required: true, Example: "model.digits_cnn", Doc: "The address of now, which must be declared."},
+			{Name: "from", Type: Ref, Refers: "model", Required: true, Example: "model.digits", Doc: "The former address. No such model may be declared any more."},
+			{Name: "to", Type: Ref, Refers: "model", Required: true, Example: "model.digits_cnn", Doc: "The address of now, which must be declared."},
 		},
 	}
 }
@@ -140,7 +140,7 @@ func removedBlock() *Block {
   destroy = false
 }`,
 		Arguments: []*Argument{
-			{Name: "from", Type: Reference, Refers: "model", Required: true, Example: "model.digits", Doc: "The address that was removed."},
+			{Name: "from", Type: Ref, Refers: "model", Required: true, Example: "model.digits", Doc: "The address that was removed."},
 			{Name: "destroy", Type: Bool, Required: true, Example: "false", Doc: "`true` destroys the containers, `false` leaves them alone for good."},
 		},
 	}

@@ -5,32 +5,32 @@ type Type string
 
 // The types. Each is also the word that the reference page shows.
 const (
-	String        Type = "string"
-	Version       Type = "version"  // a quoted string; a bare number is refused, as 1.10 would become "1.1"
-	Bool          Type = "bool"     // true or false
-	Integer       Type = "integer"  // a whole number
-	Number        Type = "number"   // any finite number
-	Percent       Type = "percent"  // a whole number from 0 to 100
-	Duration      Type = "duration" // "500ms", "30s", "1h30m", "2d"
-	Size          Type = "size"     // "64kB", "256MiB", "2GiB"
-	StringList    Type = "list of strings"
-	IntegerList   Type = "list of integers"
-	Env           Type = "map of strings or secrets"
-	SecretMap     Type = "map of secrets"
-	GPUs          Type = "GPUs" // a number, the word all, or a list of ids
-	Keyword       Type = "keyword"
-	KeywordList   Type = "list of keywords"
-	Reference     Type = "reference"
-	ReferenceList Type = "list of references"
-	Constraint    Type = "type constraint" // string, number, list(string), ...
-	Any           Type = "any value"
+	String      Type = "string"
+	Version     Type = "version"  // a quoted string; a bare number is refused, as 1.10 would become "1.1"
+	Bool        Type = "bool"     // true or false
+	Integer     Type = "integer"  // a whole number
+	Number      Type = "number"   // any finite number
+	Percent     Type = "percent"  // a whole number from 0 to 100
+	Duration    Type = "duration" // "500ms", "30s", "1h30m", "2d"
+	Size        Type = "size"     // "64kB", "256MiB", "2GiB"
+	StringList  Type = "list of strings"
+	IntegerList Type = "list of integers"
+	Env         Type = "map of strings or secrets"
+	SecretMap   Type = "map of secrets"
+	GPUs        Type = "GPUs" // a number, the word all, or a list of ids
+	Keyword     Type = "keyword"
+	KeywordList Type = "list of keywords"
+	Ref         Type = "reference"
+	RefList     Type = "list of references"
+	Constraint  Type = "type constraint" // string, number, list(string), ...
+	Any         Type = "any value"
 )
 
 // Literal tells whether a value of the type is fixed by the text of the spec:
 // it is read, not evaluated, so no expression can stand there.
 func (t Type) Literal() bool {
 	switch t {
-	case Keyword, KeywordList, Reference, ReferenceList, Constraint:
+	case Keyword, KeywordList, Ref, RefList, Constraint:
 		return true
 	default:
 		return false
@@ -45,7 +45,7 @@ type Argument struct {
 	Default  string   `json:"default,omitempty"`  // as HCL; "" if there is none
 	Note     string   `json:"note,omitempty"`     // what the default depends on
 	Keywords []string `json:"keywords,omitempty"` // of a Keyword or KeywordList
-	Refers   string   `json:"refers,omitempty"`   // kind of block that a Reference names
+	Refers   string   `json:"refers,omitempty"`   // kind of block that a Ref names
 	Min      *float64 `json:"min,omitempty"`      // smallest number, seconds or bytes
 	Max      *float64 `json:"max,omitempty"`      // largest
 	Since    string   `json:"since"`

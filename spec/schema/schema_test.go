@@ -73,7 +73,7 @@ func TestEveryEntryOfTheTableIsWhole(t *testing.T) {
 			if isKeyword := a.Type == schema.Keyword || a.Type == schema.KeywordList; isKeyword != (len(a.Keywords) > 0) {
 				t.Errorf("%s: keywords and type do not fit", here)
 			}
-			if isReference := a.Type == schema.Reference || a.Type == schema.ReferenceList; isReference != (a.Refers != "") {
+			if isReference := a.Type == schema.Ref || a.Type == schema.RefList; isReference != (a.Refers != "") {
 				t.Errorf("%s: reference without kind", here)
 			}
 			if b.Block(a.Name) != nil {
