@@ -84,6 +84,9 @@ func (r *Runtime) askRegistry(ctx context.Context, tagged reference.Named) (stri
 		// Registries give the same answer for what does not exist.
 		return "", fmt.Errorf("%w: the registry does not show %s to this host; check the name, and log in with docker login %s: %w",
 			reconcile.ErrImageNotFound, name, reference.Domain(tagged), err)
+	case err != nil && auth == "" && !errors.Is(err, reconcile.ErrUnavailable):
+		// Engines do not always tell a missing login from other failures.
+		return "", fmt.Errorf("%w; this host has no login for the registry: if it wants one, run docker login %s", err, reference.Domain(tagged))
 	case err != nil:
 		return "", err
 	case answer.Descriptor.Digest.Validate() != nil:
