@@ -51,8 +51,10 @@ func RuntimeSuite(t *testing.T, host RuntimeHost) {
 		{"a spec with foreign labels is refused", foreignLabelsAreRefused},
 		{"containers of other scopes do not exist", otherScopesDoNotExist},
 		{"repeating start, stop and remove succeeds", repeatingSucceeds},
+		{"removes at the same time all succeed", removesAtTheSameTime},
 		{"a killed container is exited and starts again", killedStartsAgain},
 		{"a paused container goes on", pausedGoesOn},
+		{"a paused container can be stopped", pausedCanBeStopped},
 		{"a renamed container gets its name back", renamedGetsNameBack},
 		{"altered limits are seen and undone", limitsAreUndone},
 		{"a disconnected container is connected again", disconnectedIsConnected},
@@ -387,6 +389,22 @@ func repeatingSucceeds(t *testing.T, b *runtimeBench) {
 	must(t, b.Stop(ctx, id, time.Second))
 }
 
+func removesAtTheSameTime(t *testing.T, b *runtimeBench) {
+	id, _ := b.started(t, "digits")
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			if err := b.Remove(t.Context(), id); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if c := b.get(t, id); c != nil {
+		t.Errorf("it is still there: %+v", c)
+	}
+}
+
 func killedStartsAgain(t *testing.T, b *runtimeBench) {
 	id, _ := b.started(t, "digits")
 	first := b.eventually(t, id, "it runs", func(c reconcile.Container) bool { return c.State == reconcile.StateRunning })
@@ -408,6 +426,13 @@ func pausedGoesOn(t *testing.T, b *runtimeBench) {
 	b.eventually(t, id, "it is paused", func(c reconcile.Container) bool { return c.State == reconcile.StatePaused })
 	must(t, b.Start(t.Context(), id))
 	b.eventually(t, id, "it runs", func(c reconcile.Container) bool { return c.State == reconcile.StateRunning })
+}
+
+func pausedCanBeStopped(t *testing.T, b *runtimeBench) {
+	id, _ := b.started(t, "digits")
+	must(t, b.host.Pause(id))
+	must(t, b.Stop(t.Context(), id, time.Second))
+	b.eventually(t, id, "it is exited", func(c reconcile.Container) bool { return c.State == reconcile.StateExited })
 }
 
 func renamedGetsNameBack(t *testing.T, b *runtimeBench) {
