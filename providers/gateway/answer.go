@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+)
+
+// answer is the way back to the client: it notes the status, and keeps a client
+// that takes nothing from holding a replica for ever.
+type answer struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	stall   time.Duration
+	each    bool // as in clientBody
+	armed   time.Time
+	status  int
+}
+
+// start makes the answer ready for a request. The server has just set the write
+// deadline of an HTTP/1 connection. On HTTP/2 its deadline would end the stream
+// while the model still thinks, so there it is lifted.
+func (a *answer) start(w http.ResponseWriter, r *http.Request, stall time.Duration, now time.Time) {
+	*a = answer{ResponseWriter: w, control: http.NewResponseController(w), stall: stall, each: r.ProtoMajor > 1, armed: now}
+	if a.each {
+		_ = a.control.SetWriteDeadline(time.Time{})
+	}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter. The deadline covers the time until the
+// client has taken enough for the bytes to fit on their way; the time that the
+// model takes between two writes is not its business.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	if now := time.Now(); a.each || now.Sub(a.armed) > rearm {
+		a.armed = now
+		_ = a.control.SetWriteDeadline(now.Add(a.stall))
+	}
+	n, err := a.ResponseWriter.Write(p)
+	if a.each {
+		_ = a.control.SetWriteDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach Flush and Hijack.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

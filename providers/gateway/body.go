@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// smallBody is the size up to which a body of known length is read whole before
+// a replica is chosen. Inference requests nearly always are. A slow client then
+// holds no replica, and a body in memory can be sent again to another one.
+const smallBody = 64 << 10
+
+// rearm is how old a deadline on a connection may get before it is pushed on.
+// Setting one costs a system-wide timer, so it is not done for each read.
+const rearm = time.Second
+
+// bodyFault is why a client's body could not be passed on.
+type bodyFault int32
+
+const (
+	bodyFine     bodyFault = iota
+	bodyTooLarge           // 413
+	bodyStalled            // 408
+	bodyBroken             // the client broke off
+)
+
+var (
+	errBodyTooLarge = errors.New("the request body is larger than the gateway's limit")
+	errBodyStalled  = errors.New("the client stopped sending the request body")
+)
+
+// clientBody is the body of a request on its way in: bounded in size, and
+// bounded in the time in which nothing comes.
+//
+// It is read by the transport, possibly after the handler has left, so nothing
+// in it is reused.
+type clientBody struct {
+	io.Reader
+	control *http.ResponseController
+	stall   time.Duration
+	left    int64 // bytes until the limit
+	// each: the deadline belongs to the stream and not to a pending read
+	// (HTTP/2), so it is set for each read and lifted after it.
+	each  bool
+	armed time.Time
+	fault atomic.Int32
+
+	mu   sync.Mutex
+	over bool // the handler has left: the connection is the next request's
+}
+
+// Read implements io.Reader.
+func (b *clientBody) Read(p []byte) (int, error) {
+	if now := time.Now(); b.each || now.Sub(b.armed) > rearm {
+		b.armed = now
+		b.deadline(now.Add(b.stall))
+	}
+	// One byte more than allowed is asked for: it tells a body that ends at the
+	// limit from one that goes on.
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.Reader.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		b.fault.Store(int32(bodyTooLarge))
+		return 0, errBodyTooLarge
+	}
+	if b.each || err == io.EOF {
+		b.deadline(time.Time{})
+	}
+	switch {
+	case err == nil || err == io.EOF:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.fault.Store(int32(bodyStalled))
+		err = errBodyStalled
+	default:
+		b.fault.Store(int32(bodyBroken))
+	}
+	return n, err
+}
+
+// deadline sets the read deadline of the client's connection.
+func (b *clientBody) deadline(t time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.over {
+		_ = b.control.SetReadDeadline(t)
+	}
+}
+
+// leave ends the body's hold on the connection.
+func (b *clientBody) leave() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+}
+
+// why returns the fault of the body; a nil body has none.
+func (b *clientBody) why() bodyFault {
+	if b == nil {
+		return bodyFine
+	}
+	return bodyFault(b.fault.Load())
+}

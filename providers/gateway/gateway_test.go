@@ -1,0 +1,222 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/fairlead/fairlead/providers/gateway"
+	"github.com/fairlead/fairlead/providers/providertest"
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen at some time.
+const patience = 20 * time.Second
+
+var token = spec.NewSensitive("the-admin-token")
+
+// rig is a gateway that runs for the length of a test.
+type rig struct {
+	server *gateway.Server
+	client *gateway.Client
+	admin  string
+	url    string // of the published listener
+	stop   func() // ends Run and waits for it
+	table  reconcile.Table
+}
+
+// start runs a gateway on loopback ports. change may be nil.
+func start(t *testing.T, change func(*gateway.Config)) *rig {
+	t.Helper()
+	config := gateway.Config{Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Token: token, Version: "test", DrainTimeout: 5 * time.Second}
+	if change != nil {
+		change(&config)
+	}
+	server, err := gateway.NewServer(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	g := &rig{server: server, client: gateway.NewClient(token), admin: server.AdminAddr().String(), url: "http://" + server.Addr().String()}
+	g.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the gateway ended with %v", err)
+		}
+		g.client.Close()
+	})
+	t.Cleanup(g.stop)
+	return g
+}
+
+// push puts these models in force as the next version.
+func (g *rig) push(t *testing.T, models ...reconcile.RoutedModel) {
+	t.Helper()
+	g.table = reconcile.Table{FormatVersion: reconcile.TableFormat, Version: g.table.Version + 1, Models: models}
+	if err := g.client.Push(t.Context(), g.admin, g.table); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ready waits until every replica that does not drain is healthy.
+func (g *rig) ready(t *testing.T) {
+	t.Helper()
+	g.await(t, "every replica is healthy", func(r reconcile.Report) bool {
+		for _, m := range g.table.Models {
+			for _, rev := range m.Revisions {
+				for _, replica := range rev.Replicas {
+					if !replica.Drain && !r.Replicas[replica.ID].Healthy {
+						return false
+					}
+				}
+			}
+		}
+		return true
+	})
+}
+
+// await follows the reports until one is as wanted.
+func (g *rig) await(t *testing.T, what string, wanted func(reconcile.Report) bool) reconcile.Report {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	var report reconcile.Report
+	for since := uint64(0); ; since = report.Sequence {
+		var err error
+		if report, err = g.client.Report(t.Context(), g.admin, since, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if wanted(report) {
+			return report
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("never came: %s; last report %+v", what, report)
+		}
+	}
+}
+
+// get makes one request and returns its status and body.
+func (g *rig) get(t *testing.T, path string, change func(*http.Request)) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(request)
+	}
+	return do(t, request)
+}
+
+func do(t *testing.T, request *http.Request) (*http.Response, string) {
+	t.Helper()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer, string(body)
+}
+
+// backend is a model server whose health and answers a test sets.
+type backend struct {
+	*httptest.Server
+	id       string
+	sick     atomic.Bool
+	requests atomic.Int64 // without probes
+}
+
+// newBackend starts a model server; a nil handler answers with the backend's id
+// and the path that it was asked for.
+func newBackend(t *testing.T, id string, handler http.HandlerFunc) *backend {
+	t.Helper()
+	b := &backend{id: id}
+	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthy" {
+			if b.sick.Load() {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			return
+		}
+		b.requests.Add(1)
+		if handler != nil {
+			handler(w, r)
+			return
+		}
+		_, _ = fmt.Fprintf(w, "%s %s", b.id, r.URL.RequestURI())
+	}))
+	t.Cleanup(b.Close)
+	return b
+}
+
+func (b *backend) replica() reconcile.RoutedReplica {
+	return reconcile.RoutedReplica{ID: b.id, Address: b.Listener.Addr().String()}
+}
+
+// probe is fast, so that the tests are.
+var probe = reconcile.HealthProbe{Path: "/healthy", Interval: 50 * time.Millisecond, Timeout: 5 * time.Second}
+
+func revision(name string, weight int, replicas ...reconcile.RoutedReplica) reconcile.RoutedRevision {
+	slices.SortFunc(replicas, func(a, b reconcile.RoutedReplica) int { return strings.Compare(a.ID, b.ID) })
+	return reconcile.RoutedRevision{Revision: name, Weight: weight, Health: probe, Replicas: replicas}
+}
+
+func model(name string, revisions ...reconcile.RoutedRevision) reconcile.RoutedModel {
+	return reconcile.RoutedModel{Name: name, Protocol: spec.OpenInference, Revisions: revisions}
+}
+
+func TestRouterContract(t *testing.T) {
+	providertest.RouterSuite(t, func(t *testing.T) providertest.RouterBench {
+		g := start(t, nil)
+		var mu sync.Mutex
+		backends := map[string]*backend{}
+		held := make(chan chan struct{}, 1)
+		return providertest.RouterBench{
+			Router: g.client, Endpoint: g.admin, Stop: g.stop,
+			NewReplica: func(t *testing.T) reconcile.RoutedReplica {
+				mu.Lock()
+				defer mu.Unlock()
+				id := fmt.Sprintf("replica-%d", len(backends))
+				backends[id] = newBackend(t, id, func(http.ResponseWriter, *http.Request) { <-<-held })
+				return backends[id].replica()
+			},
+			SetHealthy: func(id string, healthy bool) {
+				mu.Lock()
+				defer mu.Unlock()
+				backends[id].sick.Store(!healthy)
+			},
+			Hold: func(t *testing.T, model, _ string) func() {
+				release, ended := make(chan struct{}), make(chan struct{})
+				held <- release
+				go func() {
+					defer close(ended)
+					g.get(t, "/v2/models/"+model, nil)
+				}()
+				return func() {
+					close(release)
+					<-ended
+				}
+			},
+		}
+	})
+}

@@ -1,0 +1,250 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+// Server is a gateway: a published listener for requests to models, and an
+// admin listener for the daemon.
+type Server struct {
+	config   Config
+	logger   *slog.Logger
+	errorLog *log.Logger // what net/http has to say about single connections
+	metrics  *metrics
+	board    *board
+	store    tableStore
+
+	listener, adminListener net.Listener
+
+	routing   atomic.Pointer[routing]
+	stopping  atomic.Bool
+	exchanges sync.Pool
+	buffers   bufferPool
+	upgraded  atomic.Int64 // open websockets, which http.Server does not count
+
+	// alive ends when the gateway does, after the drain.
+	alive   context.Context
+	die     context.CancelCauseFunc
+	probers sync.WaitGroup
+
+	swapping sync.Mutex // one table at a time
+	warning  atomic.Pointer[string]
+}
+
+// NewServer opens both listeners, so that a taken address is known at once, and
+// puts the table in force that was kept from last time. Nothing is served before
+// Run, which must follow.
+func NewServer(config Config) (*Server, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config: config, logger: config.Logger, errorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
+		metrics: newMetrics(), board: newBoard(), store: tableStore{config.TablePath},
+	}
+	s.alive, s.die = context.WithCancelCause(context.Background())
+	s.exchanges.New = func() any { return s.newExchange() }
+	s.routing.Store(s.compiler(&routing{}).compile(reconcile.Table{}))
+	s.metrics.registry.MustRegister(stateCollector{s.routing.Load})
+
+	var listen net.ListenConfig
+	if s.listener, err = listen.Listen(s.alive, "tcp", config.Listen); err != nil {
+		return nil, fmt.Errorf("listen for requests: %w", err)
+	}
+	if s.adminListener, err = listen.Listen(s.alive, "tcp", config.Admin); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen for the daemon: %w", err), s.listener.Close())
+	}
+	s.restore()
+	return s, nil
+}
+
+// Addr is where requests to models are taken.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// AdminAddr is where the daemon and the collector of metrics are answered.
+func (s *Server) AdminAddr() net.Addr { return s.adminListener.Addr() }
+
+// restore puts the kept table in force. A file that does not read is set aside
+// and said; the daemon will push a table soon, which is better than not to start.
+func (s *Server) restore() {
+	table, err := s.store.load()
+	if err != nil {
+		s.logger.Error("the kept routing table cannot be used; waiting for the daemon to push one", "error", err)
+		return
+	}
+	if table.Version > 0 {
+		s.swap(table)
+		s.logger.Info("serving from the kept routing table", "version", table.Version, "models", len(table.Models))
+	}
+}
+
+// Run serves until ctx ends, then drains: it accepts no more, lets open requests
+// finish for DrainTimeout, and cuts off what is left. It returns nil after such
+// an end, and an error if a listener failed before.
+func (s *Server) Run(ctx context.Context) error {
+	public, admin := s.publicServer(), s.adminServer()
+	failed := make(chan error, 2)
+	var serving sync.WaitGroup
+	serving.Go(func() { failed <- public.Serve(s.listener) })
+	serving.Go(func() { failed <- admin.Serve(s.adminListener) })
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		err = fmt.Errorf("the gateway's listener failed: %w", err)
+	}
+	s.stopping.Store(true) // health/ready says so from now on
+	s.drain(public)
+	s.die(errStopping)
+	_ = admin.Close()
+	serving.Wait()
+	s.probers.Wait()
+	for _, r := range s.routing.Load().replicas {
+		r.transport.CloseIdleConnections()
+	}
+	return err
+}
+
+// drain ends the published listener within DrainTimeout.
+func (s *Server) drain(public *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
+	defer cancel()
+	err := public.Shutdown(ctx)
+	s.awaitUpgraded(ctx)
+	s.die(errStopping) // ends the context of every request that is still open
+	if err != nil {
+		s.logger.Warn("requests were cut off by the end of the drain", "after", s.config.DrainTimeout)
+		_ = public.Close()
+	}
+	s.awaitUpgraded(context.Background())
+}
+
+// awaitUpgraded waits until no websocket is open or ctx ends. It looks again and
+// again, as http.Server.Shutdown does: it happens once in a process's life, and
+// a notification would cost every websocket.
+func (s *Server) awaitUpgraded(ctx context.Context) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.upgraded.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Server) publicServer() *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	l := s.config.Limits
+	return &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		Protocols:         &protocols,
+		ReadHeaderTimeout: l.HeaderTimeout,
+		IdleTimeout:       l.IdleTimeout,
+		WriteTimeout:      l.StallTimeout, // pushed on while an answer moves; see answer
+		MaxHeaderBytes:    4 * l.Header,   // up to here the gateway answers by itself, in JSON
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: 250,
+			SendPingTimeout:      30 * time.Second,
+			PingTimeout:          15 * time.Second,
+			WriteByteTimeout:     l.StallTimeout,
+		},
+		BaseContext: func(net.Listener) context.Context { return s.alive },
+		ErrorLog:    s.errorLog,
+	}
+}
+
+func (s *Server) compiler(before *routing) compiler {
+	return compiler{before: before, metrics: s.metrics, board: s.board, connect: s.config.Limits.ConnectTimeout}
+}
+
+// swap puts a valid table in force. The order is what makes it safe: a replica
+// opens before anybody can choose it by the new table, and closes once nobody
+// can choose it by that any more. A request that has chosen it by the old table
+// finds it closed and looks again (see replica.take).
+func (s *Server) swap(table reconcile.Table) {
+	before := s.routing.Load()
+	next := s.compiler(before).compile(table)
+	draining := map[string]bool{}
+	for _, m := range table.Models {
+		for _, rev := range m.Revisions {
+			for _, listed := range rev.Replicas {
+				r := next.replicas[listed.ID]
+				if old := r.probe.Swap(&rev.Health); old != nil && *old != rev.Health {
+					r.look()
+				}
+				if draining[listed.ID] = listed.Drain; !listed.Drain {
+					r.open()
+				}
+			}
+		}
+	}
+	s.routing.Store(next)
+	for id, r := range next.replicas {
+		if draining[id] {
+			s.stopProbing(r)
+			r.close()
+		} else {
+			s.startProbing(r)
+		}
+	}
+	for id, r := range before.replicas {
+		if next.replicas[id] != r {
+			s.stopProbing(r)
+			r.leave()
+		}
+	}
+	s.metrics.forget(before, next)
+	s.board.bump()
+}
+
+// startProbing and stopProbing are called with swapping held, or before Run.
+func (s *Server) startProbing(r *replica) {
+	if r.stop != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(s.alive)
+	r.stop = cancel
+	failures := s.metrics.probeFailures.WithLabelValues(r.model, r.revision)
+	p := prober{replica: r, failed: failures.Inc, logger: s.logger}
+	s.probers.Go(func() { p.run(ctx) })
+}
+
+func (s *Server) stopProbing(r *replica) {
+	if r.stop != nil {
+		r.stop()
+		r.stop = nil
+	}
+}
+
+// bufferPool lends the buffers through which answers stream.
+type bufferPool struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+// Get implements httputil.BufferPool.
+func (p *bufferPool) Get() []byte {
+	if b, ok := p.pool.Get().(*[bufferSize]byte); ok {
+		return b[:]
+	}
+	return new([bufferSize]byte)[:]
+}
+
+// Put implements httputil.BufferPool.
+func (p *bufferPool) Put(b []byte) { p.pool.Put((*[bufferSize]byte)(b)) }
