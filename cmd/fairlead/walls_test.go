@@ -43,8 +43,9 @@ var homes = map[string][]string{
 	"github.com/rogpeppe/go-internal/testscript": {"cmd/fairlead"},
 }
 
-// forTests are the providers that the tests of other providers may use.
-var forTests = []string{"memory", "providertest"}
+// forTests are the providers that the tests of the layers below cmd may use: the
+// ports in memory, and the suites that hold providers to them.
+var forTests = []string{"providers/memory", "providers/providertest"}
 
 // listed is what `go list` says of a package.
 type listed struct {
@@ -76,11 +77,15 @@ func TestImportsRunOneWay(t *testing.T) {
 		if !known {
 			t.Errorf("%s is in no layer; there are %v", path, slices.Sorted(maps.Keys(above)))
 		}
-		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
-			if to, ours := in(imported); ours && slices.Contains(forbidden, layer(to)) {
-				t.Errorf("%s imports %s, which is above it", path, to)
+		check := func(imports, allowed []string) {
+			for _, imported := range imports {
+				if to, ours := in(imported); ours && slices.Contains(forbidden, layer(to)) && !slices.Contains(allowed, to) {
+					t.Errorf("%s imports %s, which is above it", path, to)
+				}
 			}
 		}
+		check(p.Imports, nil)
+		check(slices.Concat(p.TestImports, p.XTestImports), forTests)
 	}
 }
 
@@ -95,15 +100,15 @@ func TestTheDomainKnowsTheStandardLibraryOnly(t *testing.T) {
 
 func TestProvidersDoNotKnowEachOther(t *testing.T) {
 	for _, p := range list(t) {
-		from, isProvider := strings.CutPrefix(p.ImportPath, module+"/providers/")
-		if !isProvider {
+		from, isOurs := in(p.ImportPath)
+		if !isOurs || layer(from) != "providers" {
 			continue
 		}
 		check := func(imports, allowed []string) {
 			for _, imported := range imports {
-				to, isProvider := strings.CutPrefix(imported, module+"/providers/")
-				if isProvider && layer(to) != layer(from) && !slices.Contains(allowed, layer(to)) {
-					t.Errorf("providers/%s imports providers/%s; what they share belongs into reconcile, what joins them into cmd", from, to)
+				to, isOurs := in(imported)
+				if isOurs && layer(to) == "providers" && provider(to) != provider(from) && !slices.Contains(allowed, to) {
+					t.Errorf("%s imports %s; what providers share belongs into reconcile, what joins them into cmd", from, to)
 				}
 			}
 		}
@@ -111,6 +116,9 @@ func TestProvidersDoNotKnowEachOther(t *testing.T) {
 		check(slices.Concat(p.TestImports, p.XTestImports), forTests)
 	}
 }
+
+// provider returns the directory of the provider that a package belongs to.
+func provider(path string) string { return strings.Split(path, "/")[1] }
 
 func TestEachLibraryHasOneHome(t *testing.T) {
 	for _, p := range list(t) {
