@@ -1,0 +1,48 @@
+// Package git takes desired state from a Git repository. It is the only package
+// that imports go-git, and it needs no git program.
+//
+// # Where from
+//
+// A path or file:// URL is a repository on this machine: its object store is
+// read in place, so the way from a commit to its plan is a matter of
+// milliseconds. An http(s) or ssh URL is a remote: one branch of it is fetched,
+// with its history, into a bare clone in the data directory. Nothing is ever
+// checked out. Files are read as blobs from the commit's tree, and their content
+// is in the [reconcile.Snapshot]; what becomes of the repository afterwards does
+// not matter to it.
+//
+// # What is accepted
+//
+// A revision counts only once its commit, every tree and every blob below the
+// path have been read and their hashes verified. go-git can report a fetch as a
+// success and have no objects; then, and whenever the clone does not read any
+// more, a fresh clone is made beside it and takes its place. Trees and blobs
+// that the last revision had too are not read again, so the cost of a commit is
+// the cost of what it changes.
+//
+// A tree that holds a symlink, a submodule, or a name that means something else
+// on some file system is refused, and so is one that exceeds the [Limits]. The
+// error names each path.
+//
+// # Rewritten history
+//
+// The clone has the whole history of its branch, so the source can tell a
+// forward step from a rewrite (force push) and from a rewind. [Options.OnRewrite]
+// follows or refuses them; a snapshot that was reached by one says so in its
+// Notes. The commit to compare with is the one accepted last; after a restart
+// the caller passes it in as [Options.Accepted], so that a lost clone does not
+// hide a rewrite.
+//
+// # What go-git cannot be trusted with
+//
+// It is not safe for concurrent use, has no time-outs and may panic on damaged
+// input. One operation at a time has its turn, always with a deadline, and
+// panics become errors. An operation that outlives its deadline is abandoned
+// together with the clone it may still be writing to: clones have numbered
+// directories, and the next operation makes a new one. Packs are vetted before
+// anything inflates them into memory.
+//
+// Credentials are given to the host of the URL and to nobody else: redirects to
+// another host are not followed, and over plain http they are sent to loopback
+// only. No error text holds them.
+package git

@@ -1,0 +1,110 @@
+package git
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+)
+
+// remoteError is an error whose text was written for people and holds no
+// credential. What it wraps is for errors.Is and errors.As only.
+type remoteError struct {
+	text  string
+	cause error
+}
+
+func (e *remoteError) Error() string { return e.text }
+func (e *remoteError) Unwrap() error { return e.cause }
+
+// explain says of an error which repository it is about, and what to do.
+func (s *Source) explain(ctx context.Context, err error) error {
+	if s.location.local() {
+		return fmt.Errorf("read %s: %w", s.location, err)
+	}
+	text := s.explainRemote(ctx, err)
+	return &remoteError{text: fmt.Sprintf("fetch %s: %s", s.location, s.withoutSecrets(text)), cause: err}
+}
+
+// explainRemote leaves out what a server says of its own, apart from its status:
+// a server may repeat what it was sent.
+func (s *Source) explainRemote(ctx context.Context, err error) string {
+	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Sprintf("no answer within %s; the last good revision stays; if the repository is large or the network slow, raise --git-timeout", s.options.Timeout)
+	}
+	if redirect, ok := errors.AsType[*redirectError](err); ok {
+		return redirect.Error()
+	}
+	if status, ok := errors.AsType[*githttp.Err](err); ok {
+		return explainStatus(status.StatusCode(), status.Response.Header.Get("Retry-After"))
+	}
+	switch {
+	case errors.Is(err, transport.ErrAuthenticationRequired):
+		return s.explainRefusal()
+	case errors.Is(err, transport.ErrAuthorizationFailed):
+		return "the remote accepts the credentials and gives no access (403); let their user read the repository"
+	case errors.Is(err, transport.ErrRepositoryNotFound):
+		return "the remote has no such repository, or hides it from these credentials (404); check the URL and the token"
+	case errors.Is(err, errTransfer):
+		return errTransfer.Error()
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Sprintf("the name %s cannot be resolved (%s); check the URL and the network", dns.Name, dns.Err)
+	}
+	if expired, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		return fmt.Sprintf("the certificate of the remote is not valid: %s", expired.Error())
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the certificate of the remote is signed by nobody this host trusts; set --git-ca FILE to its authority"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return fmt.Sprintf("the remote cannot be reached: %s; the last good revision stays", op.Err)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Sprintf("the remote broke off: %s; the last good revision stays, the next poll tries again", err)
+	}
+	return err.Error()
+}
+
+func (s *Source) explainRefusal() string {
+	if s.options.Auth.hasToken(s.location) {
+		return "the remote does not accept the credentials (401); check user and token"
+	}
+	return "the remote asks for credentials (401); set --git-token-file FILE"
+}
+
+func explainStatus(code int, retryAfter string) string {
+	switch {
+	case code == 429 || code == 503 && retryAfter != "":
+		text := fmt.Sprintf("the remote asks to come back later (%d)", code)
+		if retryAfter = printable(retryAfter); retryAfter != "" && len(retryAfter) < 40 {
+			text += ": Retry-After " + retryAfter
+		}
+		return text
+	case code >= 500:
+		return fmt.Sprintf("the remote has an error of its own (%d); the next poll tries again", code)
+	default:
+		return fmt.Sprintf("the remote answers %d; check the URL", code)
+	}
+}
+
+// withoutSecrets is the last line of defence: whatever an error says, the
+// credentials are not in it.
+func (s *Source) withoutSecrets(text string) string {
+	secrets := []string{s.location.password}
+	if _, password, err := s.options.Auth.basic(s.location); err == nil {
+		secrets = append(secrets, password)
+	}
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "(sensitive)")
+		}
+	}
+	return text
+}

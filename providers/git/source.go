@@ -1,0 +1,201 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+// Source reads one branch of one repository. It implements reconcile.Source.
+type Source struct {
+	options  Options
+	location location
+
+	// turn holds one token. Whoever has it owns state and clones.
+	turn   chan struct{}
+	state  state
+	clones clones // of a remote
+}
+
+var _ reconcile.Source = (*Source)(nil)
+
+// state is what one Latest leaves for the next. Its parts are never changed,
+// only replaced, so an abandoned operation can do no harm with its copy.
+type state struct {
+	accepted plumbing.Hash // newest accepted commit; zero: none yet
+	snapshot *reconcile.Snapshot
+	tree     *dir // of snapshot, so that the next tree reuses what is equal
+}
+
+// New returns the source that the options describe. It does not touch the
+// network.
+func New(o Options) (*Source, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	at, err := parseLocation(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{
+		options:  o,
+		location: at,
+		turn:     make(chan struct{}, 1),
+		state:    state{accepted: plumbing.NewHash(o.Accepted)},
+	}
+	if !at.local() {
+		if o.DataDir == "" {
+			return nil, fmt.Errorf("the clone of %s needs a data directory; set --data", at)
+		}
+		if err := o.Auth.check(at); err != nil {
+			return nil, err
+		}
+		s.clones = newClones(o.DataDir, at.String(), o.wanted().String())
+	}
+	s.turn <- struct{}{}
+	return s, nil
+}
+
+// Latest implements reconcile.Source.
+func (s *Source) Latest(ctx context.Context) (reconcile.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	select {
+	case <-s.turn:
+	case <-ctx.Done():
+		return reconcile.Snapshot{}, s.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", context.Cause(ctx)))
+	}
+	defer func() { s.turn <- struct{}{} }()
+	type outcome struct {
+		state state
+		err   error
+	}
+	done := make(chan outcome, 1)
+	before, clones := s.state, s.clones
+	go func() {
+		var after state
+		err := recovering(func() (err error) {
+			after, err = s.latest(ctx, before, clones)
+			return err
+		})
+		done <- outcome{after, err} // has room, also when nobody waits any more
+	}()
+	o, ended := await(ctx, done)
+	if !ended {
+		s.clones = s.clones.abandonCurrent()
+		return reconcile.Snapshot{}, s.explain(ctx, context.Cause(ctx))
+	}
+	if o.err != nil {
+		return reconcile.Snapshot{}, s.explain(ctx, o.err)
+	}
+	s.state = o.state
+	return *o.state.snapshot, nil
+}
+
+// grace is how long an operation may take to notice that its time is over,
+// before it is abandoned.
+const grace = time.Second
+
+// await returns what comes out of done, or false if nothing does until shortly
+// after the end of ctx.
+func await[T any](ctx context.Context, done <-chan T) (T, bool) {
+	select {
+	case v := <-done:
+		return v, true
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case v := <-done:
+		return v, true
+	case <-timer.C:
+		var none T
+		return none, false
+	}
+}
+
+// recovering calls f and returns its panic as an error: go-git panics on some
+// damaged repositories.
+func recovering(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: go-git panicked: %v", errUnreadable, p)
+		}
+	}()
+	return f()
+}
+
+// latest is one operation on the repository. It changes nothing of s.
+func (s *Source) latest(ctx context.Context, before state, clones clones) (state, error) {
+	if s.location.local() {
+		return s.latestLocal(ctx, before)
+	}
+	return s.latestRemote(ctx, before, clones)
+}
+
+// latestLocal reads a repository in place. Somebody else's git may repack it
+// meanwhile, which moves objects from where they were looked for, so a damage is
+// believed only if it is still there when the repository is opened again.
+func (s *Source) latestLocal(ctx context.Context, before state) (state, error) {
+	after, err := s.readLocal(ctx, before)
+	if errors.Is(err, errUnreadable) {
+		after, err = s.readLocal(ctx, before)
+	}
+	if errors.Is(err, errUnreadable) {
+		err = fmt.Errorf("%w; git fsck in it tells more", err)
+	}
+	return after, err
+}
+
+func (s *Source) readLocal(ctx context.Context, before state) (after state, err error) {
+	err = recovering(func() error {
+		repo, err := openLocal(s.location.path)
+		if err != nil {
+			return err
+		}
+		defer repo.close()
+		tip, ref, err := repo.resolve(s.options.wanted())
+		if err != nil {
+			return err
+		}
+		after, err = s.accept(ctx, repo, before, tip, ref)
+		return err
+	})
+	return after, err
+}
+
+// accept turns a commit into a state, or says why it is not acceptable.
+func (s *Source) accept(ctx context.Context, repo *repository, before state, tip plumbing.Hash, ref string) (state, error) {
+	if before.snapshot != nil && before.accepted == tip {
+		return before, nil
+	}
+	commit, err := repo.commit(tip)
+	if err != nil {
+		return state{}, err
+	}
+	notes, err := s.judgeHistory(ctx, repo, before.accepted, commit)
+	if err != nil {
+		return state{}, err
+	}
+	read := &treeReader{ctx: ctx, repo: repo, limits: s.options.Limits.Tree, at: shortHash(tip)}
+	tree, err := read.tree(commit.TreeHash, s.options.Path, before.tree)
+	if err != nil {
+		return state{}, err
+	}
+	snapshot := reconcile.Snapshot{Tree: tree.snapshot(commitOf(commit, ref)), Notes: notes}
+	return state{accepted: tip, snapshot: &snapshot, tree: tree}, nil
+}
+
+// errUnreadable marks errors of a repository that does not hold what it should:
+// a clone is made anew, of a local repository its owner is told.
+var errUnreadable = errors.New("the repository is damaged")
+
+// shortHash is an id as people write it.
+func shortHash(h plumbing.Hash) string { return h.String()[:7] }
