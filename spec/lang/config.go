@@ -193,7 +193,7 @@ func (e *evaluator) requireModel(cfg *spec.Config, a spec.Address, r reference, 
 	n := e.merged(base)
 	if enabled, ok := e.enabled(n); !ok || !enabled {
 		if ok {
-			e.errorf(r.rng, p, "Disabled model", "model.%s is not enabled in the environment %s, at %s.", a.Name, e.options.Environment, n.rng)
+			e.errorf(r.rng, p, "Disabled model", "model.%s is not enabled in the environment %s, at %s.", a.Name, e.options.Environment, specPos(n.rng))
 		}
 		return false
 	}

@@ -47,7 +47,7 @@ func (s section) gone(from spec.Address, gone map[spec.Address]spec.Pos) bool {
 	if declared == nil {
 		return true
 	}
-	s.errorf(rng, "Still declared", "%s is declared, at %s. A %s block is about a model that is not there any more: remove that model or this block.", from, declared.rng, s.n.schema.Name)
+	s.errorf(rng, "Still declared", "%s is declared, at %s. A %s block is about a model that is not there any more: remove that model or this block.", from, specPos(declared.rng), s.n.schema.Name)
 	return false
 }
 

@@ -112,7 +112,9 @@ func misplaced(b *schema.Block, name string) string {
 			if nested.Name == name {
 				homes = append(homes, cmp.Or(path, "the file, outside of any block"))
 			}
-			find(nested, here)
+			if nested.Name != "environment" { // what it holds are overlays of the others
+				find(nested, here)
+			}
 		}
 	}
 	find(b, b.Name)
@@ -171,7 +173,7 @@ func (r *reader) open(parent *node, def *schema.Block, labels []string, header, 
 		b.place = placeOf(def, b.label)
 	}
 	if twin := duplicateIn(parent, b); twin != nil {
-		r.errorf(header, parent.place, "Duplicate block", "%s stands here already, at %s. %s", blockWords(b), twin.rng, duplicateRemedy(def))
+		r.errorf(header, parent.place, "Duplicate block", "%s stands here already, at %s. %s", blockWords(b), specPos(twin.rng), duplicateRemedy(def))
 		return nil
 	}
 	parent.blocks = append(parent.blocks, b)

@@ -40,7 +40,7 @@ func (e *evaluator) secretValue(r reference, p place) (cty.Value, bool) {
 		return cty.NilVal, false
 	}
 	if !enabled {
-		e.errorf(r.rng, p, "Disabled secret", "secret.%s is not enabled in this environment, at %s.", r.name, n.rng)
+		e.errorf(r.rng, p, "Disabled secret", "secret.%s is not enabled in this environment, at %s.", r.name, specPos(n.rng))
 		return cty.NilVal, false
 	}
 	scopes, ok := e.instances(n)

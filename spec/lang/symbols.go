@@ -86,12 +86,12 @@ func once(names map[string]*node, name string, n *node, r *reporter) bool {
 }
 
 func reportTwin(r *reporter, n, twin *node) {
-	r.errorf(n.rng, n.place, "Duplicate block", "%s is declared already, at %s. All files are read as one. %s", blockWords(n), twin.rng, duplicateRemedy(n.schema))
+	r.errorf(n.rng, n.place, "Duplicate block", "%s is declared already, at %s. All files are read as one. %s", blockWords(n), specPos(twin.rng), duplicateRemedy(n.schema))
 }
 
 func (s *symbols) declareLocal(locals map[string]*arg, a *arg, r *reporter) {
 	if twin := locals[a.name]; twin != nil {
-		r.errorf(a.rng, a.place, "Duplicate local", "local.%s is defined already, at %s. All files are read as one. Give one of them another name.", a.name, twin.rng)
+		r.errorf(a.rng, a.place, "Duplicate local", "local.%s is defined already, at %s. All files are read as one. Give one of them another name.", a.name, specPos(twin.rng))
 		return
 	}
 	locals[a.name] = a
@@ -162,7 +162,7 @@ func (s *symbols) overlays(env *node, over map[string]*node, locals map[string]*
 			continue
 		}
 		if twin := over[n.address]; twin != nil {
-			r.errorf(n.rng, n.place, "Duplicate block", "The environment overlays %s already, at %s. Merge the two.", n.address, twin.rng)
+			r.errorf(n.rng, n.place, "Duplicate block", "The environment overlays %s already, at %s. Merge the two.", n.address, specPos(twin.rng))
 			continue
 		}
 		over[n.address] = n

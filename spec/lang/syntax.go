@@ -2,8 +2,11 @@ package lang
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/fairlead/fairlead/spec/diag"
 	"github.com/hashicorp/hcl/v2"
@@ -12,6 +15,7 @@ import (
 // syntax takes over what the parser found. Its words stay, except where they
 // leave a person alone.
 func (r *reader) syntax(diags hcl.Diagnostics) {
+	openString := false
 	for _, d := range diags {
 		if d.Severity != hcl.DiagError || d.Subject == nil {
 			continue
@@ -21,8 +25,14 @@ func (r *reader) syntax(diags hcl.Diagnostics) {
 		case r.continuesLine(*d.Subject):
 			summary = "Expression ends with its line"
 			detail = "A line break ends an expression, so this line starts with an operator that belongs to nothing. Put the whole expression in parentheses, or the operator at the end of the line before."
-		case strings.HasPrefix(summary, "Extraneous JSON"), strings.HasPrefix(summary, "Duplicate argument"):
-			continue // said better elsewhere
+		case summary == "Invalid multi-line string", summary == "Unterminated template string":
+			if openString {
+				continue // all that follows is inside of the string that never ends
+			}
+			openString = true
+			summary, detail = "String without end", "The quote that closes the string is missing on this line. For text of several lines write <<-EOT, the lines, and EOT."
+		case summary == "Attribute redefined":
+			summary, detail = "Duplicate argument", "The argument is set already in this block. Remove one of the two."
 		case summary == "Argument or block definition required" && detail == "":
 			detail = "A line of a spec is NAME = VALUE, or starts a block: NAME { ... }."
 		}
@@ -70,7 +80,10 @@ func (e *evaluator) evaluation(diags hcl.Diagnostics, a *arg, refs []reference) 
 			summary = "Secret outside of env and secrets"
 			detail = stringRemedySecret
 		case strings.HasPrefix(summary, "Error in function call"):
-			summary = "Function failed"
+			summary, detail = "Function failed", functionFailure(d)
+		case strings.HasPrefix(summary, "Invalid function argument"):
+			detail = strings.TrimPrefix(detail, "Invalid value for ")
+			detail = "The function cannot take the value for " + detail
 		}
 		e.add(diag.Error, rng, a.place, summary, detail)
 		last := &e.diags[len(e.diags)-1]
@@ -83,6 +96,18 @@ func (e *evaluator) evaluation(diags hcl.Diagnostics, a *arg, refs []reference) 
 }
 
 const stringRemedySecret = "A secret is no text, and cannot become part of one. It can stand as a whole value in env and secrets, so that it reaches nothing but the container. Let the program in the container put its parts together."
+
+// functionFailure is what a function itself said.
+func functionFailure(d *hcl.Diagnostic) string {
+	extra, isCall := hcl.DiagnosticExtra[interface {
+		CalledFunctionName() string
+		FunctionCallError() error
+	}](d)
+	if !isCall || extra.FunctionCallError() == nil {
+		return sentence(d.Detail)
+	}
+	return fmt.Sprintf("%s() failed: %s", extra.CalledFunctionName(), sentence(extra.FunctionCallError().Error()))
+}
 
 // functionHint helps with a function that is not there.
 func (e *evaluator) functionHint(d *hcl.Diagnostic) string {
@@ -135,5 +160,6 @@ func sentence(s string) string {
 	if !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
 		s += "."
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	first, size := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[size:]
 }

@@ -1,0 +1,1 @@
+replicas = 2 # ERROR: Unknown argument :: It belongs into model

@@ -1,0 +1,2 @@
+rollout { # ERROR: Unknown block :: It belongs into model.
+}

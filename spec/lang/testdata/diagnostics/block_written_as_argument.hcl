@@ -1,0 +1,4 @@
+model "digits" {
+  image     = "digits:1"
+  resources = { cpus = 1 } # ERROR: Block expected :: without the equals sign
+}

@@ -1,0 +1,4 @@
+model "a" {
+  image        = "a:1"
+  capabilities = ["CAP_NET_ADMIN"] # ERROR: Invalid capability :: without the CAP_ prefix
+}

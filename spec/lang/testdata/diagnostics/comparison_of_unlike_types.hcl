@@ -1,0 +1,3 @@
+locals {
+  x = "1" == 1 # WARNING: Comparison of unlike types :: never equal
+}

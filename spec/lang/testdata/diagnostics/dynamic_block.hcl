@@ -1,0 +1,6 @@
+model "digits" {
+  image = "digits:1"
+  dynamic "route" { # ERROR: Unknown block :: There are no dynamic blocks
+    for_each = []
+  }
+}

@@ -1,0 +1,3 @@
+model "digits" {
+  image = "digits:${env.HOME}" # ERROR: Unknown reference :: declare a variable
+}

@@ -1,0 +1,3 @@
+# ERROR nowhere: Environment needed :: prod, staging
+environment "prod" {}
+environment "staging" {}

@@ -1,0 +1,5 @@
+# environment: prod
+# ERROR nowhere: Unknown environment :: environment "prod" {}
+model "a" {
+  image = "a:1"
+}

@@ -1,0 +1,3 @@
+# environment: prd
+# ERROR nowhere: Unknown environment :: Did you mean prod?
+environment "prod" {}

@@ -1,0 +1,7 @@
+model "digits" {
+  image = "digits:1"
+  route {
+    path     = "/x"
+    fallback = model.digits # ERROR: Fallback to itself :: cannot answer for itself
+  }
+}

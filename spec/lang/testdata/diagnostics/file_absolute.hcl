@@ -1,0 +1,3 @@
+locals {
+  x = file("/etc/passwd") # ERROR: Function failed :: counts from the root of the config repo
+}

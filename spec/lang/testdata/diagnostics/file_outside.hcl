@@ -1,0 +1,3 @@
+locals {
+  x = file("../../etc/passwd") # ERROR: Function failed :: cannot lead out of it
+}

@@ -1,0 +1,2 @@
+job "digits" { # ERROR: File of another tool :: Nomad
+}

@@ -1,0 +1,2 @@
+source "docker" "digits" { # ERROR: File of another tool :: Packer
+}

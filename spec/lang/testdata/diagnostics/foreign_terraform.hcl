@@ -1,0 +1,3 @@
+resource "docker_container" "digits" { # ERROR: File of another tool :: Terraform or OpenTofu
+  image = "digits:1"
+}

@@ -1,0 +1,3 @@
+locals {
+  x = jsondecode("{") # ERROR: Function failed
+}

@@ -1,0 +1,3 @@
+model "digits" {
+  image = "digits:${timestamp()}" # ERROR: Unknown function :: Nothing may read the clock
+}

@@ -1,0 +1,3 @@
+model "digits" {
+  image = uper("digits:1") # ERROR: Unknown function :: Did you mean upper?
+}

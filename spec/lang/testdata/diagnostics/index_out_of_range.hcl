@@ -1,0 +1,4 @@
+locals {
+  list = ["a"]
+  x    = local.list[3] # ERROR: Invalid index
+}

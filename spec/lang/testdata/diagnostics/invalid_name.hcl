@@ -1,0 +1,3 @@
+model "Digits.v2" { # ERROR: Invalid label :: lower-case letter
+  image = "digits:1"
+}

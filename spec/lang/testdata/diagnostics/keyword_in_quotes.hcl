@@ -1,0 +1,7 @@
+model "digits" {
+  image    = "digits:1"
+  protocol = "http" # ERROR: Keyword in quotes :: Write protocol = http
+  route {
+    path = "/x"
+  }
+}

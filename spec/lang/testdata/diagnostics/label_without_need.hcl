@@ -1,0 +1,2 @@
+locals "x" { # ERROR: Block takes no label :: Write locals { ... }
+}

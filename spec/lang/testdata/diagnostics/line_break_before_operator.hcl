@@ -1,0 +1,4 @@
+locals {
+  x = true
+    ? 1 # ERROR: Expression ends with its line :: parentheses
+}

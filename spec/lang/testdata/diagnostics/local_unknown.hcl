@@ -1,0 +1,3 @@
+model "digits" {
+  image = local.image # ERROR: Unknown local :: Define it
+}

@@ -1,0 +1,3 @@
+model { # ERROR: Block needs a label :: model "NAME"
+  image = "digits:1"
+}

@@ -1,0 +1,3 @@
+model "digits" { # ERROR: Missing argument :: image = "localhost
+  replicas = 1
+}

@@ -1,0 +1,3 @@
+locals {
+  x = "a" * 2 # ERROR: Invalid operand
+}

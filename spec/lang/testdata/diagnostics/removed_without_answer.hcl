@@ -1,0 +1,3 @@
+removed { # ERROR: Missing argument :: destroy = false
+  from = model.a
+}

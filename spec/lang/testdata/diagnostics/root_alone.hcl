@@ -1,0 +1,3 @@
+model "digits" {
+  image = "digits:${var}" # ERROR: Incomplete reference :: var.NAME
+}

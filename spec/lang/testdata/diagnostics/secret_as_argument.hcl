@@ -1,0 +1,7 @@
+secret "token" {
+  env = "TOKEN"
+}
+model "digits" {
+  image       = "digits:1"
+  description = secret.token # ERROR: Wrong type :: Secrets can stand in env and secrets only
+}

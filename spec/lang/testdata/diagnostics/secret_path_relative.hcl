@@ -1,0 +1,3 @@
+secret "token" {
+  file = "token.txt" # ERROR: Path not absolute :: daemon's host
+}

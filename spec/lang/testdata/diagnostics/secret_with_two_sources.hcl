@@ -1,0 +1,4 @@
+secret "token" { # ERROR: One source needed :: this one has 2
+  env  = "TOKEN"
+  file = "/etc/token"
+}

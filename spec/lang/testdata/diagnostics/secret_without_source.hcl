@@ -1,0 +1,2 @@
+secret "token" { # ERROR: One source needed :: this one has 0
+}

@@ -1,0 +1,4 @@
+locals {
+  list = ["a"]
+  x    = "x${local.list}" # ERROR: Invalid template interpolation value
+}

@@ -1,0 +1,3 @@
+model "digits" "eu" { # ERROR: Block takes one label :: model "NAME"
+  image = "digits:1"
+}

@@ -1,0 +1,3 @@
+modle "digits" { # ERROR: Unknown block :: Did you mean model?
+  image = "digits:1"
+}

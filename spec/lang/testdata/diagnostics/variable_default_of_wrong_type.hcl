@@ -1,0 +1,4 @@
+variable "n" {
+  type    = number
+  default = "many" # ERROR: Wrong type :: does not fit the type
+}

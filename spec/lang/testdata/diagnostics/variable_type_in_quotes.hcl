@@ -1,0 +1,4 @@
+variable "n" {
+  type    = "string" # ERROR: Invalid type :: type = string
+  default = "x"
+}

@@ -1,0 +1,3 @@
+model "digits" {
+  image = digits # ERROR: Unknown reference :: put it in quotes: "digits"
+}
