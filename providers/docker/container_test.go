@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/docker/docker/api/types/network"
+
 	"github.com/fairlead/fairlead/providers/docker"
 	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile"
@@ -254,5 +256,31 @@ func TestForeignNetworkIsLeftAlone(t *testing.T) {
 	}
 	if err := host.removeNetwork(name); err != nil {
 		t.Errorf("the stranger's network is gone: %v", err)
+	}
+}
+
+func TestContainerOnTheHostsNetworkHasTheHostsAddress(t *testing.T) {
+	host := newEngineHost(t)
+	b := newFaultBench(t, host, docker.Options{Policy: docker.Policy{HostNetwork: true}})
+	c := b.replica(1)
+	c.HostNetwork = true
+	c.Command = []string{"wait"}
+	id, err := b.Create(t.Context(), c)
+	if err == nil {
+		err = b.Start(t.Context(), id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := host.api.NetworkInspect(t.Context(), b.scope.NetworkName(), network.InspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.List(t.Context(), reconcile.Filter{})
+	if err != nil || len(all) != 1 || all[0].Address == "" || all[0].Address != network.IPAM.Config[0].Gateway {
+		t.Errorf("got %+v, %v; want the address %s", all, err, network.IPAM.Config[0].Gateway)
+	}
+	if err := b.Update(t.Context(), id, c); err != nil {
+		t.Errorf("update: %v", err)
 	}
 }

@@ -15,6 +15,9 @@ type details struct {
 	restarts          int
 	oomKilled         bool
 	limits            reconcile.Limits
+	// hostAddress is where a container on the host's network is reached from the
+	// network of the scope; "" for all others.
+	hostAddress string
 }
 
 // detailCache keeps the details of each container with the signature that its

@@ -41,15 +41,15 @@ type Options struct {
 
 // Runtime is a reconcile.Runtime on a Docker Engine.
 type Runtime struct {
-	api     *client.Client
-	options Options
-	scope   reconcile.Scope
-	policy  judge
-	details *detailCache
-	known   *knownContainers
-	secrets *secretFiles
-	pulls   *keyedLock
-	self    selfImage
+	connection *connection
+	options    Options
+	scope      reconcile.Scope
+	policy     judge
+	details    *detailCache
+	known      *knownContainers
+	secrets    *secretFiles
+	pulls      *keyedLock
+	self       selfImage
 }
 
 var _ reconcile.Runtime = (*Runtime)(nil)
@@ -92,43 +92,43 @@ func New(options Options) (*Runtime, error) {
 	if options.Host != "" {
 		choices = append(choices, client.WithHost(options.Host))
 	}
-	api, err := client.NewClientWithOpts(choices...)
+	engine, err := newConnection(choices...)
 	if err != nil {
 		return nil, fmt.Errorf("docker: %w; write the engine's address as unix:///var/run/docker.sock or tcp://HOST:PORT", err)
 	}
-	if strings.HasPrefix(api.DaemonHost(), "ssh:") {
-		return nil, fmt.Errorf("docker: %s: an engine over ssh is not supported; forward its socket with ssh -L and use unix://", api.DaemonHost())
+	host := engine.client().DaemonHost()
+	if strings.HasPrefix(host, "ssh:") {
+		return nil, fmt.Errorf("docker: %s: an engine over ssh is not supported; forward its socket with ssh -L and use unix://", host)
 	}
 	secrets, err := newSecretFiles(options.SecretsDir)
 	if err != nil {
 		return nil, err
 	}
-	r := &Runtime{
-		api:     api,
-		options: options,
-		scope:   options.Scope,
-		details: newDetailCache(options.AuditInterval),
-		known:   newKnownContainers(),
-		secrets: secrets,
-		pulls:   newKeyedLock(),
-	}
-	r.policy = judge{policy: options.Policy, scope: options.Scope, secretsDir: secrets.root, host: hostFiles(api.DaemonHost(), secrets.root)}
-	return r, nil
+	return &Runtime{
+		connection: engine,
+		options:    options,
+		scope:      options.Scope,
+		policy:     judge{policy: options.Policy, scope: options.Scope, host: hostFiles(host, secrets.root)},
+		details:    newDetailCache(options.AuditInterval),
+		known:      newKnownContainers(),
+		secrets:    secrets,
+		pulls:      newKeyedLock(),
+	}, nil
 }
 
 // Close releases the connections to the engine.
-func (r *Runtime) Close() error { return r.api.Close() }
+func (r *Runtime) Close() error { return r.connection.close() }
 
 // Engine implements reconcile.Runtime.
 func (r *Runtime) Engine(ctx context.Context) (reconcile.Engine, error) {
 	var engine reconcile.Engine
 	err := r.call(ctx, "describe the engine", queryLimit, func(ctx context.Context) error {
-		info, err := r.api.Info(ctx)
+		info, err := r.connection.client().Info(ctx)
 		if err != nil {
 			return err
 		}
 		engine = reconcile.Engine{
-			ID: info.ID, Version: info.ServerVersion, APIVersion: r.api.ClientVersion(),
+			ID: info.ID, Version: info.ServerVersion, APIVersion: r.connection.client().ClientVersion(),
 			CPUs: info.NCPU, Memory: info.MemTotal,
 		}
 		return nil

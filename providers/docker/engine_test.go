@@ -7,15 +7,12 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
-	"go.uber.org/goleak"
 
 	"github.com/fairlead/fairlead/providers/docker"
 	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // engineHost is the engine of this machine as the suite sees it. What is done by
 // hand goes past the provider.

@@ -28,7 +28,7 @@ func (r *Runtime) explain(ctx context.Context, what string, err error) error {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w: %w", what, reconcile.ErrUnavailable, context.Cause(ctx))
 	case transient(err):
-		return fmt.Errorf("%s at %s: %w: %w", what, r.api.DaemonHost(), reconcile.ErrUnavailable, err)
+		return fmt.Errorf("%s at %s: %w: %w", what, r.connection.client().DaemonHost(), reconcile.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

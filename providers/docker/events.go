@@ -42,9 +42,12 @@ func (r *Runtime) Events(ctx context.Context) reconcile.Hints {
 func (r *Runtime) followEvents(ctx context.Context, hints chan<- struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := r.call(ctx, "ping the engine", queryLimit, r.connection.renew); err != nil {
+		return
+	}
 	filter := r.scopeFilter()
 	filter.Add("type", string(events.ContainerEventType))
-	messages, failed := r.api.Events(ctx, events.ListOptions{Filters: filter})
+	messages, failed := r.connection.client().Events(ctx, events.ListOptions{Filters: filter})
 	select {
 	case <-failed:
 		return

@@ -74,7 +74,7 @@ func (r *Runtime) askRegistry(ctx context.Context, tagged reference.Named) (stri
 	}
 	var answer registry.DistributionInspect
 	err = r.call(ctx, "ask the registry for image "+name, registryLimit, func(ctx context.Context) (err error) {
-		answer, err = r.api.DistributionInspect(ctx, tagged.String(), auth)
+		answer, err = r.connection.client().DistributionInspect(ctx, tagged.String(), auth)
 		return err
 	})
 	switch {
@@ -139,7 +139,7 @@ func (r *Runtime) hasImage(ctx context.Context, img reconcile.Image) (bool, erro
 func (r *Runtime) inspectImage(ctx context.Context, name string) (image.InspectResponse, error) {
 	var found image.InspectResponse
 	err := r.call(ctx, "inspect image "+name, queryLimit, func(ctx context.Context) (err error) {
-		found, err = r.api.ImageInspect(ctx, name)
+		found, err = r.connection.client().ImageInspect(ctx, name)
 		return err
 	})
 	if err == nil && found.ID == "" {

@@ -72,7 +72,7 @@ func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string
 	var created container.CreateResponse
 	what := "create container " + c.Name
 	createErr := r.call(ctx, what, createLimit, func(ctx context.Context) (err error) {
-		created, err = r.api.ContainerCreate(ctx, o.Config, o.Host, o.Network, nil, c.Name)
+		created, err = r.connection.client().ContainerCreate(ctx, o.Config, o.Host, o.Network, nil, c.Name)
 		return err
 	})
 	if createErr == nil {
@@ -163,7 +163,7 @@ func (r *Runtime) inspect(ctx context.Context, idOrName string) (container.Inspe
 	var c container.InspectResponse
 	what := "inspect container " + idOrName
 	err := r.call(ctx, what, queryLimit, func(ctx context.Context) (err error) {
-		c, err = r.api.ContainerInspect(ctx, idOrName)
+		c, err = r.connection.client().ContainerInspect(ctx, idOrName)
 		return err
 	})
 	if err == nil && (c.ContainerJSONBase == nil || c.State == nil || c.HostConfig == nil || c.Config == nil) {
@@ -202,7 +202,7 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 	}
 	what := "start container " + who.name
 	err = r.call(ctx, what, startLimit, func(ctx context.Context) error {
-		return r.api.ContainerStart(ctx, id, container.StartOptions{})
+		return r.connection.client().ContainerStart(ctx, id, container.StartOptions{})
 	})
 	r.details.drop(id)
 	if err == nil || errors.Is(err, reconcile.ErrUnavailable) {
@@ -214,7 +214,7 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 		return err
 	}
 	return r.call(ctx, "unpause container "+who.name, startLimit, func(ctx context.Context) error {
-		return r.api.ContainerUnpause(ctx, id)
+		return r.connection.client().ContainerUnpause(ctx, id)
 	})
 }
 
@@ -225,7 +225,7 @@ func (r *Runtime) Rename(ctx context.Context, id, name string) error {
 		return fmt.Errorf("rename container to %s: %w", name, err)
 	}
 	err = r.call(ctx, "rename container "+who.name+" to "+name, networkLimit, func(ctx context.Context) error {
-		return r.api.ContainerRename(ctx, id, name)
+		return r.connection.client().ContainerRename(ctx, id, name)
 	})
 	r.details.drop(id)
 	if err == nil {
@@ -254,7 +254,7 @@ func (r *Runtime) Stop(ctx context.Context, id string, grace time.Duration) erro
 	}
 	wait := seconds(grace)
 	err = r.call(ctx, "stop container "+who.name, time.Duration(wait)*time.Second+stopLimit, func(ctx context.Context) error {
-		return r.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &wait})
+		return r.connection.client().ContainerStop(ctx, id, container.StopOptions{Timeout: &wait})
 	})
 	r.details.drop(id)
 	if cerrdefs.IsNotFound(err) {
@@ -274,7 +274,7 @@ func (r *Runtime) Remove(ctx context.Context, id string) error {
 	}
 	what := "remove container " + who.name
 	err = r.call(ctx, what, removeLimit, func(ctx context.Context) error {
-		err := r.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		err := r.connection.client().ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 		if cerrdefs.IsConflict(err) { // somebody else's removal is under way
 			return r.awaitRemoval(ctx, id, err)
 		}
@@ -290,7 +290,7 @@ func (r *Runtime) Remove(ctx context.Context, id string) error {
 
 // awaitRemoval waits until a container whose removal is under way is gone.
 func (r *Runtime) awaitRemoval(ctx context.Context, id string, conflict error) error {
-	gone, failed := r.api.ContainerWait(ctx, id, container.WaitConditionRemoved)
+	gone, failed := r.connection.client().ContainerWait(ctx, id, container.WaitConditionRemoved)
 	select {
 	case <-gone:
 		return nil
@@ -353,7 +353,7 @@ func (r *Runtime) updateLimits(ctx context.Context, id, name string, have, want 
 		return fmt.Errorf("%s: a limit cannot be lifted while a container exists: %w", what, reconcile.ErrMustReplace)
 	}
 	err := r.call(ctx, what, networkLimit, func(ctx context.Context) error {
-		_, err := r.api.ContainerUpdate(ctx, id, container.UpdateConfig{
+		_, err := r.connection.client().ContainerUpdate(ctx, id, container.UpdateConfig{
 			Resources: container.Resources{
 				NanoCPUs: want.NanoCPUs, Memory: want.Memory, MemorySwap: want.Memory, PidsLimit: &want.PIDs,
 			},
@@ -376,10 +376,10 @@ func (r *Runtime) reconnect(ctx context.Context, c container.InspectResponse, wa
 	if err != nil {
 		return err
 	}
-	if found == "" {
+	if found.id == "" {
 		return fmt.Errorf("connect container %s: there is no network %s", want.Name, r.scope.NetworkName())
 	}
 	return r.call(ctx, "connect container "+want.Name, networkLimit, func(ctx context.Context) error {
-		return r.api.NetworkConnect(ctx, found, c.ID, &network.EndpointSettings{})
+		return r.connection.client().NetworkConnect(ctx, found.id, c.ID, &network.EndpointSettings{})
 	})
 }

@@ -45,7 +45,7 @@ func (r *Runtime) listRows(ctx context.Context, filter reconcile.Filter) ([]cont
 	}
 	var rows []container.Summary
 	err := r.call(ctx, "list containers", queryLimit, func(ctx context.Context) (err error) {
-		rows, err = r.api.ContainerList(ctx, container.ListOptions{All: true, Filters: args})
+		rows, err = r.connection.client().ContainerList(ctx, container.ListOptions{All: true, Filters: args})
 		return err
 	})
 	// The engine has filtered already. What is not the scope's must not get in
@@ -110,20 +110,28 @@ func (r *Runtime) withDetails(ctx context.Context, rows []container.Summary) ([]
 func (r *Runtime) inspectDetails(ctx context.Context, row container.Summary) (d details, exact bool, err error) {
 	var c container.InspectResponse
 	err = r.call(ctx, "inspect container "+rowName(row), queryLimit, func(ctx context.Context) (err error) {
-		c, err = r.api.ContainerInspect(ctx, row.ID)
+		c, err = r.connection.client().ContainerInspect(ctx, row.ID)
 		return err
 	})
 	if err != nil || c.ContainerJSONBase == nil || c.State == nil || c.HostConfig == nil {
 		return details{}, false, err
 	}
-	return details{
+	d = details{
 		started:   engineTime(c.State.StartedAt),
 		finished:  engineTime(c.State.FinishedAt),
 		exitCode:  c.State.ExitCode,
 		restarts:  c.RestartCount,
 		oomKilled: c.State.OOMKilled,
 		limits:    limitsOf(c.HostConfig),
-	}, c.State.Status == row.State, nil
+	}
+	if c.HostConfig.NetworkMode.IsHost() {
+		found, err := r.findNetwork(ctx)
+		if err != nil {
+			return details{}, false, err
+		}
+		d.hostAddress = found.gateway
+	}
+	return d, c.State.Status == row.State, nil
 }
 
 // fromRow reads what the list itself tells.
@@ -153,6 +161,9 @@ func (o observed) with(d details) *reconcile.Container {
 	c.Started, c.Restarts, c.OOMKilled, c.Limits = d.started, d.restarts, d.oomKilled, d.limits
 	if c.State == reconcile.StateExited || c.State == reconcile.StateDead {
 		c.Finished, c.ExitCode = d.finished, d.exitCode
+	}
+	if c.State == reconcile.StateRunning && d.hostAddress != "" {
+		c.Address = d.hostAddress
 	}
 	return &c
 }

@@ -27,7 +27,7 @@ func (r *Runtime) Logs(ctx context.Context, id string, lines int) (string, error
 	}
 	last := &tail{max: logBytes}
 	err = r.call(ctx, "read the log of container "+who.name, queryLimit, func(ctx context.Context) error {
-		stream, err := r.api.ContainerLogs(ctx, id, container.LogsOptions{
+		stream, err := r.connection.client().ContainerLogs(ctx, id, container.LogsOptions{
 			ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(max(lines, 0)),
 		})
 		if err != nil {

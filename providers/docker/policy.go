@@ -49,10 +49,9 @@ type Policy struct {
 
 // judge applies a Policy to final API objects.
 type judge struct {
-	policy     Policy
-	scope      reconcile.Scope
-	secretsDir string
-	host       *localHost // nil: the engine is on another host
+	policy Policy
+	scope  reconcile.Scope
+	host   *localHost // nil: the engine is on another host
 }
 
 // grounds is what a verdict needs beside the policy: who the container is.

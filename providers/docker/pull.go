@@ -33,7 +33,7 @@ func (r *Runtime) pull(ctx context.Context, img reconcile.Image, progress func(r
 	defer idle.Stop()
 
 	what := "pull image " + img.Pin
-	body, err := r.api.ImagePull(ctx, named.String(), image.PullOptions{RegistryAuth: auth})
+	body, err := r.connection.client().ImagePull(ctx, named.String(), image.PullOptions{RegistryAuth: auth})
 	if err == nil {
 		alive := func() { idle.Reset(pullIdleLimit) }
 		err = errors.Join(followPull(body, img.Ref, alive, progress), body.Close())

@@ -195,7 +195,7 @@ func (r *Runtime) loadSelf(ctx context.Context, img reconcile.Image) error {
 		go func() { writer.CloseWithError(r.self.writeArchive(writer)) }()
 		// Closing the reader ends the writer, whatever the engine has read.
 		defer func() { _ = reader.Close() }()
-		answer, err := r.api.ImageLoad(ctx, reader, client.ImageLoadWithQuiet(true))
+		answer, err := r.connection.client().ImageLoad(ctx, reader, client.ImageLoadWithQuiet(true))
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@
 // inside a container.
 //
 //	replica               say "ready", answer 200 on :8080 until SIGTERM
+//	replica wait          say "ready", end on SIGTERM
 //	replica exit CODE     say "exit", end with the code
 //	replica show FILE...  print environment, user, capabilities and files as JSON
 //	replica flood LINES   print that many long lines on both streams
@@ -22,6 +23,11 @@ import (
 
 func main() {
 	switch args := os.Args[1:]; {
+	case len(args) == 1 && args[0] == "wait":
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		fmt.Println("ready")
+		<-ctx.Done()
 	case len(args) == 2 && args[0] == "exit":
 		fmt.Println("exit")
 		os.Exit(number(args[1]))
