@@ -11,6 +11,7 @@ import (
 	_ "embed" // digits.csv.gz
 	"encoding/csv"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -62,7 +63,7 @@ func parse(r io.Reader) ([]Digit, error) {
 	var digits []Digit
 	for {
 		fields, err := rows.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return digits, nil
 		}
 		if err != nil {
