@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -50,6 +51,7 @@ type Runtime struct {
 	secrets    *secretFiles
 	pulls      *keyedLock
 	self       selfImage
+	network    sync.Mutex // held while the network is looked for and made
 }
 
 var _ reconcile.Runtime = (*Runtime)(nil)

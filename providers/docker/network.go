@@ -13,6 +13,9 @@ import (
 type foundNetwork struct {
 	id      string
 	gateway string // the host's address on it
+	// twins have the same name. No container can start as long as there are
+	// two, because the engine finds the name ambiguous.
+	twins []string
 }
 
 // findNetwork returns the scope's network. A
@@ -36,8 +39,13 @@ func (r *Runtime) findNetwork(ctx context.Context) (foundNetwork, error) {
 		case !r.scope.Owns(n.Labels):
 			return foundNetwork{}, fmt.Errorf("network %s exists and %s; remove it (docker network rm %.12s) or choose another owner for this daemon",
 				name, belongsTo(n.Labels), n.ID)
-		case found.id == "" || n.ID < found.id: // of twins every caller takes the same
-			found = foundNetwork{id: n.ID}
+		case found.id != "" && n.ID > found.id: // of twins every caller takes the same
+			found.twins = append(found.twins, n.ID)
+		default:
+			if found.id != "" {
+				found.twins = append(found.twins, found.id)
+			}
+			found = foundNetwork{id: n.ID, twins: found.twins}
 			if len(n.IPAM.Config) > 0 {
 				found.gateway = n.IPAM.Config[0].Gateway
 			}
@@ -46,11 +54,24 @@ func (r *Runtime) findNetwork(ctx context.Context) (foundNetwork, error) {
 	return found, nil
 }
 
-// EnsureNetwork implements reconcile.Runtime.
+// EnsureNetwork implements reconcile.Runtime. The engine would make a second
+// network of the same name without a word, so only one call at a time looks and
+// creates, and a twin that came about all the same, by another process, is
+// removed: it fails only while containers use it.
 func (r *Runtime) EnsureNetwork(ctx context.Context) error {
+	r.network.Lock()
+	defer r.network.Unlock()
 	found, err := r.findNetwork(ctx)
-	if err != nil || found.id != "" {
+	if err != nil {
 		return err
+	}
+	for _, twin := range found.twins {
+		if err := r.removeNetwork(ctx, twin); err != nil {
+			return fmt.Errorf("two networks are named %s: %w", r.scope.NetworkName(), err)
+		}
+	}
+	if found.id != "" {
+		return nil
 	}
 	name := r.scope.NetworkName()
 	createErr := r.call(ctx, "create network "+name, networkLimit, func(ctx context.Context) error {
@@ -73,8 +94,17 @@ func (r *Runtime) RemoveNetwork(ctx context.Context) error {
 	if err != nil || found.id == "" {
 		return err
 	}
-	err = r.call(ctx, "remove network "+r.scope.NetworkName(), networkLimit, func(ctx context.Context) error {
-		return r.connection.client().NetworkRemove(ctx, found.id)
+	for _, id := range append(found.twins, found.id) {
+		if err := r.removeNetwork(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runtime) removeNetwork(ctx context.Context, id string) error {
+	err := r.call(ctx, "remove network "+r.scope.NetworkName(), networkLimit, func(ctx context.Context) error {
+		return r.connection.client().NetworkRemove(ctx, id)
 	})
 	if cerrdefs.IsNotFound(err) {
 		return nil
