@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
-	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/spec/diag"
 	"github.com/fairlead/fairlead/spec/lang"
 )
@@ -19,13 +18,9 @@ import (
 // siteFlags are the flags of every command that touches an environment.
 type siteFlags struct {
 	app.Config
-	config   string
-	vars     []string
-	varFile  string
-	gitToken string
-	gitUser  string
-	sshKey   string
-	hosts    string
+	config  string
+	vars    []string
+	varFile string
 }
 
 // register adds the flags that say which environment is meant.
@@ -77,10 +72,13 @@ func (f *siteFlags) registerAct(flags *pflag.FlagSet) {
 // registerGit adds the flags for reading a repository.
 func (f *siteFlags) registerGit(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Path, "path", "", "`directory` of the repository that holds the specs (default: all of it)")
-	flags.StringVar(&f.gitToken, "git-token-file", "", "`file` with the token or password for https")
-	flags.StringVar(&f.gitUser, "git-username", "", "user name for https, where the server wants one")
-	flags.StringVar(&f.sshKey, "git-ssh-key", "", "private key `file` for ssh")
-	flags.StringVar(&f.hosts, "git-known-hosts", "", "known_hosts `file` for ssh (default ~/.ssh/known_hosts)")
+	auth := &f.GitAuth
+	flags.StringVar(&auth.Username, "git-username", "", "user name for https, where the server wants one")
+	flags.StringVar(&auth.TokenFile, "git-token-file", "", "`file` with the token or password for https")
+	flags.StringVar(&auth.CAFile, "git-ca-file", "", "`file` with certificates to trust beside the system's")
+	flags.StringVar(&auth.KeyFile, "git-ssh-key", "", "private key `file` for ssh")
+	flags.StringVar(&auth.KeyPassphraseFile, "git-ssh-passphrase-file", "", "`file` with the passphrase of the private key")
+	flags.StringVar(&auth.KnownHostsFile, "git-known-hosts", "", "known_hosts `file` for ssh (default: the user's and the system's)")
 }
 
 // resolve fills flags that were not given from the environment and the
@@ -97,7 +95,6 @@ func (p *program) resolve(cmd *cobra.Command, f *siteFlags) (app.Config, error) 
 		return app.Config{}, err
 	}
 	f.Variables, f.Version = variables, version()
-	f.GitAuth = git.Auth{TokenFile: f.gitToken, Username: f.gitUser, KeyFile: f.sshKey, KnownHosts: f.hosts}
 	return f.WithDefaults()
 }
 

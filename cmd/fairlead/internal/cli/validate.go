@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fairlead/fairlead/providers/directory"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/diag"
+	"github.com/fairlead/fairlead/spec/lang"
+)
+
+func (p *program) validateCommand() *cobra.Command {
+	var f siteFlags
+	cmd := &cobra.Command{
+		Use:   "validate [DIR]",
+		Short: "Check specs and show every mistake",
+		Long: `Reads all specs below DIR (default: the current directory) and shows every mistake
+with file, line and what to do. Needs neither engine nor network. Without
+--environment every environment that the specs declare is checked.
+
+Exit codes: 0 valid, warnings at most; 1 not valid.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.languageConfig(cmd, &f)
+			if err != nil {
+				return err
+			}
+			tree, err := readDirectory(cmd, args)
+			if err != nil {
+				return err
+			}
+			result := validate(tree, c)
+			if p.json {
+				if err := p.view.JSON(diag.Report(result.diags, lang.Sources(tree))); err != nil {
+					return err
+				}
+			} else {
+				p.view.Diagnostics(result.diags, lang.Sources(tree))
+			}
+			if result.diags.HasErrors() {
+				return &exit{code: exitError}
+			}
+			if p.json {
+				return nil
+			}
+			return p.view.Validated(result.environments, result.models)
+		},
+	}
+	f.registerLanguage(cmd.Flags())
+	cmd.Flags().StringVar(&f.Environment, "environment", "", "environment to check (default: all)")
+	return cmd
+}
+
+// languageConfig resolves flags that only say what specs mean.
+func (p *program) languageConfig(cmd *cobra.Command, f *siteFlags) (lang.Options, error) {
+	if err := p.fromEnvironment(cmd.Flags()); err != nil {
+		return lang.Options{}, err
+	}
+	variables, err := p.variables(f)
+	return lang.Options{Environment: f.Environment, Variables: variables, Version: version()}, err
+}
+
+// readDirectory reads the directory that the last argument names, or this one.
+func readDirectory(cmd *cobra.Command, args []string) (spec.Tree, error) {
+	dir := "."
+	if len(args) > 0 {
+		dir = args[len(args)-1]
+	}
+	source, err := directory.New(directory.Options{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := source.Latest(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(snapshot.Tree.Files(), func(f spec.File) bool { return isSpec(f.Path) }) {
+		return nil, errors.New("there is no .hcl or .hcl.json file in " + dir + " or below it; name the directory that holds the specs")
+	}
+	return snapshot.Tree, nil
+}
+
+func isSpec(path string) bool {
+	return strings.HasSuffix(path, ".hcl") || strings.HasSuffix(path, ".hcl.json")
+}
+
+// validated is what validate found in all environments together.
+type validated struct {
+	diags        diag.Diagnostics
+	environments []string
+	models       map[string]int // by environment
+}
+
+// validate loads each environment. A mistake that shows in several is told once.
+func validate(tree spec.Tree, o lang.Options) validated {
+	v := validated{models: map[string]int{}}
+	loader := lang.NewLoader()
+	environments := []string{o.Environment}
+	if o.Environment == "" {
+		// What is wrong with the files by themselves, each load tells too.
+		if declared, _ := loader.Environments(tree, o); len(declared) > 0 {
+			environments = declared
+		}
+	}
+	for _, name := range environments {
+		o.Environment = name
+		cfg, diags := loader.Load(tree, o)
+		for _, d := range diags {
+			if !slices.ContainsFunc(v.diags, func(old diag.Diagnostic) bool { return reflect.DeepEqual(old, d) }) {
+				v.diags = append(v.diags, d)
+			}
+		}
+		v.environments = append(v.environments, name)
+		if cfg != nil {
+			v.models[name] = len(cfg.Models)
+		}
+	}
+	return v
+}
