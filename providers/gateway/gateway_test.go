@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -219,4 +221,22 @@ func TestRouterContract(t *testing.T) {
 			},
 		}
 	})
+}
+
+// awaitClosed waits until nobody listens at the address any more.
+func awaitClosed(t *testing.T, address string) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	var dialer net.Dialer
+	for {
+		connection, err := dialer.DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			return
+		}
+		_ = connection.Close()
+		if time.Now().After(deadline) {
+			t.Fatalf("%s still listens", address)
+		}
+		runtime.Gosched()
+	}
 }

@@ -1,0 +1,7 @@
+package gateway
+
+import "net/http"
+
+// Handler is the published listener's handler, for tests that look at the
+// routing and have no use for sockets.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
