@@ -49,7 +49,7 @@ type Runtime struct {
 	details    *detailCache
 	known      *knownContainers
 	secrets    *secretFiles
-	pulls      *keyedLock
+	busy       *keyedLock // the images and the network that are being made
 	self       selfImage
 	network    sync.Mutex // held while the network is looked for and made
 }
@@ -114,7 +114,7 @@ func New(options Options) (*Runtime, error) {
 		details:    newDetailCache(options.AuditInterval),
 		known:      newKnownContainers(),
 		secrets:    secrets,
-		pulls:      newKeyedLock(),
+		busy:       newKeyedLock(),
 	}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 
@@ -100,6 +101,11 @@ func (h *engineHost) makeNetwork(name string) error {
 
 func (h *engineHost) removeNetwork(name string) error {
 	return h.api.NetworkRemove(context.WithoutCancel(h.t.Context()), name)
+}
+
+func (h *engineHost) countNetworks(name string) (int, error) {
+	found, err := h.api.NetworkList(h.t.Context(), network.ListOptions{Filters: filters.NewArgs(filters.Arg("name", name))})
+	return len(found), err
 }
 
 func TestRuntimeKeepsItsContract(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,6 +67,8 @@ func TestRuntimeSurvivesTheEngine(t *testing.T) {
 		{"a create whose answer is lost is adopted", lostCreateIsAdopted},
 		{"a create that is cut off by its caller is found again", cutOffCreateIsFound},
 		{"a network whose creation's answer is lost is found", lostNetworkIsFound},
+		{"twins of the network are made one again", twinsAreMadeOne},
+		{"a container that missed a new network starts or says so", newNetworkIsNoticed},
 		{"other lost answers leave nothing behind when repeated", lostAnswersAreRepeatable},
 		{"an engine that is away is told apart", awayIsToldApart},
 		{"a broken answer of a list is no empty list", brokenListIsAnError},
@@ -128,6 +131,40 @@ func lostNetworkIsFound(t *testing.T, b *faultBench) {
 	b.once(http.MethodPost, "/networks/create", providertest.LoseAnswer)
 	if err := b.EnsureNetwork(t.Context()); err != nil {
 		t.Errorf("the network exists, but the call says %v", err)
+	}
+}
+
+func twinsAreMadeOne(t *testing.T, b *faultBench) {
+	// Two processes that make the network at the same time.
+	if err := b.RemoveNetwork(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for range 6 {
+		other := open(t, docker.Options{Host: b.proxy.Host(), Scope: b.scope})
+		wait.Go(func() {
+			if err := other.EnsureNetwork(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if err := b.EnsureNetwork(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n, err := b.host.countNetworks(b.scope.NetworkName()); err != nil || n != 1 {
+		t.Errorf("there are %d networks, %v", n, err)
+	}
+}
+
+func newNetworkIsNoticed(t *testing.T, b *faultBench) {
+	ctx := t.Context()
+	id, err := b.Create(ctx, b.replica(1))
+	if err := errors.Join(err, b.Start(ctx, id), b.Stop(ctx, id, time.Second), b.RemoveNetwork(ctx), b.EnsureNetwork(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(ctx, id); err != nil && !errors.Is(err, reconcile.ErrMustReplace) {
+		t.Errorf("error is %v, want none or one that wraps ErrMustReplace", err)
 	}
 }
 

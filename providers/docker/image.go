@@ -106,7 +106,7 @@ func (r *Runtime) EnsureImage(ctx context.Context, img reconcile.Image, progress
 			reconcile.ErrImageNotFound, img.Ref, img.Pin)
 	}
 	// Two models of one image must not pull it twice.
-	unlock, err := r.pulls.lock(ctx, img.Pin)
+	unlock, err := r.busy.lock(ctx, "image "+img.Pin)
 	if err != nil {
 		return fmt.Errorf("pull image %s: %w", img.Ref, err)
 	}

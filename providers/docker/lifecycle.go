@@ -208,11 +208,16 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 	if err == nil || errors.Is(err, reconcile.ErrUnavailable) {
 		return err
 	}
-	// Engines refuse to start a paused container, in words that vary.
 	c, inspectErr := r.inspect(ctx, id)
-	if inspectErr != nil || !c.State.Paused {
+	switch {
+	case inspectErr != nil:
+		return err
+	case cerrdefs.IsNotFound(err): // not the container, but what it was connected to or mounts
+		return fmt.Errorf("%w: %w", reconcile.ErrMustReplace, err)
+	case !c.State.Paused:
 		return err
 	}
+	// Engines refuse to start a paused container, in words that vary.
 	return r.call(ctx, "unpause container "+who.name, startLimit, func(ctx context.Context) error {
 		return r.connection.client().ContainerUnpause(ctx, id)
 	})
@@ -372,14 +377,14 @@ func (r *Runtime) reconnect(ctx context.Context, c container.InspectResponse, wa
 	if want.HostNetwork || c.NetworkSettings == nil || c.NetworkSettings.Networks[r.scope.NetworkName()] != nil {
 		return nil
 	}
-	found, err := r.findNetwork(ctx)
+	networks, err := r.findNetworks(ctx)
 	if err != nil {
 		return err
 	}
-	if found.id == "" {
+	if len(networks) == 0 {
 		return fmt.Errorf("connect container %s: there is no network %s", want.Name, r.scope.NetworkName())
 	}
 	return r.call(ctx, "connect container "+want.Name, networkLimit, func(ctx context.Context) error {
-		return r.connection.client().NetworkConnect(ctx, found.id, c.ID, &network.EndpointSettings{})
+		return r.connection.client().NetworkConnect(ctx, networks[0].ID, c.ID, &network.EndpointSettings{})
 	})
 }

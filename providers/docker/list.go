@@ -125,11 +125,9 @@ func (r *Runtime) inspectDetails(ctx context.Context, row container.Summary) (d 
 		limits:    limitsOf(c.HostConfig),
 	}
 	if c.HostConfig.NetworkMode.IsHost() {
-		found, err := r.findNetwork(ctx)
-		if err != nil {
+		if d.hostAddress, err = r.hostAddress(ctx); err != nil {
 			return details{}, false, err
 		}
-		d.hostAddress = found.gateway
 	}
 	return d, c.State.Status == row.State, nil
 }

@@ -2,27 +2,25 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 )
 
-// foundNetwork is the scope's network; the zero value says that there is none.
-type foundNetwork struct {
-	id      string
-	gateway string // the host's address on it
-	// twins have the same name. No container can start as long as there are
-	// two, because the engine finds the name ambiguous.
-	twins []string
-}
+// Engines allow several networks of one name, and older ones make twins even when
+// they are told not to, if two creates come at the same time. A container asks
+// for its network by name, which twins make ambiguous; so twins are found here
+// and all but one of them removed.
 
-// findNetwork returns the scope's network. A
-// network of that name that is not the scope's is an error: containers of ours
-// must not end up among strangers. The search is by name in a list, because
-// engines allow several networks of one name.
-func (r *Runtime) findNetwork(ctx context.Context) (foundNetwork, error) {
+// findNetworks returns the networks of the scope in the order of their ids, which
+// every caller sees alike. A network of that name that is not the scope's is an
+// error: containers of ours must not end up among strangers.
+func (r *Runtime) findNetworks(ctx context.Context) ([]network.Summary, error) {
 	name := r.scope.NetworkName()
 	var networks []network.Summary
 	err := r.call(ctx, "find network "+name, queryLimit, func(ctx context.Context) (err error) {
@@ -30,76 +28,94 @@ func (r *Runtime) findNetwork(ctx context.Context) (foundNetwork, error) {
 		return err
 	})
 	if err != nil {
-		return foundNetwork{}, err
+		return nil, err
 	}
-	var found foundNetwork
+	// The filter matches parts of names.
+	networks = slices.DeleteFunc(networks, func(n network.Summary) bool { return n.Name != name })
 	for _, n := range networks {
-		switch {
-		case n.Name != name: // the filter matches parts of names
-		case !r.scope.Owns(n.Labels):
-			return foundNetwork{}, fmt.Errorf("network %s exists and %s; remove it (docker network rm %.12s) or choose another owner for this daemon",
+		if !r.scope.Owns(n.Labels) {
+			return nil, fmt.Errorf("network %s exists and %s; remove it (docker network rm %.12s) or choose another owner for this daemon",
 				name, belongsTo(n.Labels), n.ID)
-		case found.id != "" && n.ID > found.id: // of twins every caller takes the same
-			found.twins = append(found.twins, n.ID)
-		default:
-			if found.id != "" {
-				found.twins = append(found.twins, found.id)
-			}
-			found = foundNetwork{id: n.ID, twins: found.twins}
-			if len(n.IPAM.Config) > 0 {
-				found.gateway = n.IPAM.Config[0].Gateway
-			}
 		}
 	}
-	return found, nil
+	slices.SortFunc(networks, func(a, b network.Summary) int { return strings.Compare(a.ID, b.ID) })
+	return networks, nil
 }
 
-// EnsureNetwork implements reconcile.Runtime. The engine would make a second
-// network of the same name without a word, so only one call at a time looks and
-// creates, and a twin that came about all the same, by another process, is
-// removed: it fails only while containers use it.
+// hostAddress is the address of the host on the network of the scope, "" if there
+// is none.
+func (r *Runtime) hostAddress(ctx context.Context) (string, error) {
+	networks, err := r.findNetworks(ctx)
+	if err != nil || len(networks) == 0 || len(networks[0].IPAM.Config) == 0 {
+		return "", err
+	}
+	return networks[0].IPAM.Config[0].Gateway, nil
+}
+
+// EnsureNetwork implements reconcile.Runtime.
 func (r *Runtime) EnsureNetwork(ctx context.Context) error {
-	r.network.Lock()
-	defer r.network.Unlock()
-	found, err := r.findNetwork(ctx)
+	name := r.scope.NetworkName()
+	// Every model that starts asks for the network; one of them makes it.
+	unlock, err := r.busy.lock(ctx, "network")
 	if err != nil {
+		return fmt.Errorf("create network %s: %w", name, err)
+	}
+	defer unlock()
+	networks, err := r.findNetworks(ctx)
+	switch {
+	case err != nil:
 		return err
-	}
-	for _, twin := range found.twins {
-		if err := r.removeNetwork(ctx, twin); err != nil {
-			return fmt.Errorf("two networks are named %s: %w", r.scope.NetworkName(), err)
-		}
-	}
-	if found.id != "" {
+	case len(networks) > 1:
+		return r.removeTwins(ctx, networks)
+	case len(networks) == 1:
 		return nil
 	}
-	name := r.scope.NetworkName()
 	createErr := r.call(ctx, "create network "+name, networkLimit, func(ctx context.Context) error {
 		_, err := r.connection.client().NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge", Labels: scopeLabels(r.scope)})
 		return err
 	})
-	if createErr == nil {
+	// Another process may have been faster, or the answer was lost: look again,
+	// also if ctx has ended meanwhile.
+	ctx = context.WithoutCancel(ctx)
+	networks, err = r.findNetworks(ctx)
+	switch {
+	case err != nil:
+		return errors.Join(createErr, err)
+	case len(networks) == 0:
+		return createErr
+	}
+	return r.removeTwins(ctx, networks)
+}
+
+// removeTwins removes networks until one is left, the last in order first: so two
+// processes that do it at the same time keep the same one. A network in use stays.
+func (r *Runtime) removeTwins(ctx context.Context, networks []network.Summary) error {
+	left := len(networks)
+	var failed error
+	for _, n := range slices.Backward(networks) {
+		if left == 1 {
+			return nil
+		}
+		if err := r.removeNetwork(ctx, n.ID); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		left--
+	}
+	if left <= 1 {
 		return nil
 	}
-	// Somebody was faster, or the answer was lost.
-	if found, err := r.findNetwork(context.WithoutCancel(ctx)); err != nil || found.id != "" {
-		return err
-	}
-	return createErr
+	return fmt.Errorf("there are %d networks named %s, and containers use more than one; stop the containers of all but one: %w",
+		left, r.scope.NetworkName(), failed)
 }
 
 // RemoveNetwork implements reconcile.Runtime.
 func (r *Runtime) RemoveNetwork(ctx context.Context) error {
-	found, err := r.findNetwork(ctx)
-	if err != nil || found.id == "" {
-		return err
+	networks, err := r.findNetworks(ctx)
+	for _, n := range networks {
+		err = errors.Join(err, r.removeNetwork(ctx, n.ID))
 	}
-	for _, id := range append(found.twins, found.id) {
-		if err := r.removeNetwork(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 func (r *Runtime) removeNetwork(ctx context.Context, id string) error {
