@@ -6,14 +6,16 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead/spec"
-	"github.com/zclconf/go-cty/cty"
 )
 
 // memo is what one load made of a model block, and what it read for it. It
 // holds until the block, its overlay or something that was read changes.
 type memo struct {
+	// stale: the block was written anew since, so only its models may be used
+	// again, where they come out the same.
+	stale   bool
 	over    *node
-	seen    map[ref]cty.Value
+	facts   []*fact
 	enabled bool
 	models  []*decoded
 	report  reporter
@@ -32,7 +34,6 @@ func (e *evaluator) config() *spec.Config {
 	for _, d := range all {
 		cfg.Models = append(cfg.Models, d.model)
 	}
-	slices.SortFunc(cfg.Models, func(a, b *spec.Model) int { return strings.Compare(a.Name, b.Name) })
 	e.checkRoutes(cfg, all)
 	e.decodeHistory(cfg)
 	return cfg
@@ -58,8 +59,8 @@ func (e *evaluator) localArg(name string) *arg {
 	return e.symbols.locals[name]
 }
 
-// decodeModels decodes every model that is enabled, and reports names that two
-// of them share.
+// decodeModels decodes every model that is enabled, in the order of their
+// names, and reports names that two of them share.
 func (e *evaluator) decodeModels() []*decoded {
 	all := make([]*decoded, 0, len(e.symbols.modelOrder))
 	for _, base := range e.symbols.modelOrder {
@@ -68,12 +69,16 @@ func (e *evaluator) decodeModels() []*decoded {
 			all = append(all, m.models...)
 		}
 	}
-	served := make(map[string]*decoded, len(all))
-	for _, d := range all {
-		if twin := served[d.model.Name]; twin != nil {
-			e.errorf(d.node.rng, d.node.place, "Duplicate name", "%s and %s (at %s) would both be served as %q. Rename one of them, or change the key.", d.model.Address, twin.model.Address, twin.model.Pos, d.model.Name)
+	slices.SortFunc(all, func(a, b *decoded) int { return strings.Compare(a.model.Name, b.model.Name) })
+	for i := 1; i < len(all); i++ {
+		d, twin := all[i], all[i-1]
+		if d.model.Name != twin.model.Name {
+			continue
 		}
-		served[d.model.Name] = d
+		if d.node.rng.Filename < twin.node.rng.Filename || d.node.rng.Filename == twin.node.rng.Filename && d.node.rng.Start.Byte < twin.node.rng.Start.Byte {
+			d, twin = twin, d
+		}
+		e.errorf(d.node.rng, d.node.place, "Duplicate name", "%s and %s (at %s) would both be served as %q. Rename one of them, or change the key.", d.model.Address, twin.model.Address, twin.model.Pos, d.model.Name)
 	}
 	return all
 }
@@ -82,7 +87,7 @@ func (e *evaluator) decodeModels() []*decoded {
 // it if everything that it read is still the same.
 func (e *evaluator) decodeBlock(base *node) *memo {
 	over := e.symbols.over[base.address]
-	if old := base.memo; old != nil && old.over == over && e.stillTrue(old) {
+	if old := base.memo; old != nil && !old.stale && old.over == over && e.stillTrue(old.facts) {
 		e.diags = append(e.diags, old.report.diags...)
 		return old
 	}
@@ -95,13 +100,14 @@ func (e *evaluator) decodeBlock(base *node) *memo {
 	before := e.reporter
 	e.reporter, e.deps = reporter{}, rec
 	e.decodeInstances(n, fresh)
-	fresh.report, fresh.seen = e.reporter, rec.seen
+	fresh.report = e.reporter
 	e.reporter, e.deps = before, nil
 	e.diags = append(e.diags, fresh.report.diags...)
 	if rec.partial || fresh.report.diags.HasErrors() {
 		base.memo = nil
 		return fresh
 	}
+	fresh.facts = e.facts.of(rec.seen)
 	fresh.reuse(base.memo)
 	base.memo = fresh
 	return fresh
@@ -117,17 +123,6 @@ func (e *evaluator) decodeInstances(n *node, m *memo) {
 	for _, sc := range scopes {
 		m.models = append(m.models, e.decodeModel(n, sc))
 	}
-}
-
-// stillTrue tells whether everything that was read has the value that it had.
-func (e *evaluator) stillTrue(m *memo) bool {
-	for r, v := range m.seen {
-		now, ok := e.resolve(reference{ref: r}, place{}, nil)
-		if !ok || !now.RawEquals(v) {
-			return false
-		}
-	}
-	return true
 }
 
 // reuse keeps the models of an earlier decoding that came out the same, so that
@@ -146,11 +141,29 @@ func (m *memo) reuse(old *memo) {
 	}
 }
 
+// inherit gives the blocks of a file that was written anew what the former one
+// was decoded to.
+func (f *file) inherit(former *file) {
+	if former == nil {
+		return
+	}
+	memos := map[string]*memo{}
+	for _, n := range former.root.blocks {
+		if n.memo != nil {
+			memos[n.address] = n.memo
+		}
+	}
+	for _, n := range f.root.blocks {
+		if old := memos[n.address]; old != nil && n.address != "" {
+			n.memo = &memo{stale: true, models: old.models}
+		}
+	}
+}
+
 // checkRoutes checks what routes of all models are together.
 func (e *evaluator) checkRoutes(cfg *spec.Config, all []*decoded) {
 	type entry struct{ host, path string }
-	taken := make(map[entry]*spec.Route, len(all))
-	owners := make(map[entry]*spec.Model, len(all))
+	taken := make(map[entry]*spec.Model, len(all))
 	for _, d := range all {
 		for i := range d.model.Routes {
 			r := &d.model.Routes[i]
@@ -160,15 +173,21 @@ func (e *evaluator) checkRoutes(cfg *spec.Config, all []*decoded) {
 			at := entry{r.Host, r.Path}
 			if twin := taken[at]; twin != nil {
 				node := d.node.children("route")[i]
-				e.errorf(node.rng, d.node.place, "Duplicate route", "%s has this host and path already, at %s, and a request can go to one model only. Change the host or the path of one of them.", owners[at].Address, twin.Pos)
+				e.errorf(node.rng, d.node.place, "Duplicate route", "%s has this host and path already, at %s, and a request can go to one model only. Change the host or the path of one of them.", twin.Address, routeAt(twin, r.Host, r.Path).Pos)
 				continue
 			}
-			taken[at], owners[at] = r, d.model
+			taken[at] = d.model
 		}
 		for _, f := range d.fallbacks {
 			e.checkFallback(cfg, d, f)
 		}
 	}
+}
+
+// routeAt is the first route of a model with that host and path.
+func routeAt(m *spec.Model, host, path string) spec.Route {
+	i := slices.IndexFunc(m.Routes, func(r spec.Route) bool { return r.Host == host && r.Path == path })
+	return m.Routes[i]
 }
 
 func (e *evaluator) checkFallback(cfg *spec.Config, d *decoded, f fallback) {

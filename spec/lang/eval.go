@@ -32,6 +32,7 @@ type evaluator struct {
 	open  []reference // the way to the expression at hand, for cycles
 	given map[string]VariableValue
 	deps  *recorder // who is asking, for the cache
+	facts *facts    // what earlier loads have read
 }
 
 // result is a value that was asked for; ok is false if it has none, which was

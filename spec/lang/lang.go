@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/fairlead/fairlead/spec"
@@ -42,6 +43,7 @@ type Loader struct {
 	// limits that table and the parsed files were made under.
 	limits Limits
 	files  map[string]*file // by path, of the last tree
+	facts  facts
 }
 
 // NewLoader returns a Loader with nothing in its cache.
@@ -74,10 +76,34 @@ func (l *Loader) Load(tree spec.Tree, o Options) (*spec.Config, diag.Diagnostics
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, cfg := l.load(tree, o)
-	if e.diags.HasErrors() {
-		return nil, e.diags
+	diags := unique(e.diags)
+	if diags.HasErrors() {
+		return nil, diags
 	}
-	return cfg, e.diags
+	return cfg, diags
+}
+
+// unique leaves out repetitions: a mistake that several blocks run into is one
+// mistake.
+func unique(diags diag.Diagnostics) diag.Diagnostics {
+	type identity struct {
+		at      diag.Range
+		summary string
+		detail  string
+	}
+	seen := make(map[identity]bool, len(diags))
+	var once diag.Diagnostics
+	for _, d := range diags {
+		id := identity{summary: d.Summary, detail: d.Detail}
+		if d.Subject != nil {
+			id.at = *d.Subject
+		}
+		if !seen[id] {
+			seen[id] = true
+			once = append(once, d)
+		}
+	}
+	return once
 }
 
 // Environments returns the names of the environments that the tree declares,
@@ -96,8 +122,9 @@ func (l *Loader) load(tree spec.Tree, o Options) (*evaluator, *spec.Config) {
 	l.prepare(o)
 	e := &evaluator{
 		options: o, tree: tree, files: tree.Files(), meter: l.meter, limits: l.limits,
-		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{},
+		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{}, facts: &l.facts,
 	}
+	l.facts.load++
 	files := l.readAll(tree, &e.reporter)
 	s := collect(files, &e.reporter)
 	e.symbols = s
@@ -129,16 +156,16 @@ func (l *Loader) prepare(o Options) {
 // readAll reads the spec files of the tree that were not read before.
 func (l *Loader) readAll(tree spec.Tree, r *reporter) []*file {
 	var total int64
-	var files []*file
-	kept := make(map[string]*file, len(l.files))
-	for _, entry := range tree.Files() {
+	entries := tree.Files()
+	files := make([]*file, 0, len(entries))
+	for _, entry := range entries {
 		if !isSpec(entry.Path) {
 			continue
 		}
 		if total += entry.Size; total > l.limits.RepoBytes {
 			r.errorf(fileRange(entry.Path), place{}, "Config repo too large", "The spec files up to this one have more than %d bytes together. Keep data in files of other types, or split the repo.", l.limits.RepoBytes)
-			l.files = kept
-			return append(files, unreadable())
+			files = append(files, unreadable())
+			break
 		}
 		f := l.files[entry.Path]
 		if f == nil || f.hash != entry.Hash || entry.Hash == "" {
@@ -148,12 +175,26 @@ func (l *Loader) readAll(tree spec.Tree, r *reporter) []*file {
 				files = append(files, unreadable())
 				continue
 			}
+			former := f
 			f = l.read(entry.Path, entry.Hash, src, l.limits)
+			f.inherit(former)
+			l.files[entry.Path] = f
 		}
-		kept[entry.Path] = f
 		files = append(files, f)
 		r.diags = append(r.diags, f.report.diags...)
 	}
-	l.files = kept
+	l.forget(files)
 	return files
+}
+
+// forget drops files that are not in the tree any more.
+func (l *Loader) forget(files []*file) {
+	if len(l.files) == len(files) {
+		return
+	}
+	inTree := make(map[*file]bool, len(files))
+	for _, f := range files {
+		inTree[f] = true
+	}
+	maps.DeleteFunc(l.files, func(_ string, f *file) bool { return !inTree[f] })
 }

@@ -1,0 +1,138 @@
+package lang
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/fairlead/fairlead/spec"
+	"pgregory.net/rapid"
+)
+
+func repoOfThree() tree {
+	return tree{
+		"common.hcl": `
+variable "registry" { default = "localhost:5000" }
+locals { image = "${var.registry}/a:1" }
+secret "token" { env = "TOKEN" }
+environment "prod" {
+  model "c" { replicas = 3 }
+}
+`,
+		"a.hcl":     "model \"a\" {\n  image = local.image\n}\n",
+		"b.hcl":     "model \"b\" {\n  image = model.a.image\n  env = { T = secret.token }\n}\n",
+		"c.hcl":     "model \"c\" {\n  image = \"c:1\"\n  warmup {\n    request = file(\"c.json\")\n  }\n}\n",
+		"c.json":    "{}",
+		"other.txt": "nothing",
+	}
+}
+
+func with(files tree, path, content string) tree {
+	next := maps.Clone(files)
+	next[path] = content
+	return next
+}
+
+func TestUnchangedModelsKeepTheirPointers(t *testing.T) {
+	prod := Options{Environment: "prod"}
+	cases := map[string]struct {
+		path, content string
+		changed       string // models that may have new pointers
+	}{
+		"nothing changes":            {"other.txt", "else", ""},
+		"one model changes":          {"c.hcl", "model \"c\" {\n  image = \"c:2\"\n}\n", "c"},
+		"a file that is read":        {"c.json", `{"x": 1}`, "c"},
+		"a local that two read":      {"common.hcl", strings.ReplaceAll(repoOfThree()["common.hcl"], "/a:1", "/a:2"), "ab"},
+		"a variable behind a local":  {"common.hcl", strings.ReplaceAll(repoOfThree()["common.hcl"], "localhost", "example.com"), "ab"},
+		"the overlay of one":         {"common.hcl", strings.ReplaceAll(repoOfThree()["common.hcl"], "replicas = 3", "replicas = 4"), "c"},
+		"a model that another reads": {"a.hcl", "model \"a\" {\n  image = \"a:7\"\n}\n", "ab"},
+		"a comment below a model":    {"a.hcl", repoOfThree()["a.hcl"] + "# nothing\n", ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := NewLoader()
+			before := mustLoad(t, l, repoOfThree(), prod)
+			after := mustLoad(t, l, with(repoOfThree(), c.path, c.content), prod)
+			fresh := mustLoad(t, NewLoader(), with(repoOfThree(), c.path, c.content), prod)
+			for i, m := range after.Models {
+				if same := m == before.Models[i]; same == strings.Contains(c.changed, m.Name) {
+					t.Errorf("%s: same pointer: %t", m.Name, same)
+				}
+			}
+			if got, want := asJSON(t, after), asJSON(t, fresh); got != want {
+				t.Errorf("a warm load differs from a cold one:\ngot  %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+func TestWhatIsGoneIsMissedInEveryModelThatReadsIt(t *testing.T) {
+	l := NewLoader()
+	mustLoad(t, l, repoOfThree(), Options{Environment: "prod"})
+	broken := with(repoOfThree(), "common.hcl", "environment \"prod\" {}\n")
+	_, diags := l.Load(broken, Options{Environment: "prod"})
+	_, want := NewLoader().Load(broken, Options{Environment: "prod"})
+	if got, want := text(t, diags, broken), text(t, want, broken); got != want {
+		t.Errorf("a warm load says\n%s\na cold one\n%s", got, want)
+	}
+	if n, _ := diags.Count(); n != 2 {
+		t.Errorf("want 2 errors, got\n%s", text(t, diags, broken))
+	}
+	mustLoad(t, l, repoOfThree(), Options{Environment: "prod"})
+}
+
+// TestWarmLoadEqualsColdLoad changes files at random and compares a Loader that
+// has seen it all with a new one.
+func TestWarmLoadEqualsColdLoad(t *testing.T) {
+	contents := map[string][]string{
+		"common.hcl": {
+			`variable "v" { default = "1" }` + "\n" + `locals { x = var.v }`,
+			`variable "v" { default = "2" }` + "\n" + `locals { x = "k" }`,
+			`locals { x = model.a.version }` + "\n" + `variable "v" { default = "1" }`,
+			`variable "w" { default = "1" }`,
+			`environment "prod" {` + "\n" + `model "a" { replicas = 3 }` + "\n}",
+			`broken {`,
+		},
+		"a.hcl": {
+			"model \"a\" {\n image = \"a:${local.x}\"\n}", "model \"a\" {\n image = \"a:1\"\n version = var.v\n}",
+			"model \"a\" {\n for_each = toset([\"x\", \"y\"])\n image = \"a:${each.key}\"\n}",
+			"model \"a\" {\n image = \"a:1\"\n enabled = var.v == \"1\"\n}", "",
+		},
+		"b.hcl": {
+			"model \"b\" {\n image = model.a.image\n}", "model \"b\" {\n image = file(\"image.txt\")\n}",
+			"model \"b\" {\n image = \"b:1\"\n route {\n path = \"/b\"\n fallback = model.a\n }\n}", "model \"b\" {\n image = \"b:${model.a.version}\"\n}",
+		},
+		"image.txt": {"x:1", "x:2", "X X"},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		l := NewLoader()
+		files := tree{}
+		for step := range rapid.IntRange(1, 6).Draw(t, "loads") {
+			path := rapid.SampledFrom([]string{"common.hcl", "a.hcl", "b.hcl", "image.txt"}).Draw(t, "file")
+			if step == 0 {
+				for p := range contents {
+					files[p] = rapid.SampledFrom(contents[p]).Draw(t, p)
+				}
+			}
+			files = with(files, path, rapid.SampledFrom(contents[path]).Draw(t, "content"))
+			o := Options{Environment: rapid.SampledFrom([]string{"", "prod"}).Draw(t, "environment")}
+			warm, warmDiags := l.Load(files, o)
+			cold, coldDiags := NewLoader().Load(files, o)
+			if got, want := describe(warm, warmDiags.Sorted().Err()), describe(cold, coldDiags.Sorted().Err()); got != want {
+				t.Fatalf("a warm load differs from a cold one for %v:\ngot  %s\nwant %s", files, got, want)
+			}
+		}
+	})
+}
+
+func describe(cfg *spec.Config, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	s := fmt.Sprintf("%+v", cfg.Environments)
+	for _, m := range cfg.Models {
+		s += fmt.Sprintf("\n%+v", *m)
+	}
+	return s
+}
