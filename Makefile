@@ -1,0 +1,52 @@
+# Fairlead. Go and git are all that is needed; `make engine` brings the rest.
+
+GO        ?= go
+BIN       := bin/fairlead
+# -race needs cgo, and so a C compiler. Without one the tests run without it.
+RACE      := $(shell command -v cc >/dev/null 2>&1 && echo -race)
+LDFLAGS   := -s -w $(if $(VERSION),-X github.com/fairlead/fairlead/cmd/fairlead/internal/cli.buildVersion=$(VERSION))
+LINT      := $(GO) tool -modfile=.ci/tools.mod golangci-lint
+
+.PHONY: engine build demo test lint bench fuzz generate clean
+
+# A Docker Engine that answers: the one that runs, or on Debian, as root, a new one.
+engine:
+	@.ci/engine
+
+# The one static binary.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/fairlead
+
+# A repository becomes a model that serves, is changed, and is healed.
+demo: engine build
+	@examples/digits/demo.sh
+
+# All tests. Those that need an engine are skipped where there can be none.
+test:
+	@.ci/engine || echo 'make test: no Docker Engine, so the tests that need one are skipped.' >&2
+	$(if $(RACE),,@echo 'make test: no C compiler, so the tests run without the race detector.' >&2)
+	$(GO) test $(RACE) -timeout 14m ./...
+	cd examples/digits && $(GO) test $(RACE) ./...
+
+lint:
+	$(LINT) run ./...
+	cd examples/digits && $(LINT) run --config ../../.golangci.yml ./...
+
+# Figures as ratios to a baseline of the same run.
+bench: build
+	@.ci/engine
+	@.ci/bench
+
+# Each fuzz target for a minute.
+fuzz:
+	@for target in FuzzLoad FuzzFormat FuzzJSON; do \
+	  $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 60s ./spec/lang || exit 1; \
+	done
+
+# Pages that are made from tables.
+generate:
+	$(GO) test ./spec/schema -run Reference -update
+
+clean:
+	@examples/digits/demo.sh clean
+	rm -rf bin examples/digits/build
