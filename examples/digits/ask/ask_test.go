@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -46,6 +47,37 @@ func TestAskReportsWhatTheModelReads(t *testing.T) {
 	}
 	if wrong := strings.Count(out.String(), "reads a 9 (75.0 %)"); wrong < 40-nines {
 		t.Errorf("%d wrong answers are named, want %d", wrong, 40-nines)
+	}
+}
+
+func TestQuietAskPrintsTheFiguresOnly(t *testing.T) {
+	url := serve(t, http.StatusOK, `{"model_name":"digits","outputs":[{"name":"digit","data":[0]},{"name":"probabilities","data":[1]}]}`)
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"--url", url, "--n", "20", "--quiet"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(out.String(), "\n"); lines != 3 || !strings.HasPrefix(out.String(), "accuracy") {
+		t.Errorf("got\n%swant accuracy, who answered, and latency", out.String())
+	}
+}
+
+func TestInterruptedAskSumsUpWhatItHas(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	answers := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if answers++; answers > 3 {
+			interrupt()
+			return
+		}
+		fmt.Fprint(w, `{"model_name":"digits","outputs":[{"name":"digit","data":[0]},{"name":"probabilities","data":[1]}]}`)
+	}))
+	defer server.Close()
+	var out bytes.Buffer
+	if err := run(ctx, []string{"--url", server.URL, "--n", "1000000"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "answered   digits  3 times\n") {
+		t.Errorf("got\n%swant three answers", out.String())
 	}
 }
 

@@ -4,7 +4,8 @@
 //
 // It draws the first digit, names every one that was read wrongly, and ends with
 // the accuracy, the versions that answered, and the latency. It ends with code 1
-// if a request failed; a wrong answer is no failure.
+// if a request failed; a wrong answer is no failure. Interrupted or terminated, it
+// sums up what it has: so it can also be load that runs until something is over.
 package main
 
 import (
@@ -15,13 +16,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/fairlead/fairlead/examples/digits/data"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "ask:", err)
@@ -32,7 +34,8 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("ask", flag.ExitOnError)
 	url := flags.String("url", "http://localhost:8080/v2/models/digits", "the model; /infer is added")
-	n := flags.Int("n", 50, "how many digits to send, one request each")
+	n := flags.Int("n", 50, "how many digits to send, one request each; after the last one the first follows again")
+	quiet := flags.Bool("quiet", false, "print the figures only")
 	timeout := flags.Duration("timeout", 5*time.Second, "of one request")
 	_ = flags.Parse(args) // ExitOnError: it does not return one
 	if *n < 1 {
@@ -46,17 +49,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	_, heldOut := data.Split(digits)
 	client := &client{url: *url, http: &http.Client{Timeout: *timeout}}
 	defer client.http.CloseIdleConnections()
+	each := out
+	if *quiet {
+		each = io.Discard
+	}
 	tally := newTally()
 	for i := range *n {
 		d := heldOut[i%len(heldOut)]
 		answer, err := client.ask(ctx, d)
 		if ctx.Err() != nil {
-			break // interrupted: what there is so far is still worth a summary
+			break // what there is so far is still worth a summary
 		}
 		if i == 0 {
-			draw(out, d)
+			draw(each, d)
 		}
-		tally.add(out, d, answer, err)
+		tally.add(each, d, answer, err)
 	}
 	tally.summary(out)
 	if tally.failed > 0 {
