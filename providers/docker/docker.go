@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -51,7 +50,6 @@ type Runtime struct {
 	secrets    *secretFiles
 	busy       *keyedLock // the images and the network that are being made
 	self       selfImage
-	network    sync.Mutex // held while the network is looked for and made
 }
 
 var _ reconcile.Runtime = (*Runtime)(nil)

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,9 @@ func (r *Runtime) Events(ctx context.Context) reconcile.Hints {
 		retry := firstRetry
 		for ctx.Err() == nil {
 			opened := time.Now()
-			r.followEvents(ctx, hints)
+			// Why it broke is nobody's business: whoever needs the engine calls it,
+			// and gets the same error.
+			_ = r.followEvents(ctx, hints)
 			if time.Since(opened) > steady {
 				retry = firstRetry
 			}
@@ -39,18 +42,18 @@ func (r *Runtime) Events(ctx context.Context) reconcile.Hints {
 }
 
 // followEvents opens the stream and turns events into hints until it breaks.
-func (r *Runtime) followEvents(ctx context.Context, hints chan<- struct{}) {
+func (r *Runtime) followEvents(ctx context.Context, hints chan<- struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := r.call(ctx, "ping the engine", queryLimit, r.connection.renew); err != nil {
-		return
+		return err
 	}
 	filter := r.scopeFilter()
 	filter.Add("type", string(events.ContainerEventType))
-	messages, failed := r.connection.client().Events(ctx, events.ListOptions{Filters: filter})
+	messages, broken := r.connection.client().Events(ctx, events.ListOptions{Filters: filter})
 	select {
-	case <-failed:
-		return
+	case err := <-broken:
+		return err
 	default:
 	}
 	// Whatever happened until now, nobody has told us. The stream is open: from
@@ -65,24 +68,22 @@ func (r *Runtime) followEvents(ctx context.Context, hints chan<- struct{}) {
 			}
 			r.details.drop(m.Actor.ID)
 			wake(hints)
-		case <-failed:
-			return
+		case err := <-broken:
+			return err
 		}
 	}
 }
 
 // telling tells whether an event says that a container changed. People and probes
-// that look into one make events as well.
+// that look into one make events as well, some with a command after a colon.
 func telling(action events.Action) bool {
 	kind, _, _ := strings.Cut(string(action), ":")
-	switch events.Action(kind) {
-	case events.ActionExecCreate, events.ActionExecStart, events.ActionExecDie, events.ActionExecDetach,
+	return !slices.Contains([]events.Action{
+		events.ActionExecCreate, events.ActionExecStart, events.ActionExecDie, events.ActionExecDetach,
 		events.ActionAttach, events.ActionDetach, events.ActionTop, events.ActionResize,
 		events.ActionHealthStatus, events.ActionCopy, events.ActionExport, events.ActionCommit,
-		events.ActionArchivePath, events.ActionExtractToDir:
-		return false
-	}
-	return true
+		events.ActionArchivePath, events.ActionExtractToDir,
+	}, events.Action(kind))
 }
 
 // wake sends a hint without blocking: one that is pending says all there is.

@@ -35,7 +35,7 @@ func TestCreateRequests(t *testing.T) {
 	}
 	full.Devices, full.Capabilities = []string{"/dev/fuse"}, []string{"SYS_NICE"}
 
-	gateway := (testScope).Gateway(&reconcile.GatewayTarget{
+	gateway := testScope.Gateway(&reconcile.GatewayTarget{
 		Image: reconcile.Image{Pin: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", Self: true},
 		Host:  "127.0.0.1", Port: 8080, Revision: "gw1",
 	}, "c0ffee")
