@@ -30,6 +30,7 @@ func (a *answer) start(w http.ResponseWriter, r *http.Request, stall time.Durati
 func (a *answer) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		a.status = status
+		a.arm() // the header may be flushed before the first Write
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
@@ -41,15 +42,25 @@ func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
-	if now := time.Now(); a.each || now.Sub(a.armed) > rearm {
-		a.armed = now
-		_ = a.control.SetWriteDeadline(now.Add(a.stall))
+	if a.each {
+		_ = a.control.SetWriteDeadline(time.Now().Add(a.stall))
+	} else {
+		a.arm()
 	}
 	n, err := a.ResponseWriter.Write(p)
 	if a.each {
 		_ = a.control.SetWriteDeadline(time.Time{})
 	}
 	return n, err
+}
+
+// arm pushes on the write deadline of an HTTP/1 connection. It is called before
+// anything is written, the end of the answer included.
+func (a *answer) arm() {
+	if now := time.Now(); !a.each && now.Sub(a.armed) > rearmAfter(a.stall) {
+		a.armed = now
+		_ = a.control.SetWriteDeadline(now.Add(a.stall))
+	}
 }
 
 // Unwrap lets http.ResponseController reach Flush and Hijack.

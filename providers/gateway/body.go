@@ -15,9 +15,9 @@ import (
 // holds no replica, and a body in memory can be sent again to another one.
 const smallBody = 64 << 10
 
-// rearm is how old a deadline on a connection may get before it is pushed on.
-// Setting one costs a system-wide timer, so it is not done for each read.
-const rearm = time.Second
+// rearmAfter is how old the deadline of a connection may get before it is pushed
+// on: setting one for each read would cost more than many a read.
+func rearmAfter(stall time.Duration) time.Duration { return stall / 8 }
 
 // bodyFault is why a client's body could not be passed on.
 type bodyFault int32
@@ -56,7 +56,7 @@ type clientBody struct {
 
 // Read implements io.Reader.
 func (b *clientBody) Read(p []byte) (int, error) {
-	if now := time.Now(); b.each || now.Sub(b.armed) > rearm {
+	if now := time.Now(); b.each || now.Sub(b.armed) > rearmAfter(b.stall) {
 		b.armed = now
 		b.deadline(now.Add(b.stall))
 	}

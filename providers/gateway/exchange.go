@@ -86,6 +86,7 @@ func (x *exchange) end(r *http.Request) {
 	x.timer.Stop()
 	x.cancel(nil)
 	x.body.leave()
+	x.answer.arm() // the server writes the end of the answer after this
 	counted := x.model.unserved
 	if x.replica != nil {
 		x.replica.release()
@@ -201,25 +202,31 @@ func (x *exchange) loadBody(out *http.Request) {
 func (x *exchange) book(out *http.Request) bool {
 	for {
 		rev, r := x.model.pick(x.tried)
-		if r == nil {
-			if x.route.fallback == nil || x.fellBack {
-				return false
-			}
-			x.fallBack(out)
-			continue
-		}
-		if r.take() {
+		switch {
+		case r != nil && r.take():
 			x.revision, x.replica = rev, r
 			return true
-		}
-		// The replica was closed since this request was matched: there is a newer
-		// table, in which it is not to be found.
-		if newer := x.server.routing.Load().models[x.model.name]; newer != nil && newer != x.model {
-			x.model = newer
-		} else {
+		case x.catchUp():
+			// What was chosen has been closed since the request was matched.
+		case r != nil:
 			x.tried = append(x.tried, r)
+		case x.route.fallback != nil && !x.fellBack:
+			x.fallBack(out)
+		default:
+			return false
 		}
 	}
+}
+
+// catchUp turns to the model of a newer table than the one that the request was
+// matched by, if there is one.
+func (x *exchange) catchUp() bool {
+	newer := x.server.routing.Load().models[x.model.name]
+	if newer == nil || newer == x.model {
+		return false
+	}
+	x.model = newer
+	return true
 }
 
 func (x *exchange) unbook() {

@@ -1,0 +1,76 @@
+package gateway_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// scrape returns /metrics, which needs no token.
+func scrape(t *testing.T, g *rig) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.admin+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body := do(t, request)
+	return body
+}
+
+// awaitMetric waits until a line is among the metrics: a request is counted when
+// its handler ends, a moment after the client has its answer.
+func awaitMetric(t *testing.T, g *rig, line string) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		body := scrape(t, g)
+		if strings.Contains(body, line+"\n") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("metrics never had %q:\n%s", line, body)
+		}
+	}
+}
+
+func TestMetricsPerModelAndRevision(t *testing.T) {
+	b := newBackend(t, "a", func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "bad") {
+			w.WriteHeader(http.StatusTeapot)
+		}
+		_, _ = io.WriteString(w, "x")
+	})
+	g := start(t, nil)
+	g.push(t, model("digits", revision("r1", 100, b.replica())), model("empty", revision("r1", 100)))
+	g.ready(t)
+	for _, path := range []string{"/v2/models/digits", "/v2/models/digits/x", "/v2/models/digits/bad", "/v2/models/empty", "/nowhere"} {
+		g.get(t, path, nil)
+	}
+	for _, line := range []string{
+		`fairlead_requests_total{code="2xx",model="digits",revision="r1"} 2`,
+		`fairlead_requests_total{code="4xx",model="digits",revision="r1"} 1`,
+		`fairlead_requests_total{code="5xx",model="digits",revision="r1"} 0`,
+		`fairlead_requests_total{code="5xx",model="empty",revision=""} 1`,
+		`fairlead_request_duration_seconds_count{model="digits",revision="r1"} 3`,
+		`fairlead_requests_in_flight{model="digits",revision="r1"} 0`,
+		`fairlead_gateway_refused_requests_total{code="404"} 1`,
+		`fairlead_gateway_table_version 1`,
+		`fairlead_replica_healthy{model="digits",replica="a",revision="r1"} 1`,
+		`fairlead_revision_weight{model="digits",revision="r1"} 100`,
+	} {
+		awaitMetric(t, g, line)
+	}
+
+	g.push(t, model("digits", revision("r2", 100, b.replica())))
+	body := scrape(t, g)
+	for _, gone := range []string{`revision="r1"`, `model="empty"`} {
+		if strings.Contains(body, gone) {
+			t.Errorf("series with %s are still there after it left the table", gone)
+		}
+	}
+	if !strings.Contains(body, `revision="r2"`) {
+		t.Error("the new revision has no series")
+	}
+}
