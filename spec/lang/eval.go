@@ -424,6 +424,10 @@ func (e *evaluator) variable(base *node) (cty.Value, bool) {
 	if !ok {
 		return cty.NilVal, false
 	}
+	if e.meter.total += conversionSteps(v); e.meter.total > e.limits.LoadSteps {
+		e.errorf(def.expr.Range(), def.place, "Evaluation too expensive", "The defaults of the repo's variables are too long together. Keep long lists in files, and read them with jsondecode(file()).")
+		return cty.NilVal, false
+	}
 	converted, err := toType(v, want)
 	if err != nil {
 		e.errorf(def.expr.Range(), def.place, "Wrong type", "The default does not fit the type of the variable: %s.", typeError(err))

@@ -55,6 +55,8 @@ func (m *meter) trip(at hcl.Range, detail string) {
 type guarded struct {
 	hclsyntax.Expression
 	meter *meter
+	// converts: the value goes to where it may be converted to a list or a map.
+	converts bool
 }
 
 // UnwrapExpression lets HCL's static analysis see the expression inside.
@@ -74,6 +76,9 @@ func (g *guarded) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 		return v, diags
 	}
 	g.meter.check(v, at)
+	if g.converts {
+		g.meter.pay(conversionSteps(v), at)
+	}
 	if g.meter.tripped != nil {
 		return cty.DynamicVal, hcl.Diagnostics{g.meter.tripped}
 	}
@@ -81,6 +86,25 @@ func (g *guarded) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 		g.meter.checkComparison(op, ctx)
 	}
 	return v, diags
+}
+
+// counted pays for each evaluation of an expression and does not look at what
+// comes out. It makes the rounds of a `for` cost something whose body is a name
+// or a literal.
+type counted struct {
+	hclsyntax.Expression
+	meter *meter
+}
+
+// UnwrapExpression lets HCL's static analysis see the expression inside.
+func (c *counted) UnwrapExpression() hcl.Expression { return c.Expression }
+
+// Value implements hcl.Expression.
+func (c *counted) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	if !c.meter.pay(1, c.Range()) {
+		return cty.DynamicVal, hcl.Diagnostics{c.meter.tripped}
+	}
+	return c.Expression.Value(ctx)
 }
 
 // check measures a value and pays for the measuring.
@@ -91,6 +115,16 @@ func (m *meter) check(v cty.Value, at hcl.Range) {
 	if s.excess != "" {
 		m.trip(at, s.excess)
 	}
+}
+
+// conversionSteps is what it costs to make a list or a map of a value: cty
+// compares the types of all elements with each other.
+func conversionSteps(v cty.Value) int {
+	if t := v.Type(); !v.IsKnown() || v.IsNull() || !t.IsTupleType() && !t.IsObjectType() {
+		return 0
+	}
+	n := v.LengthInt()
+	return n * n / 100
 }
 
 // size counts what a value holds, at every depth, and stops at the first limit.
@@ -227,6 +261,11 @@ func guard(e hclsyntax.Expression, m *meter) hclsyntax.Expression {
 		e.Source = in(e.Source)
 	case *hclsyntax.FunctionCallExpr:
 		e.Args = meterAll(e.Args, m)
+		for _, arg := range e.Args {
+			if g, isGuarded := arg.(*guarded); isGuarded {
+				g.converts = true
+			}
+		}
 	case *hclsyntax.ConditionalExpr:
 		e.Condition, e.TrueResult, e.FalseResult = in(e.Condition), in(e.TrueResult), in(e.FalseResult)
 	case *hclsyntax.IndexExpr:
@@ -239,6 +278,7 @@ func guard(e hclsyntax.Expression, m *meter) hclsyntax.Expression {
 		}
 	case *hclsyntax.ForExpr:
 		e.CollExpr, e.KeyExpr, e.ValExpr, e.CondExpr = in(e.CollExpr), in(e.KeyExpr), in(e.ValExpr), in(e.CondExpr)
+		e.ValExpr = &counted{Expression: e.ValExpr, meter: m}
 	case *hclsyntax.SplatExpr:
 		e.Source, e.Each = in(e.Source), in(e.Each)
 	case *hclsyntax.BinaryOpExpr:

@@ -51,8 +51,8 @@ func (e *evaluator) instances(n *node) ([]*scope, bool) {
 		}
 		scopes = append(scopes, sc)
 	}
-	if !e.meter.pay(instanceSteps*len(scopes), a.expr.Range()) {
-		e.errorf(a.expr.Range(), a.place, "Evaluation too expensive", "The for_each blocks of the repo make too many instances together.")
+	if e.meter.total += instanceSteps * len(scopes); e.meter.total > e.limits.LoadSteps {
+		e.errorf(a.expr.Range(), a.place, "Evaluation too expensive", "The for_each blocks of the repo make too many instances together. Split the repo.")
 		return nil, false
 	}
 	slices.SortFunc(scopes, func(a, b *scope) int { return strings.Compare(a.key, b.key) })
@@ -60,7 +60,7 @@ func (e *evaluator) instances(n *node) ([]*scope, bool) {
 }
 
 // instanceSteps is what one instance of a block costs of the budget of a load.
-const instanceSteps = 100
+const instanceSteps = 200
 
 func instance(n *node, key, value cty.Value) (*scope, string) {
 	if key.IsNull() || key.Type() != cty.String {

@@ -120,13 +120,7 @@ func (r *reader) jsonString(text string, rng hcl.Range, a *arg, literal bool) (h
 	start := rng.Start
 	start.Column++
 	start.Byte++
-	var tokens hclsyntax.Tokens
-	if literal {
-		tokens, _ = hclsyntax.LexExpression([]byte(text), rng.Filename, start)
-	} else if strings.Contains(text, "${") || strings.Contains(text, "%{") {
-		tokens, _ = hclsyntax.LexTemplate([]byte(text), rng.Filename, start)
-	}
-	if e := r.limits.checkTokens(tokens); e != nil {
+	if e := r.checkText(text, rng.Filename, start, literal); e != nil {
 		r.tooComplex(rng, a.place, e.detail)
 		return nil, false
 	}
@@ -141,4 +135,23 @@ func (r *reader) jsonString(text string, rng hcl.Range, a *arg, literal bool) (h
 		return nil, false
 	}
 	return expr, true
+}
+
+// checkText looks at the tokens of a string that holds a template, or that is an
+// expression itself.
+func (r *reader) checkText(text, filename string, start hcl.Pos, literal bool) *excess {
+	switch {
+	case literal:
+		return r.limits.checkLexed([]byte(text), func(part []byte) hclsyntax.Tokens {
+			tokens, _ := hclsyntax.LexExpression(part, filename, start)
+			return tokens
+		})
+	case strings.Contains(text, "${"), strings.Contains(text, "%{"):
+		return r.limits.checkLexed([]byte(text), func(part []byte) hclsyntax.Tokens {
+			tokens, _ := hclsyntax.LexTemplate(part, filename, start)
+			return tokens
+		})
+	default:
+		return nil
+	}
 }

@@ -1,0 +1,6 @@
+//go:build !race
+
+package lang
+
+// slack is for a machine that is busy with other tests.
+const slack = 3
