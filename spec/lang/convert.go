@@ -44,6 +44,7 @@ func (e *evaluator) argResult(a *arg, sc *scope) *argResult {
 		res.value, res.ok = e.eval(a, sc)
 		e.deps = asking
 		e.args[id] = res
+		e.newArgs = append(e.newArgs, id)
 	}
 	if e.deps != nil {
 		e.deps.merge(&res.deps)

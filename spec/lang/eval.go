@@ -27,12 +27,16 @@ type evaluator struct {
 	limits    Limits
 	functions map[string]function.Function
 
-	memo  map[ref]*result
-	args  map[argKey]*argResult
-	open  []reference // the way to the expression at hand, for cycles
-	given map[string]VariableValue
-	deps  *recorder // who is asking, for the cache
-	facts *facts    // what earlier loads have read
+	memo map[ref]*result
+	args map[argKey]*argResult
+	// newRefs and newArgs are what memo and args hold, in the order in which it
+	// came, so that the last of it can be taken back.
+	newRefs []ref
+	newArgs []argKey
+	open    []reference // the way to the expression at hand, for cycles
+	given   map[string]VariableValue
+	deps    *recorder // who is asking, for the cache
+	facts   *facts    // what earlier loads have read
 }
 
 // result is a value that was asked for; ok is false if it has none, which was
@@ -215,6 +219,7 @@ func (e *evaluator) resolve(r reference, p place, sc *scope) (cty.Value, bool) {
 	}
 	res := &result{}
 	e.memo[r.ref] = res
+	e.newRefs = append(e.newRefs, r.ref)
 	e.open = append(e.open, r)
 	asking := e.deps
 	e.deps = nil // what the named thing reads is its own affair

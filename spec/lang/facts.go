@@ -1,10 +1,6 @@
 package lang
 
-import (
-	"maps"
-
-	"github.com/zclconf/go-cty/cty"
-)
+import "github.com/zclconf/go-cty/cty"
 
 // fact is one value that was read. Thousands of models read the same few
 // variables and locals, so they share one fact, and each load checks it once.
@@ -70,13 +66,21 @@ func (e *evaluator) stillTrue(list []*fact) bool {
 // reads it must say so, with the place where it is read; here nobody reads, so
 // what was reported is taken back, and forgotten to be reported again.
 func (e *evaluator) holds(f *fact) bool {
-	before := len(e.diags)
+	diags, refs, args := len(e.diags), len(e.newRefs), len(e.newArgs)
 	now, ok := e.resolve(reference{ref: f.ref}, place{}, nil)
 	if ok {
 		return now.RawEquals(f.value)
 	}
-	e.diags = e.diags[:before]
-	maps.DeleteFunc(e.memo, func(_ ref, res *result) bool { return !res.ok })
-	maps.DeleteFunc(e.args, func(_ argKey, res *argResult) bool { return !res.ok || res.converted && !res.finalOK })
+	e.diags = e.diags[:diags]
+	for _, r := range e.newRefs[refs:] {
+		if res := e.memo[r]; res != nil && !res.ok {
+			delete(e.memo, r)
+		}
+	}
+	for _, id := range e.newArgs[args:] {
+		if res := e.args[id]; res != nil && (!res.ok || res.converted && !res.finalOK) {
+			delete(e.args, id)
+		}
+	}
 	return false
 }
