@@ -1,0 +1,317 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead/providers/gateway"
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+// The benchmark runs each proxy as a process of its own, so that the CPU time of
+// its load and of the model servers does not count. The two proxies in Go are
+// this test binary, started again with benchRole set.
+const (
+	benchRole     = "FAIRLEAD_BENCH_ROLE" // gateway, bare or pooled
+	benchListen   = "FAIRLEAD_BENCH_LISTEN"
+	benchAdmin    = "FAIRLEAD_BENCH_ADMIN"
+	benchBackends = "FAIRLEAD_BENCH_BACKENDS"
+
+	benchRounds   = 6
+	benchRequests = 5000 // per proxy and round
+	benchClients  = 16
+)
+
+// serveRole runs the process of a proxy until it is told to stop.
+func serveRole(role string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if role == "gateway" {
+		server, err := gateway.NewServer(gateway.Config{Listen: os.Getenv(benchListen), Admin: os.Getenv(benchAdmin), Token: token})
+		if err != nil {
+			return err
+		}
+		return server.Run(ctx)
+	}
+	return serveBare(ctx, strings.Split(os.Getenv(benchBackends), ","), role == "pooled")
+}
+
+// serveBare is what the gateway is measured against: the standard library's
+// proxy with nothing around it but taking turns between the backends. As it
+// comes it allocates 32 kB for each answer; pooled tells what that costs.
+func serveBare(ctx context.Context, backends []string, pooled bool) error {
+	var turn atomic.Uint64
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(&url.URL{Scheme: "http", Host: backends[turn.Add(1)%uint64(len(backends))]})
+			p.SetXForwarded()
+		},
+		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
+	}
+	if pooled {
+		proxy.BufferPool = &gateway.BufferPool{}
+	}
+	server := &http.Server{Addr: os.Getenv(benchListen), Handler: proxy, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		<-ctx.Done()
+		_ = server.Close()
+	}()
+	if err := server.ListenAndServe(); err != http.ErrServerClosed {
+		return err
+	}
+	return nil
+}
+
+// subject is one proxy under measurement.
+type subject struct {
+	name string
+	url  string
+	pid  int
+	cpu  time.Duration
+}
+
+// BenchmarkGatewayCPU reports the CPU time per request, user and system, of the
+// gateway with two weighted revisions and metrics on, of a bare
+// httputil.ReverseProxy, and of Caddy and HAProxy where they are installed. The
+// proxies take turns in short rounds, so that whatever else the machine does
+// falls on all of them. Only the ratios mean something on another machine.
+func BenchmarkGatewayCPU(b *testing.B) {
+	if os.Getenv(benchRole) != "" {
+		b.Skip("this process is a proxy under measurement")
+	}
+	a, c := benchBackend(b), benchBackend(b)
+	subjects := []*subject{
+		startBare(b, "bare", a, c), startBare(b, "pooled", a, c), startGateway(b, a, c),
+		startCaddy(b, a, c), startHAProxy(b, a, c),
+	}
+	body := bytes.Repeat([]byte("0123456789abcdef"), 48) // 768 bytes, an inference of 64 numbers
+	for _, s := range subjects {
+		if s != nil {
+			s.send(b, body, benchRequests/5) // warm
+		}
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		for range benchRounds {
+			for _, s := range subjects {
+				if s != nil {
+					before := s.cpuTime(b)
+					s.send(b, body, benchRequests)
+					s.cpu += s.cpuTime(b) - before
+				}
+			}
+		}
+	}
+	b.StopTimer()
+	bare := subjects[0].cpu
+	for _, s := range subjects {
+		if s != nil {
+			perRequest := s.cpu / time.Duration(b.N*benchRounds*benchRequests)
+			b.ReportMetric(float64(perRequest.Microseconds()), s.name+"-µs/req")
+			b.ReportMetric(float64(s.cpu)/float64(bare), s.name+"/bare")
+		}
+	}
+}
+
+// benchBackend is a model server that answers at once.
+func benchBackend(b *testing.B) string {
+	b.Helper()
+	answer := bytes.Repeat([]byte("x"), 256)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = w.Write(answer)
+	}))
+	b.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// send sends requests over kept connections and checks every answer.
+func (s *subject) send(b *testing.B, body []byte, requests int) {
+	b.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: benchClients}
+	defer transport.CloseIdleConnections()
+	var clients sync.WaitGroup
+	var left atomic.Int64
+	left.Store(int64(requests))
+	for range benchClients {
+		clients.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := sendOne(b.Context(), transport, s.url, body); err != nil {
+					b.Errorf("%s: %v", s.name, err)
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
+}
+
+func sendOne(ctx context.Context, transport *http.Transport, url string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	n, err := io.Copy(io.Discard, answer.Body)
+	if err == nil && (answer.StatusCode != http.StatusOK || n != 256) {
+		err = fmt.Errorf("%s with %d bytes", answer.Status, n)
+	}
+	return err
+}
+
+// cpuTime is what the process has used, from /proc in ticks of 10 ms.
+func (s *subject) cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.pid))
+	if err != nil {
+		b.Skipf("CPU times of other processes are read from /proc: %v", err)
+	}
+	// The name in parentheses may hold spaces; utime and stime are the 12th and
+	// 13th fields after it.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	if err != nil {
+		b.Fatal(err)
+	}
+	system, err := strconv.Atoi(fields[12])
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// freeAddress is a port of loopback that nobody listened on a moment ago.
+func freeAddress(b *testing.B) string {
+	b.Helper()
+	var listen net.ListenConfig
+	listener, err := listen.Listen(b.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// launch starts a proxy and waits until it accepts connections.
+func launch(b *testing.B, name, address string, cmd *exec.Cmd) *subject {
+	b.Helper()
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	deadline := time.Now().Add(patience)
+	var dialer net.Dialer
+	for {
+		connection, err := dialer.DialContext(b.Context(), "tcp", address)
+		if err == nil {
+			_ = connection.Close()
+			return &subject{name: name, url: "http://" + address + "/v2/models/digits/infer", pid: cmd.Process.Pid}
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("%s does not listen: %v\n%s", name, err, said.String())
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
+func startBare(b *testing.B, role string, backends ...string) *subject {
+	b.Helper()
+	address := freeAddress(b)
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), benchRole+"="+role, benchListen+"="+address, benchBackends+"="+strings.Join(backends, ","))
+	return launch(b, role, address, cmd)
+}
+
+func startGateway(b *testing.B, first, second string) *subject {
+	b.Helper()
+	address, admin := freeAddress(b), freeAddress(b)
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), benchRole+"=gateway", benchListen+"="+address, benchAdmin+"="+admin)
+	s := launch(b, "gateway", address, cmd)
+	client := gateway.NewClient(token)
+	b.Cleanup(client.Close)
+	one := revision("r1", 50, reconcile.RoutedReplica{ID: "a", Address: first})
+	two := revision("r2", 50, reconcile.RoutedReplica{ID: "b", Address: second})
+	table := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: 1, Models: []reconcile.RoutedModel{model("digits", one, two)}}
+	if err := client.Push(b.Context(), admin, table); err != nil {
+		b.Fatal(err)
+	}
+	for since := uint64(0); ; {
+		report, err := client.Report(b.Context(), admin, since, patience)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if report.Replicas["a"].Healthy && report.Replicas["b"].Healthy {
+			return s
+		}
+		since = report.Sequence
+	}
+}
+
+func startCaddy(b *testing.B, backends ...string) *subject {
+	b.Helper()
+	caddy, err := exec.LookPath("caddy")
+	if err != nil {
+		b.Log("caddy is not installed, so it is left out")
+		return nil
+	}
+	address := freeAddress(b)
+	config := fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttp://%s {\n\treverse_proxy %s {\n\t\tlb_policy least_conn\n\t}\n}\n", address, strings.Join(backends, " "))
+	cmd := exec.CommandContext(b.Context(), caddy, "run", "--adapter", "caddyfile", "--config", benchFile(b, "Caddyfile", config))
+	cmd.Env = append(os.Environ(), "HOME="+b.TempDir(), "XDG_DATA_HOME="+b.TempDir(), "XDG_CONFIG_HOME="+b.TempDir())
+	return launch(b, "caddy", address, cmd)
+}
+
+func startHAProxy(b *testing.B, backends ...string) *subject {
+	b.Helper()
+	haproxy, err := exec.LookPath("haproxy")
+	if err != nil {
+		b.Log("haproxy is not installed, so it is left out")
+		return nil
+	}
+	address := freeAddress(b)
+	config := fmt.Sprintf("defaults\n  mode http\n  timeout connect 1s\n  timeout client 30s\n  timeout server 30s\n  option forwardfor\nfrontend f\n  bind %s\n  default_backend b\nbackend b\n  balance leastconn\n  http-reuse always\n", address)
+	for i, backend := range backends {
+		config += fmt.Sprintf("  server s%d %s\n", i, backend)
+	}
+	return launch(b, "haproxy", address, exec.CommandContext(b.Context(), haproxy, "-db", "-f", benchFile(b, "haproxy.cfg", config)))
+}
+
+func benchFile(b *testing.B, name, content string) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
