@@ -42,7 +42,7 @@ func modelBlock() *Block {
 
 func resourcesBlock() *Block {
 	return &Block{
-		Name: "resources",
+		Name: "resources", Always: true,
 		Doc:  "Limits of one container. What is left out is not limited, except pids.",
 		Example: `resources {
   cpus   = 1.5
@@ -72,7 +72,7 @@ func resourcesBlock() *Block {
 
 func logsBlock() *Block {
 	return &Block{
-		Name: "logs",
+		Name: "logs", Always: true,
 		Doc:  "Bounds what the engine keeps of the container's output.",
 		Arguments: []*Argument{
 			{Name: "max_size", Type: Size, Default: `"10MiB"`, Min: bound(4 << 10), Max: bound(1 << 40), Doc: "Size of one log file."},
@@ -130,7 +130,7 @@ func signatureBlock() *Block {
 
 func healthBlock() *Block {
 	return &Block{
-		Name: "health",
+		Name: "health", Always: true,
 		Doc:  "When a replica is good. The gateway sends GET requests; only status 200 is healthy.",
 		Example: `health {
   path        = "/v2/health/ready"

@@ -72,6 +72,8 @@ func occurrence(b *Block) string {
 		return "once per label"
 	case b.Repeats:
 		return "any number"
+	case b.Always:
+		return "at most once; its defaults hold without it, too"
 	default:
 		return "at most once"
 	}

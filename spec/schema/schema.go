@@ -63,6 +63,7 @@ type Block struct {
 	Instances bool      `json:"instances,omitempty"`
 	Free      bool      `json:"free,omitempty"` // any argument name is allowed
 	Adds      bool      `json:"adds,omitempty"` // blocks with one label add up instead of being duplicates
+	Always    bool      `json:"always,omitempty"` // its defaults hold where it is not written, too
 	Since     string    `json:"since"`
 	Doc       string    `json:"doc"`
 	Example   string    `json:"example,omitempty"` // as HCL
