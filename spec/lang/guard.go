@@ -280,7 +280,7 @@ func guard(e hclsyntax.Expression, m *meter) hclsyntax.Expression {
 		e.CollExpr, e.KeyExpr, e.ValExpr, e.CondExpr = in(e.CollExpr), in(e.KeyExpr), in(e.ValExpr), in(e.CondExpr)
 		e.ValExpr = &counted{Expression: e.ValExpr, meter: m}
 	case *hclsyntax.SplatExpr:
-		e.Source, e.Each = in(e.Source), in(e.Each)
+		e.Source, e.Each = in(e.Source), &counted{Expression: in(e.Each), meter: m}
 	case *hclsyntax.BinaryOpExpr:
 		e.LHS, e.RHS = in(e.LHS), in(e.RHS)
 	case *hclsyntax.UnaryOpExpr:
