@@ -64,7 +64,7 @@ func newMetrics() *metrics {
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_requests_total",
-			Help: "Requests to a model by the revision that answered and the class of the answer. revision is empty where no replica could take the request.",
+			Help: "Requests to a model by the revision that answered and the class of the answer. revision is empty where the request reached no replica.",
 		}, append(perRevision, "code")),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                            "fairlead_request_duration_seconds",
