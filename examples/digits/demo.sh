@@ -10,7 +10,7 @@ repo=$work/config
 port=${DEMO_PORT:-18080}
 url=http://127.0.0.1:$port/v2/models/digits
 fairlead=$PWD/bin/fairlead
-export FAIRLEAD_ENVIRONMENT=demo FAIRLEAD_OWNER=fairlead-demo FAIRLEAD_DATA=$work/data FAIRLEAD_SECRETS_DIR=$work/run FAIRLEAD_GATEWAY=127.0.0.1:$port
+export FAIRLEAD_OWNER=fairlead-demo FAIRLEAD_DATA=$work/data FAIRLEAD_SECRETS_DIR=$work/run FAIRLEAD_GATEWAY=127.0.0.1:$port
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m'; else bold='' dim='' off=''; fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$off"; }
@@ -52,15 +52,14 @@ converged() {
   die "not converged within a minute; the end of the daemon's log is above"
 }
 
-ask() { "$work/ask" --url "$url" --n "$1"; }
-summary() { ask "$1" | tail -n 3; }
+ask() { "$work/ask" --url "$url" "$@"; }
 
 [[ ${1:-} == clean ]] && { clean; exit 0; }
 
 clean
 mkdir -p "$work"
 say "0. Two versions of a model, trained here on real digits, packed without any registry"
-(cd examples/digits && go run ./image --load && go build -o "$work/ask" ./ask)
+(cd examples/digits && go run ./train && go run ./image --load && go build -o "$work/ask" ./ask)
 SECONDS=0
 
 say "1. A config repository: one file of HCL, and a commit"
@@ -78,7 +77,7 @@ echo $! >"$work/pid"
 converged
 run "$fairlead" status
 say "   ... and the model reads real digits, through the gateway"
-ask 50
+ask --n 50
 
 say "3. A commit scales it: containers are added, none is replaced"
 sed -i.bak 's/replicas    = 2/replicas    = 3/' "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"
@@ -87,12 +86,12 @@ converged
 run "$fairlead" status
 
 say "4. A commit brings version 1.1.0, while requests keep coming"
-summary 8000 >"$work/load.txt" &
+ask --n 1000000 --quiet >"$work/load.txt" &
 load=$!
 sed -i.bak 's/1\.0\.0/1.1.0/g' "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"
 commit "digits 1.1.0"
 converged
-wait "$load" || { cat "$work/load.txt"; die "a request failed during the replacement"; }
+kill "$load" && wait "$load" || { cat "$work/load.txt"; die "a request failed during the replacement"; }
 cat "$work/load.txt"
 run "$fairlead" status
 
@@ -108,11 +107,11 @@ for ((i = 0; i < 600; i++)); do
 done
 converged
 grep -E 'action=(start|launch)' "$work/serve.log" | tail -n 2 | cut -c1-180
-summary 200
+ask --n 200 --quiet
 
 say "6. The daemon stops; the model goes on"
 stop_daemon
-summary 200
+ask --n 200 --quiet
 
 say "Done in ${SECONDS}s. The model still answers on $url; the daemon's log is .demo/serve.log."
 echo "    make clean        takes everything away again"
