@@ -126,15 +126,15 @@ func (e *evaluator) variables(p place, refs []reference, sc *scope) (map[string]
 	}
 	ok := true
 	flat := map[string]map[string]cty.Value{}
-	var models []reference
+	var nested []reference
 	for _, r := range refs {
 		v, found := e.resolve(r, p, sc)
 		ok = ok && found
 		if !found {
 			continue
 		}
-		if r.root == "model" || r.root == "secret" && r.key != "" {
-			models = append(models, r)
+		if r.root == "model" || r.root == "secret" {
+			nested = append(nested, r)
 			continue
 		}
 		if flat[r.root] == nil {
@@ -145,7 +145,7 @@ func (e *evaluator) variables(p place, refs []reference, sc *scope) (map[string]
 	if !ok {
 		return nil, false
 	}
-	e.addNested(flat, models)
+	e.addNested(flat, nested)
 	vars := make(map[string]cty.Value, len(flat))
 	for root, members := range flat {
 		vars[root] = cty.ObjectVal(members)
@@ -154,7 +154,7 @@ func (e *evaluator) variables(p place, refs []reference, sc *scope) (map[string]
 }
 
 // addNested adds what has more than one step behind its root: model.x.image,
-// model.x["key"].image, secret.x["key"].
+// model.x["key"].image, secret.x, secret.x["key"].
 func (e *evaluator) addNested(flat map[string]map[string]cty.Value, refs []reference) {
 	type object struct {
 		whole   cty.Value

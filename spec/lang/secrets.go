@@ -47,15 +47,17 @@ func (e *evaluator) secretValue(r reference, p place) (cty.Value, bool) {
 	if !ok {
 		return cty.NilVal, false
 	}
+	all := map[string]cty.Value{}
 	for _, sc := range scopes {
+		name := spec.Address{Kind: spec.KindSecret, Name: r.name, Key: sc.key}.ServedName()
+		v := cty.CapsuleVal(secretType, &secretName{name})
 		if sc.key == r.key {
-			name := spec.Address{Kind: spec.KindSecret, Name: r.name, Key: r.key}.ServedName()
-			return cty.CapsuleVal(secretType, &secretName{name}), true
+			return v, true
 		}
+		all[sc.key] = v
 	}
 	if r.key == "" {
-		e.errorf(r.rng, p, "Which instance", "secret.%s has for_each. Write secret.%s[\"KEY\"].", r.name, r.name)
-		return cty.NilVal, false
+		return cty.ObjectVal(all), true // to be indexed with a key that is computed
 	}
 	e.errorf(r.rng, p, "Unknown instance", "secret.%s has no instance %q.%s", r.name, r.key, instanceWords(scopes, r.key))
 	return cty.NilVal, false

@@ -43,7 +43,7 @@ func modelBlock() *Block {
 func resourcesBlock() *Block {
 	return &Block{
 		Name: "resources", Always: true,
-		Doc:  "Limits of one container. What is left out is not limited, except pids.",
+		Doc: "Limits of one container. What is left out is not limited, except pids.",
 		Example: `resources {
   cpus   = 1.5
   memory = "2GiB"
@@ -73,7 +73,7 @@ func resourcesBlock() *Block {
 func logsBlock() *Block {
 	return &Block{
 		Name: "logs", Always: true,
-		Doc:  "Bounds what the engine keeps of the container's output.",
+		Doc: "Bounds what the engine keeps of the container's output.",
 		Arguments: []*Argument{
 			{Name: "max_size", Type: Size, Default: `"10MiB"`, Min: bound(4 << 10), Max: bound(1 << 40), Doc: "Size of one log file."},
 			{Name: "max_files", Type: Integer, Default: "3", Min: bound(1), Max: bound(1000), Doc: "How many files are kept."},
@@ -131,7 +131,7 @@ func signatureBlock() *Block {
 func healthBlock() *Block {
 	return &Block{
 		Name: "health", Always: true,
-		Doc:  "When a replica is good. The gateway sends GET requests; only status 200 is healthy.",
+		Doc: "When a replica is good. The gateway sends GET requests; only status 200 is healthy.",
 		Example: `health {
   path        = "/v2/health/ready"
   interval    = "1s"

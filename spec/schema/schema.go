@@ -61,8 +61,8 @@ type Block struct {
 	LabelRule LabelRule `json:"label_rule,omitempty"`
 	Repeats   bool      `json:"repeats,omitempty"` // may stand more than once; with a label: once per label
 	Instances bool      `json:"instances,omitempty"`
-	Free      bool      `json:"free,omitempty"` // any argument name is allowed
-	Adds      bool      `json:"adds,omitempty"` // blocks with one label add up instead of being duplicates
+	Free      bool      `json:"free,omitempty"`   // any argument name is allowed
+	Adds      bool      `json:"adds,omitempty"`   // blocks with one label add up instead of being duplicates
 	Always    bool      `json:"always,omitempty"` // its defaults hold where it is not written, too
 	Since     string    `json:"since"`
 	Doc       string    `json:"doc"`

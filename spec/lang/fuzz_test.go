@@ -1,0 +1,78 @@
+package lang
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fairlead/fairlead/spec/diag"
+)
+
+// tooLong is when a load counts as hung. Fuzzing runs on every core at once.
+const tooLong = 10 * time.Second
+
+func seeds(f *testing.F) {
+	for _, src := range specFiles(f) {
+		f.Add(src)
+	}
+	for _, src := range bombs(2000) {
+		f.Add([]byte(src))
+	}
+	f.Add([]byte(sample))
+}
+
+// checkLoad loads whatever it is given: no panic, no hang, every error with
+// words, every range inside of its file, no output that a terminal acts on.
+func checkLoad(t *testing.T, repo tree, name string) {
+	t.Helper()
+	start := time.Now()
+	o := Options{Environment: "prod", Limits: Limits{LoadSteps: 300_000}}
+	cfg, diags := NewLoader().Load(repo, o)
+	if (cfg == nil) != diags.HasErrors() {
+		t.Errorf("config %v with %v", cfg, diags)
+	}
+	for _, d := range diags {
+		if d.Summary == "" || d.Detail == "" {
+			t.Errorf("no words: %+v", d)
+		}
+		if s := d.Subject; s != nil && (s.Start.Byte < 0 || s.Start.Byte > len(repo[name]) || s.End.Byte < s.Start.Byte) {
+			t.Errorf("range outside of the file: %+v", *s)
+		}
+	}
+	printed := text(t, diags, repo)
+	if strings.ContainsAny(printed, "\x00\x1b\r") {
+		t.Errorf("control characters in %q", printed)
+	}
+	diag.Report(diags, Sources(repo))
+	if took := time.Since(start); took > tooLong {
+		t.Errorf("took %s", took)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, src []byte) {
+		checkLoad(t, tree{"a.hcl": string(src), "data/digits.json": "{}"}, "a.hcl")
+	})
+}
+
+func FuzzJSON(f *testing.F) {
+	for _, src := range []string{
+		`{}`, `[]`, `{"model":{"a":{"image":"a:1","route":[{"path":"/a","fallback":"model.b"}]}}}`,
+		`{"locals":{"x":"${1+1}","y":[1,true,null,{"a":"%{if true}b%{endif}"}]},"//":"comment"}`,
+		`{"variable":{"v":{"type":"list(string)","default":["a"]}},"moved":{"from":"model.a","to":"model.b[\"k\"]"}}`,
+		`[{"model":{"a":[{"image":"${var.v}"}]}},{"environment":{"prod":{"model":{"a":{"replicas":2}}}}}]`,
+	} {
+		f.Add([]byte(src))
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		checkLoad(t, tree{"a.hcl.json": string(src)}, "a.hcl.json")
+	})
+}
+
+func FuzzFormat(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, src []byte) {
+		checkFormat(t, "the input", src)
+	})
+}
