@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -140,5 +142,33 @@ func TestRequestIDsOfClients(t *testing.T) {
 		if validRequestID(id) != valid {
 			t.Errorf("validRequestID(%q) = %v", id, !valid)
 		}
+	}
+}
+
+// BenchmarkSwap is what one new weight costs among a thousand models, beside the
+// disk: the gateway goes on serving meanwhile.
+func BenchmarkSwap(b *testing.B) {
+	table := reconcile.Table{FormatVersion: 1, Version: 1}
+	for i := range 1000 {
+		table.Models = append(table.Models, reconcile.RoutedModel{
+			Name: fmt.Sprintf("model-%04d", i), Protocol: "open_inference",
+			Revisions: []reconcile.RoutedRevision{{
+				Revision: "r1", Weight: 100, Health: reconcile.HealthProbe{Path: "/", Interval: time.Second, Timeout: time.Second},
+				Replicas: []reconcile.RoutedReplica{{ID: fmt.Sprint("a", i), Address: "10.0.0.1:80", Drain: true}, {ID: fmt.Sprint("b", i), Address: "10.0.0.1:81", Drain: true}},
+			}},
+		})
+	}
+	data, err := json.Marshal(table)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &Server{metrics: newMetrics(), board: newBoard(), alive: b.Context()}
+	s.routing.Store(&routing{})
+	for b.Loop() {
+		table, err := decodeTable(data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.swap(table)
 	}
 }
