@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
@@ -27,6 +28,9 @@ func (e *remoteError) Unwrap() error { return e.cause }
 func (s *Source) explain(ctx context.Context, err error) error {
 	if s.location.local() {
 		return fmt.Errorf("read %s: %w", s.location, err)
+	}
+	if opaque, ok := errors.AsType[*plumbing.UnexpectedError](err); ok {
+		err = opaque.Err // go-git's wrapper does not unwrap
 	}
 	text := s.explainRemote(ctx, err)
 	return &remoteError{text: fmt.Sprintf("fetch %s: %s", s.location, s.withoutSecrets(text)), cause: err}
