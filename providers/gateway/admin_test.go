@@ -100,7 +100,7 @@ func TestKeptTableServesAfterARestart(t *testing.T) {
 
 	second := kept(t, path)
 	second.table = first.table
-	second.ready(t) // without any push
+	// Without any push, and from the first request on.
 	if _, body := second.get(t, "/v2/models/digits", nil); body != "a /v2/models/digits" {
 		t.Errorf("got %q from the kept table", body)
 	}

@@ -141,6 +141,9 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	p.Out.Host = p.In.Host // websocket servers compare it with Origin
 	p.SetXForwarded()
 	p.Out.Header[requestIDHeader] = []string{x.id}
+	if x.payload != nil {
+		delete(p.Out.Header, "Expect") // the body is here: nothing to wait for
+	}
 	if x.route.strip {
 		stripPrefix(p.Out.URL, x.route.prefix)
 	}

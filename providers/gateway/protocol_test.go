@@ -258,6 +258,21 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
+func TestSmallBodyIsNotAnnouncedToTheModel(t *testing.T) {
+	g := oneModel(t, nil, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		_, _ = fmt.Fprintf(w, "%s, expect %q", body, r.Header.Get("Expect"))
+	})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/v2/models/digits", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Expect", "100-continue")
+	if _, body := do(t, request); body != `body, expect ""` {
+		t.Errorf("the model got %s", body)
+	}
+}
+
 func TestHeaderLimit(t *testing.T) {
 	g := oneModel(t, func(c *gateway.Config) { c.Limits.Header = 8 << 10 }, nil)
 	for size, want := range map[int]int{7 << 10: 200, 9 << 10: 431, 60 << 10: 431} {
@@ -318,6 +333,26 @@ func TestSlowClientsAreShed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a body over HTTP/2 that does not end", func(t *testing.T) {
+		body, input := io.Pipe()
+		defer func() { _ = input.Close() }()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/v2/models/digits/infer", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var protocols http.Protocols
+		protocols.SetUnencryptedHTTP2(true)
+		transport := &http.Transport{Protocols: &protocols}
+		defer transport.CloseIdleConnections()
+		answer, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusRequestTimeout {
+			t.Errorf("got %s, want 408", answer.Status)
+		}
+	})
 	t.Run("an answer that nobody takes", func(t *testing.T) {
 		dribble(t, g, "GET /v2/models/digits HTTP/1.1\r\nHost: x\r\n\r\n")
 		g.await(t, "the request is off the books", func(r reconcile.Report) bool { return r.Replicas["a"].InFlight == 0 })

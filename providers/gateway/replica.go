@@ -149,12 +149,20 @@ func (r *replica) setBad(problem string) (changed bool) {
 		return false
 	}
 	changed = r.health.good
+	first := !changed && r.health.problem == ""
 	r.health = health{problem: problem}
 	r.ready.Store(false)
-	if changed {
+	if changed || first {
 		r.board.bump()
 	}
 	return changed
+}
+
+// probed tells whether the replica's health is known, good or bad.
+func (r *replica) probed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.health.good || r.health.problem != ""
 }
 
 // missed counts a probe that timed out and tells whether the replica stays good

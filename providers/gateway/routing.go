@@ -33,6 +33,16 @@ func (r *routing) matchHost(host, path string) *route {
 	return r.hosts[canonicalHost(host)].find(path)
 }
 
+// known tells whether every replica that may take requests has been probed.
+func (r *routing) known() bool {
+	for _, one := range r.replicas {
+		if !one.closed.Load() && !one.probed() {
+			return false
+		}
+	}
+	return true
+}
+
 // compiler makes tables ready. It takes replicas over from the routing before
 // and changes none of them, so it may work while requests run.
 type compiler struct {

@@ -97,8 +97,11 @@ func (s *Server) Run(ctx context.Context) error {
 	public, admin := s.publicServer(), s.adminServer()
 	failed := make(chan error, 2)
 	var serving sync.WaitGroup
-	serving.Go(func() { failed <- public.Serve(s.listener) })
 	serving.Go(func() { failed <- admin.Serve(s.adminListener) })
+	serving.Go(func() {
+		s.settle(ctx)
+		failed <- public.Serve(s.listener)
+	})
 
 	var err error
 	select {
@@ -116,6 +119,30 @@ func (s *Server) Run(ctx context.Context) error {
 		r.transport.CloseIdleConnections()
 	}
 	return err
+}
+
+// settleTimeout bounds the wait for the first probes after a start.
+const settleTimeout = time.Second
+
+// settle waits until every replica of the kept table has been probed once. The
+// listener is open already, so the clients that come meanwhile wait in its queue
+// for some milliseconds, instead of being told that no replica is ready.
+func (s *Server) settle(ctx context.Context) {
+	deadline := time.NewTimer(settleTimeout)
+	defer deadline.Stop()
+	for {
+		_, changed := s.board.watch()
+		if s.routing.Load().known() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // drain ends the published listener within DrainTimeout.
