@@ -32,54 +32,39 @@ func snippetOf(d Diagnostic, sources Sources) (snippet, bool) {
 		return snippet{}, false
 	}
 	src := sources(d.Subject.Filename)
-	from, to := d.Subject.Start.Byte, d.Subject.End.Byte
+	from := d.Subject.Start.Byte
 	if len(src) == 0 || from < 0 || from > len(src) {
 		return snippet{}, false
 	}
-	to = min(max(to, from), len(src))
-	outerFrom, outerTo, firstLine := from, to, d.Subject.Start.Line
-	if c := d.Context; c != nil && c.Start.Byte >= 0 && c.Start.Byte <= from && c.End.Byte <= len(src) {
-		outerFrom, outerTo, firstLine = c.Start.Byte, max(c.End.Byte, to), c.Start.Line
+	to := min(max(d.Subject.End.Byte, from), len(src))
+	s := snippet{startLine: d.Subject.Start.Line}
+	first, last := from, to
+	if c := d.Context; c != nil && c.Start.Byte >= 0 && c.Start.Byte <= from && d.Subject.Start.Line-c.Start.Line < maxSnippetLines/2 {
+		first, s.startLine = c.Start.Byte, c.Start.Line
+		last = min(max(c.End.Byte, to), len(src))
 	}
-	begin := bytes.LastIndexByte(src[:outerFrom], '\n') + 1
-	end := lineEnd(src, outerTo)
-	if firstLine < d.Subject.Start.Line-maxSnippetLines/2 {
-		// The context is long: stay near the subject.
-		begin, firstLine = bytes.LastIndexByte(src[:from], '\n')+1, d.Subject.Start.Line
+	if last > first && src[last-1] == '\n' {
+		last-- // the line break itself belongs to the line before
 	}
-	s := snippet{startLine: firstLine, code: string(src[begin:end]), markFrom: from - begin, markTo: to - begin}
+	begin := bytes.LastIndexByte(src[:first], '\n') + 1
+	end := max(begin, last)
+	if n := bytes.IndexByte(src[end:], '\n'); n >= 0 {
+		end += n
+	} else {
+		end = len(src)
+	}
+	s.code, s.markFrom, s.markTo = string(src[begin:end]), from-begin, to-begin
 	s.bound()
 	return s, true
 }
 
-// lineEnd is the offset just behind the line that holds the byte before at.
-func lineEnd(src []byte, at int) int {
-	if at > 0 && at <= len(src) && src[at-1] == '\n' {
-		return at - 1
-	}
-	if n := bytes.IndexByte(src[at:], '\n'); n >= 0 {
-		return at + n
-	}
-	return len(src)
-}
-
 // bound cuts the snippet to a size that a person can read.
 func (s *snippet) bound() {
-	cut, lines := 0, 0
-	for lines < maxSnippetLines {
-		n := strings.IndexByte(s.code[cut:], '\n')
-		if n < 0 {
-			cut = len(s.code) + 1
-			break
-		}
-		cut += n + 1
-		lines++
-	}
-	if cut-1 < len(s.code) && cut > 0 {
-		s.code = s.code[:cut-1]
+	if lines := strings.SplitAfterN(s.code, "\n", maxSnippetLines+1); len(lines) > maxSnippetLines {
+		s.code = strings.TrimSuffix(strings.Join(lines[:maxSnippetLines], ""), "\n")
 	}
 	if !strings.Contains(s.code, "\n") && len(s.code) > maxLineBytes {
-		from := max(0, min(s.markFrom, len(s.code))-maxLineBytes/3)
+		from := max(0, min(s.markFrom, len(s.code)-maxLineBytes/2)-maxLineBytes/3)
 		for from > 0 && !utf8.RuneStart(s.code[from]) {
 			from--
 		}

@@ -56,14 +56,14 @@ func (l *Loader) Explain(tree spec.Tree, o Options, path string) (Explanation, d
 	defer l.mu.Unlock()
 	e, _ := l.load(tree, o)
 	if e.symbols == nil || e.functions == nil {
-		return Explanation{}, unique(e.diags)
+		return Explanation{}, finish(e.diags, o)
 	}
 	found := reporter{}
 	load := e.reporter
 	e.reporter = reporter{} // what explaining runs into was said by the load
 	x := explainer{e: e, sources: Sources(tree), report: &found}
 	explanation := x.explain(path)
-	return explanation, append(unique(load.diags), found.diags...)
+	return explanation, append(finish(load.diags, o), found.diags...)
 }
 
 type explainer struct {

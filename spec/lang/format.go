@@ -28,10 +28,20 @@ func Format(src []byte, filename string) ([]byte, diag.Diagnostics) {
 		r.syntax(diags)
 		return nil, r.diags
 	}
-	formatted := hclwrite.Format(src)
-	// The formatter leaves the end of the file as it is.
-	if formatted = bytes.TrimRight(formatted, "\n"); len(formatted) > 0 {
-		formatted = append(formatted, '\n')
+	return endOnce(hclwrite.Format(src)), nil
+}
+
+// endOnce gives a file exactly one line break at its end, which the formatter
+// leaves as it is. Only lines of nothing but spaces are cut: spaces at the end
+// of a comment are part of it.
+func endOnce(src []byte) []byte {
+	for len(src) > 0 {
+		lines := bytes.TrimRight(src, "\r\n")
+		last := lines[bytes.LastIndexByte(lines, '\n')+1:]
+		if len(bytes.TrimSpace(last)) > 0 {
+			return append(bytes.Clone(lines), '\n')
+		}
+		src = lines[:len(lines)-len(last)]
 	}
-	return formatted, nil
+	return src
 }

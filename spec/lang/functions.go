@@ -45,7 +45,7 @@ func functions(l Limits) map[string]function.Function {
 		"tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)), "tonumber": stdlib.MakeToFunc(cty.Number),
 		"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tostring": stdlib.MakeToFunc(cty.String),
 
-		"csvdecode": stdlib.CSVDecodeFunc, "jsondecode": bounded(stdlib.JSONDecodeFunc, l, jsonSize(l)), "jsonencode": stdlib.JSONEncodeFunc,
+		"csvdecode": stdlib.CSVDecodeFunc, "jsondecode": bounded(stdlib.JSONDecodeFunc, l, jsonSize(l)), "jsonencode": bounded(stdlib.JSONEncodeFunc, l, plainSize),
 		"try": tryfunc.TryFunc, "can": tryfunc.CanFunc,
 	}
 }
@@ -142,6 +142,16 @@ func jsonSize(l Limits) func([]cty.Value) (int, error) {
 		}
 		return len(text), nil
 	}
+}
+
+// plainSize refuses secrets, which are names here and no text.
+func plainSize(args []cty.Value) (int, error) {
+	return 0, cty.Walk(args[0], func(_ cty.Path, v cty.Value) (bool, error) {
+		if v.Type() == secretType {
+			return false, errors.New("a secret is no text, and cannot become part of one; give it to the container as a file or a variable of its own")
+		}
+		return true, nil
+	})
 }
 
 // affixFunc is a function that compares two strings.

@@ -2,6 +2,7 @@ package lang
 
 import (
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/fairlead/fairlead/spec"
@@ -76,11 +77,34 @@ func (l *Loader) Load(tree spec.Tree, o Options) (*spec.Config, diag.Diagnostics
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, cfg := l.load(tree, o)
-	diags := unique(e.diags)
+	diags := finish(e.diags, o)
 	if diags.HasErrors() {
 		return nil, diags
 	}
 	return cfg, diags
+}
+
+// finish makes what was found ready for people.
+func finish(diags diag.Diagnostics, o Options) diag.Diagnostics {
+	diags = unique(diags)
+	for i := range diags {
+		for _, v := range o.Variables {
+			diags[i].Detail = withoutValue(diags[i].Detail, v)
+		}
+	}
+	return diags
+}
+
+// withoutValue hides the value of a variable from outside. Functions and the
+// parser put what they were given into their messages, and what comes from
+// outside may be what nobody wanted in a log. Short values are words that occur
+// anyway.
+func withoutValue(s string, v VariableValue) string {
+	const short = 6
+	if len(v.Value) < short {
+		return s
+	}
+	return strings.ReplaceAll(s, v.Value, "(value of var."+v.Name+")")
 }
 
 // unique leaves out repetitions: a mistake that several blocks run into is one

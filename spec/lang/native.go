@@ -249,7 +249,7 @@ func blockWords(n *node) string {
 	case n.label == "":
 		return "A " + n.schema.Name + " block"
 	default:
-		return "The block " + n.schema.Name + ` "` + n.label + `"`
+		return n.schema.Name + ` "` + n.label + `"`
 	}
 }
 

@@ -1,0 +1,79 @@
+package lang
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/fairlead/fairlead/spec/diag"
+)
+
+// TestNoDiagnosticShowsAValueFromOutside plants a value that looks like a secret
+// in a variable and lets everything fail that can fail with it.
+func TestNoDiagnosticShowsAValueFromOutside(t *testing.T) {
+	const canary = "hunter2-canary-Zx81"
+	uses := []string{
+		"x = parseint(var.s, 10)", "x = var.s + 1", "x = [1][var.s]", "x = { a = 1 }[var.s]", "x = jsondecode(var.s)",
+		"x = tonumber(var.s)", "x = file(var.s)", "x = file(\"../${var.s}\")", "x = lookup({ a = 1 }, var.s)", "x = regex(\"[0-9]{30}\", var.s)",
+		"x = regex(\"(${var.s}\", \"a\")", "x = format(var.s, 1)", "x = format(\"%d\", var.s)", "x = index([], var.s)", "x = local.y[var.s]\n  y = []",
+		"x = csvdecode(\"a,a\\n${var.s}\")", "x = tobool(var.s)", "x = [for k in [1, 2] : k][var.s]", "x = { for k in [1, 2] : var.s => k }", "x = var.s.y",
+		"x = setproduct(var.s)", "x = range(var.s)", "x = var.s ? 1 : 2", "x = !var.s", "x = -var.s", "x = substr(var.s, 100, var.s)", "x = model.m[var.s].image",
+	}
+	arguments := []string{
+		"image = var.s\n  port = var.s", "image = \"m:${var.s}!\"", "image = \"m:1\"\n  stop_timeout = var.s", "image = \"m:1\"\n  env = { (var.s) = [] }",
+		"image = \"m:1\"\n  for_each = toset([upper(var.s)])", "image = \"m:1\"\n  secrets = { a = var.s }", "image = \"m:1\"\n  route {\n    path = var.s\n  }",
+		"image = \"m:1\"\n  resources {\n    memory = var.s\n    gpus = var.s\n  }", "image = \"m:1\"\n  capabilities = [var.s]", "image = \"m:1\"\n  devices = [var.s]",
+		"image = \"m:1\"\n  warmup {\n    request = var.s\n  }", "image = \"m:1\"\n  rollout {\n    check \"c\" {\n      query = \"$${var.s}\"\n    }\n  }",
+	}
+	var specs []string
+	for _, use := range uses {
+		specs = append(specs, "locals {\n  "+use+"\n}\nmodel \"m\" {\n  for_each = { a = 1 }\n  image = \"m:1\"\n}\n")
+	}
+	for _, argument := range arguments {
+		specs = append(specs, "model \"m\" {\n  "+argument+"\n}\n")
+	}
+	specs = append(specs, "variable \"n\" { type = number }\n", "variable \"n\" { type = list(string) }\n")
+	for i, src := range specs {
+		for _, value := range []string{canary, "{" + canary, "${" + canary} {
+			repo := tree{"a.hcl": "variable \"s\" { type = string }\n" + src}
+			if !strings.Contains(src, `variable "n"`) {
+				repo["b.hcl"] = "variable \"n\" { type = string }\n"
+			}
+			o := Options{Variables: []VariableValue{{Name: "s", Value: value, Source: "FAIRLEAD_VAR_s"}, {Name: "n", Value: value, Source: "FAIRLEAD_VAR_n"}}}
+			_, diags := NewLoader().Load(repo, o)
+			report, err := json.Marshal(diag.Report(diags, Sources(repo)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := text(t, diags, repo) + string(report) + fmt.Sprint(diags.Err())
+			if strings.Contains(strings.ToLower(all), strings.ToLower(canary)) {
+				t.Errorf("spec %d shows the value:\n%s\n%s", i, src, all)
+			}
+		}
+	}
+}
+
+// TestSecretsAreNamesOnly checks that a secret cannot become anything but the
+// name of a secret, whatever an expression does with it.
+func TestSecretsAreNamesOnly(t *testing.T) {
+	for _, use := range []string{
+		`description = "${secret.s}"`, `description = secret.s`, `description = jsonencode({ a = secret.s })`, `description = tostring(secret.s)`,
+		`owners = [secret.s]`, `command = [secret.s]`, `env = { A = "${secret.s}x" }`, `env = { A = upper(secret.s) }`, `port = secret.s`,
+		`for_each = toset([secret.s])`, `for_each = { (secret.s) = 1 }`, `description = format("%s", secret.s)`,
+		`description = secret.s.name`, `description = [for k, v in secret.s : v][0]`, `enabled = secret.s`,
+	} {
+		t.Run(use, func(t *testing.T) {
+			repo := tree{"a.hcl": "secret \"s\" { env = \"S\" }\nmodel \"m\" {\n  image = \"m:1\"\n  " + use + "\n}\n"}
+			cfg, diags := NewLoader().Load(repo, Options{})
+			if !diags.HasErrors() {
+				t.Errorf("loaded: %+v", cfg.Models)
+			}
+		})
+	}
+	repo := tree{"a.hcl": "secret \"s\" { env = \"S\" }\nlocals {\n  common = { A = secret.s, B = \"b\" }\n}\nmodel \"m\" {\n  image = \"m:1\"\n  env = merge(local.common, { C = \"c\" })\n}\n"}
+	m := mustLoad(t, NewLoader(), repo, Options{}).Model("m")
+	if got := m.Container.Env["A"]; got.Secret != "s" || got.Value != "" {
+		t.Errorf("got %+v", got)
+	}
+}
