@@ -142,7 +142,9 @@ func TestAlterationsByHandAreHealed(t *testing.T) {
 		"renamed":      func(w *world, c reconcile.Container) error { return w.engine.RenameByHand(c.ID, "mine") },
 		"paused":       func(w *world, c reconcile.Container) error { return w.engine.Pause(c.ID) },
 		"disconnected": func(w *world, c reconcile.Container) error { return w.engine.Disconnect(c.ID) },
-		"limited":      func(w *world, c reconcile.Container) error { return w.engine.SetLimits(c.ID, reconcile.Limits{Memory: 1}) },
+		"limited": func(w *world, c reconcile.Container) error {
+			return w.engine.SetLimits(c.ID, reconcile.Limits{Memory: 1})
+		},
 		"out of memory": func(w *world, c reconcile.Container) error {
 			return w.engine.OOMKill(c.ID)
 		},

@@ -64,7 +64,6 @@ type follower struct {
 	last spec.Tree    // loaded with success
 	cfg  *spec.Config // of last
 	sent *reconcile.Desired
-	bad  string // commit that did not load, so that it is told once
 }
 
 // look does one round; false means that it should be tried again soon.

@@ -42,12 +42,14 @@ type EngineStatus struct {
 
 // GatewayStatus is how the gateway is doing.
 type GatewayStatus struct {
-	Phase   rollout.Phase `json:"phase,omitempty"`
-	Reason  string        `json:"reason,omitempty"`
-	Admin   string        `json:"admin,omitempty"` // address of the admin listener
-	Table   uint64        `json:"table"`           // version in force
-	Error   string        `json:"error,omitempty"`
-	Listens string        `json:"listens,omitempty"`
+	Phase  rollout.Phase `json:"phase,omitempty"`
+	Reason string        `json:"reason,omitempty"`
+	Admin  string        `json:"admin,omitempty"` // address of the admin listener
+	Table  uint64        `json:"table"`           // version in force
+	Error  string        `json:"error,omitempty"`
+	// Failures counts the failed acts on its container in a row.
+	Failures int    `json:"failures,omitempty"`
+	Listens  string `json:"listens,omitempty"`
 }
 
 // ModelStatus is how one model is doing.
@@ -148,7 +150,7 @@ func (l *loop) gatewayStatus() GatewayStatus {
 	if o == nil {
 		return g
 	}
-	g.Phase, g.Reason = o.decision.Phase, o.decision.Reason
+	g.Phase, g.Reason, g.Failures = o.decision.Phase, o.decision.Reason, o.failures
 	if o.err != nil {
 		g.Error = o.err.Error()
 	}

@@ -113,7 +113,6 @@ First steps:
     fairlead serve --repo DIR make it so, and keep it so`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "print JSON for programs instead of text")

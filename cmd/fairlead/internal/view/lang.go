@@ -1,10 +1,12 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/lang"
 )
 
 // Validated says that specs are in order.
@@ -22,3 +24,43 @@ func (v *View) Validated(environments []string, models map[string]int) error {
 	}
 	return v.Line(fmt.Sprintf("%s Valid: %s.", v.paint(green, "✓"), strings.Join(parts, ", ")))
 }
+
+// Explanation prints every layer of a value, the weakest first, and marks the
+// one that counts.
+func (v *View) Explanation(x *lang.Explanation) error {
+	out := &printer{v: v}
+	out.explain(x)
+	return out.flush()
+}
+
+func (p *printer) explain(x *lang.Explanation) {
+	title := p.v.paint(bold, x.Address)
+	if x.Value != "" {
+		title += " = " + p.v.paint(green, oneLine(x.Value))
+	}
+	p.line("%s", title)
+	for _, l := range x.Layers {
+		mark := " "
+		if l.Wins {
+			mark = p.v.paint(green, "▸")
+		}
+		name := string(l.Kind)
+		if l.Name != "" {
+			name += " " + l.Name
+		}
+		text := oneLine(cmp.Or(l.Value, l.Expression))
+		if l.Expression != "" && l.Value != "" && l.Expression != l.Value {
+			text += p.v.paint(dim, "  from "+oneLine(l.Expression))
+		}
+		where := ""
+		if l.Range != nil {
+			where = fmt.Sprintf("%s:%d", l.Range.Filename, l.Range.Start.Line)
+		}
+		p.line("  %s %-18s %-24s %s", mark, name, where, text)
+	}
+	for i := range x.Fields {
+		p.explain(&x.Fields[i])
+	}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -109,8 +109,12 @@ func summary(s *plan.Summary) string {
 		n     int
 		words string
 	}{
-		{s.Create, "to create"}, {s.Replace, "to replace"}, {s.Update, "to change in place"}, {s.Heal, "to heal"},
-		{s.Destroy, "to destroy"}, {s.Blocked, "blocked"},
+		{s.Create, "to create"},
+		{s.Replace, "to replace"},
+		{s.Update, "to change in place"},
+		{s.Heal, "to heal"},
+		{s.Destroy, "to destroy"},
+		{s.Blocked, "blocked"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.words))
