@@ -148,6 +148,7 @@ func convertTo(def *schema.Argument, v cty.Value) (cty.Value, *problem) {
 		return convertList(def, v, cty.String)
 	case schema.IntegerList:
 		return convertList(def, v, cty.Number)
+	default: // what is left is checked where it is decoded
 	}
 	return v, nil
 }

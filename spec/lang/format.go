@@ -28,7 +28,9 @@ func Format(src []byte, filename string) ([]byte, diag.Diagnostics) {
 		r.syntax(diags)
 		return nil, r.diags
 	}
-	return endOnce(hclwrite.Format(src)), nil
+	// Without a line break at its end the last line would keep spaces that a
+	// second run takes away.
+	return endOnce(hclwrite.Format(endOnce(src))), nil
 }
 
 // endOnce gives a file exactly one line break at its end, which the formatter

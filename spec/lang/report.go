@@ -36,8 +36,12 @@ func (r *reporter) add(severity diag.Severity, at hcl.Range, p place, summary, d
 	r.diags = append(r.diags, d)
 }
 
-// diagRange is an HCL range in the words of package diag.
+// diagRange is an HCL range in the words of package diag. At the end of a file
+// the parser may give one that ends before it starts.
 func diagRange(r hcl.Range) *diag.Range {
+	if r.End.Byte < r.Start.Byte {
+		r.End = r.Start
+	}
 	return &diag.Range{Filename: r.Filename, Start: diagPos(r.Start), End: diagPos(r.End)}
 }
 

@@ -10,13 +10,14 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
-// takeVariables notes the values from outside and checks that each is for a
-// variable that exists.
+// takeVariables notes the values from outside. One for a variable that does not
+// exist is a warning only: a commit that removes a variable must not wait until
+// the last daemon has stopped setting it.
 func (e *evaluator) takeVariables() {
 	for _, v := range e.options.Variables {
 		e.given[v.Name] = v
 		if e.symbols.variables[v.Name] == nil && !e.symbols.incomplete {
-			e.errorf(noRange, place{}, "Unknown variable", "%s sets the variable %q, and no file declares it.%s", sourceOf(v), v.Name, didYouMean(v.Name, names(e.symbols.variables)))
+			e.warnf(noRange, place{}, "Unused value", "%s sets the variable %q, and no file declares it.%s", sourceOf(v), v.Name, didYouMean(v.Name, names(e.symbols.variables)))
 		}
 	}
 }

@@ -93,8 +93,10 @@ func typeOf(a *Argument) string {
 		if a.Min != nil && a.Max != nil && *a.Max < 1<<40 {
 			return fmt.Sprintf("%s, %v to %.0f", a.Type, *a.Min, *a.Max)
 		}
+		return string(a.Type)
+	default:
+		return string(a.Type)
 	}
-	return string(a.Type)
 }
 
 func defaultOf(a *Argument) string {
