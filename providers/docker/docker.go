@@ -81,6 +81,9 @@ func New(options Options) (*Runtime, error) {
 	if options.Scope.Owner == "" || options.Scope.Environment == "" {
 		return nil, errors.New("docker: a scope needs an owner and an environment")
 	}
+	if err := options.Policy.validate(); err != nil {
+		return nil, err
+	}
 	if options.AuditInterval <= 0 {
 		options.AuditInterval = defaultAuditInterval
 	}

@@ -3,6 +3,8 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"math/bits"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -72,6 +74,7 @@ func TestRuntimeSurvivesTheEngine(t *testing.T) {
 		{"other lost answers leave nothing behind when repeated", lostAnswersAreRepeatable},
 		{"an engine that is away is told apart", awayIsToldApart},
 		{"a broken answer of a list is no empty list", brokenListIsAnError},
+		{"random faults leave nothing that repeating does not put right", randomFaultsHeal},
 		{"a steady list inspects nothing", steadyListInspectsNothing},
 		{"a lost event is made up for by the audit", auditFindsLostEvents},
 		{"a stream that broke is opened again and counts as a change", brokenStreamIsOpenedAgain},
@@ -239,6 +242,67 @@ func brokenListIsAnError(t *testing.T, b *faultBench) {
 		if all, err := b.List(t.Context(), reconcile.Filter{}); err == nil {
 			t.Errorf("fault %d: the list is %+v without an error", fault, all)
 		}
+	}
+}
+
+// randomFaultsHeal drives a few replicas towards what is wanted, as a reconciler
+// would: list, compare, create or remove what differs. Half of the calls meet a
+// fault. Once the faults end, one pass must do.
+func randomFaultsHeal(t *testing.T, b *faultBench) {
+	const replicas, passes = 5, 60
+	random := rand.New(rand.NewPCG(1, 2)) // the same faults with each run
+	var lock sync.Mutex
+	b.proxy.OnCall(func(call providertest.EngineCall) providertest.EngineFault {
+		lock.Lock()
+		defer lock.Unlock()
+		faults := []providertest.EngineFault{
+			providertest.LoseAnswer, providertest.CutAnswer, providertest.Refuse, providertest.Reset,
+			providertest.Forward, providertest.Forward, providertest.Forward, providertest.Forward,
+		}
+		return faults[random.IntN(len(faults))]
+	})
+	pass := func(wanted int) error {
+		all, err := b.List(t.Context(), reconcile.Filter{})
+		if err != nil {
+			return err
+		}
+		have := map[string]string{}
+		for _, c := range all {
+			have[c.Name] = c.ID
+		}
+		for ordinal := range replicas {
+			c := b.replica(ordinal + 1)
+			id, exists := have[c.Name]
+			switch want := wanted>>ordinal&1 == 1; {
+			case want && !exists:
+				_, createErr := b.Create(t.Context(), c)
+				err = errors.Join(err, createErr)
+			case !want && exists:
+				err = errors.Join(err, b.Remove(t.Context(), id))
+			}
+		}
+		return err
+	}
+	wanted, failures := 0, 0
+	for range passes {
+		lock.Lock()
+		wanted = random.IntN(1 << replicas)
+		lock.Unlock()
+		if pass(wanted) != nil {
+			failures++
+		}
+	}
+	b.proxy.OnCall(nil)
+	if err := pass(wanted); err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.List(t.Context(), reconcile.Filter{})
+	if err != nil || len(all) != bits.OnesCount(uint(wanted)) {
+		t.Errorf("after %d passes, %d with failures, there are %d containers, want %b; %v", passes, failures, len(all), wanted, err)
+	}
+	b.proxy.Forget()
+	if err := pass(wanted); err != nil || len(b.proxy.Mutations()) > 0 {
+		t.Errorf("the pass after that made the calls %v, %v", b.proxy.Mutations(), err)
 	}
 }
 

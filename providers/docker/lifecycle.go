@@ -63,9 +63,7 @@ func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string
 	if err != nil {
 		return "", err
 	}
-	// No prune of unused secret files may run between writing the files and the
-	// moment when a container uses them.
-	defer r.secrets.inUse()()
+	defer r.secrets.announce(c)()
 	if err := r.secrets.write(c); err != nil {
 		return "", fmt.Errorf("create container %s: %w", c.Name, err)
 	}
@@ -310,16 +308,18 @@ func (r *Runtime) awaitRemoval(ctx context.Context, id string, conflict error) e
 // pruneSecrets deletes the secret files of a revision whose last container is
 // gone.
 func (r *Runtime) pruneSecrets(ctx context.Context, who identity) error {
-	if who.secretsSource == "" {
+	if !r.secrets.has(who.secretsSource) {
 		return nil
 	}
-	return r.secrets.pruneUnless(who.secretsSource, func() (bool, error) {
-		rows, err := r.listRows(ctx, reconcile.Filter{Model: who.model})
-		if err != nil {
-			return false, err
-		}
-		return secretsUsed(rows)[who.secretsSource], nil
-	})
+	moment := r.secrets.now()
+	rows, err := r.listRows(ctx, reconcile.Filter{Model: who.model})
+	if err != nil || secretsUsed(rows)[who.secretsSource] {
+		return err
+	}
+	if err := r.secrets.deleteUnused(who.secretsSource, moment); err != nil {
+		return fmt.Errorf("delete the secret files of %s: %w", who.name, err)
+	}
+	return nil
 }
 
 // Update implements reconcile.Runtime.
@@ -331,7 +331,7 @@ func (r *Runtime) Update(ctx context.Context, id string, want reconcile.Containe
 	if _, err := r.admit(want); err != nil {
 		return err
 	}
-	if r.secrets.lost(who.secretsSource) {
+	if r.secrets.lost(who.secretsSource) && len(want.SecretFiles) > 0 {
 		if err := r.secrets.write(want); err != nil {
 			return fmt.Errorf("update container %s: %w", who.name, err)
 		}

@@ -20,6 +20,7 @@ const inspectParallel = 4
 
 // List implements reconcile.Runtime.
 func (r *Runtime) List(ctx context.Context, filter reconcile.Filter) ([]reconcile.Container, error) {
+	moment := r.secrets.now()
 	rows, err := r.listRows(ctx, filter)
 	if err != nil {
 		return nil, err
@@ -32,7 +33,7 @@ func (r *Runtime) List(ctx context.Context, filter reconcile.Filter) ([]reconcil
 	if filter == (reconcile.Filter{}) {
 		r.known.keep(present)
 		r.details.keep(present)
-		r.secrets.sweep(rows)
+		r.secrets.sweep(rows, moment)
 	}
 	return r.withDetails(ctx, rows)
 }

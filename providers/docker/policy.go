@@ -1,10 +1,12 @@
 package docker
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,6 +47,39 @@ type Policy struct {
 	// DenyGPUs refuses graphics processors, which are granted like processors
 	// and memory otherwise: models are what this host is for.
 	DenyGPUs bool
+}
+
+// capabilityName is a kernel capability as people write it.
+var capabilityName = regexp.MustCompile(`^(?i)(CAP_)?[A-Z_]+$`)
+
+// validate finds entries that could never grant anything, which their author
+// would notice only when a model is denied.
+func (p Policy) validate() error {
+	var problems []error
+	complain := func(flag, entry, remedy string) {
+		problems = append(problems, fmt.Errorf("%s %q: %s", flag, entry, remedy))
+	}
+	for _, entry := range p.Binds {
+		if !path.IsAbs(strings.TrimSuffix(entry, ":ro")) {
+			complain("--allow-bind", entry, "write the full path of the host, with :ro at its end for reading only")
+		}
+	}
+	for _, entry := range p.Devices {
+		if !path.IsAbs(entry) {
+			complain("--allow-device", entry, "write the full path of the device, as /dev/fuse")
+		}
+	}
+	for _, entry := range p.Volumes {
+		if !volumeName.MatchString(entry) {
+			complain("--allow-volume", entry, "write the name of a volume; a directory of the host goes to --allow-bind")
+		}
+	}
+	for _, entry := range p.Capabilities {
+		if !capabilityName.MatchString(entry) || capability(entry) == "CAP_ALL" {
+			complain("--allow-capability", entry, "write one capability, as NET_BIND_SERVICE; for all of them there is --allow-privileged")
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // judge applies a Policy to final API objects.

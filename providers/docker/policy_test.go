@@ -320,3 +320,18 @@ func TestVetNamesTheSettingThatWouldGrant(t *testing.T) {
 		t.Errorf("got %+v, want %+v", denials, want)
 	}
 }
+
+func TestPolicyThatCouldGrantNothingIsRefused(t *testing.T) {
+	for name, policy := range map[string]Policy{
+		"relative bind":    {Binds: []string{"data"}},
+		"relative device":  {Devices: []string{"fuse"}},
+		"path as a volume": {Volumes: []string{"/data"}},
+		"all capabilities": {Capabilities: []string{"ALL"}},
+		"two capabilities": {Capabilities: []string{"NET_ADMIN,SYS_ADMIN"}},
+	} {
+		if r, err := New(Options{Scope: testScope, Policy: policy}); err == nil {
+			t.Errorf("%s: it was accepted", name)
+			_ = r.Close()
+		}
+	}
+}

@@ -23,11 +23,17 @@ import (
 //
 // A revision covers the versions of its secrets: another value is another
 // directory, and files never change under a running container.
+//
+// Files that no container uses are deleted. Whether one uses them, only the
+// engine knows, and its answer is old when it arrives; so each create announces
+// itself first, and what was announced after the question is not deleted.
 type secretFiles struct {
 	root string // "": there is none
-	// mu is held for reading while a container is created from the files, and for
-	// writing while unused ones are looked for and deleted.
-	mu sync.RWMutex
+
+	mu      sync.Mutex
+	creates uint64            // announced so far
+	last    map[string]uint64 // by directory, the number of the last one announced
+	open    map[string]int    // by directory, those that are under way
 }
 
 // sweepGrace protects a directory that another process has just written for a
@@ -45,7 +51,7 @@ func newSecretFiles(root string) (*secretFiles, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker: secrets directory: %w", err)
 	}
-	return &secretFiles{root: root}, nil
+	return &secretFiles{root: root, last: make(map[string]uint64), open: make(map[string]int)}, nil
 }
 
 // dir is the directory of the container's files.
@@ -57,10 +63,51 @@ func (s *secretFiles) dir(labels map[string]string) string {
 	return filepath.Join(s.root, filepath.Base(object)+"."+filepath.Base(labels[reconcile.LabelRevision]))
 }
 
-// inUse keeps prune away until the returned function is called.
-func (s *secretFiles) inUse() (done func()) {
-	s.mu.RLock()
-	return s.mu.RUnlock
+// announce says that a container is about to be created from the files, until the
+// returned function is called.
+func (s *secretFiles) announce(c reconcile.ContainerSpec) (done func()) {
+	if len(c.SecretFiles) == 0 {
+		return func() {}
+	}
+	dir := s.dir(c.Labels)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.creates++
+	s.last[dir] = s.creates
+	s.open[dir]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.open[dir]--; s.open[dir] == 0 {
+			delete(s.open, dir)
+		}
+	}
+}
+
+// now numbers the moment before the engine is asked who uses what.
+func (s *secretFiles) now() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.creates
+}
+
+// deleteUnused deletes a directory that no container used at that moment, unless
+// one was announced since.
+func (s *secretFiles) deleteUnused(dir string, moment uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[dir] > 0 || s.last[dir] > moment {
+		return nil
+	}
+	delete(s.last, dir)
+	// Out of the way first: half a directory must never pass for a complete one.
+	rest := filepath.Join(s.root, partial+strings.TrimPrefix(filepath.Base(dir), partial))
+	if rest != dir {
+		if err := errors.Join(os.RemoveAll(rest), os.Rename(dir, rest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return os.RemoveAll(rest)
 }
 
 // write makes sure that the container's files are there. They appear all at once:
@@ -71,7 +118,9 @@ func (s *secretFiles) write(c reconcile.ContainerSpec) error {
 	}
 	final := s.dir(c.Labels)
 	if !s.lost(final) {
-		return nil
+		// To another process the files look as new as they would be.
+		now := time.Now()
+		return os.Chtimes(final, now, now)
 	}
 	if err := s.makeRoot(); err != nil {
 		return err
@@ -141,43 +190,28 @@ func (s *secretFiles) lost(source string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// pruneUnless deletes a directory of the root unless it is used.
-func (s *secretFiles) pruneUnless(source string, used func() (bool, error)) error {
-	if s.root == "" || filepath.Dir(source) != s.root {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	stays, err := used()
-	if err != nil || stays {
-		return err
-	}
-	if err := os.RemoveAll(source); err != nil {
-		return fmt.Errorf("delete unused secret files: %w", err)
-	}
-	return nil
-}
+// has tells whether a directory is one of those kept here.
+func (s *secretFiles) has(dir string) bool { return s.root != "" && filepath.Dir(dir) == s.root }
 
-// sweep deletes what no container of the whole scope uses: left by a crash, or by
-// containers that were removed by hand. What it cannot delete now, a later sweep
-// will: a list must not fail for that.
-func (s *secretFiles) sweep(rows []container.Summary) {
+// sweep deletes what no container of the whole scope used at that moment: left by
+// a crash, or by containers that were removed by hand. What it cannot delete now,
+// a later sweep will: a list must not fail for that.
+func (s *secretFiles) sweep(rows []container.Summary, moment uint64) {
+	if s.root == "" {
+		return
+	}
 	entries, err := os.ReadDir(s.root)
-	if s.root == "" || err != nil || len(entries) == 0 {
+	if err != nil || len(entries) == 0 {
 		return
 	}
-	if !s.mu.TryLock() { // a create is under way, whose files nobody uses yet
-		return
-	}
-	defer s.mu.Unlock()
 	used := secretsUsed(rows)
 	for _, entry := range entries {
-		path := filepath.Join(s.root, entry.Name())
+		dir := filepath.Join(s.root, entry.Name())
 		info, err := entry.Info()
-		if err != nil || used[path] || time.Since(info.ModTime()) < sweepGrace {
+		if err != nil || used[dir] || time.Since(info.ModTime()) < sweepGrace {
 			continue
 		}
-		_ = os.RemoveAll(path)
+		_ = s.deleteUnused(dir, moment)
 	}
 }
 

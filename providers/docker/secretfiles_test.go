@@ -43,15 +43,40 @@ func TestSweepDeletesWhatNothingUses(t *testing.T) {
 		}
 		return names
 	}
-	done := files.inUse()
-	files.sweep(rows)
-	if got := left(); len(got) != 4 {
-		t.Errorf("while a create is under way the sweep left %q", got)
-	}
-	done()
-	files.sweep(rows)
+	files.sweep(rows, files.now())
 	if got, want := left(), []string{"fresh.rev1", "used.rev1"}; !slices.Equal(got, want) {
 		t.Errorf("the sweep left %q, want %q", got, want)
+	}
+}
+
+func TestSecretFilesOfAnAnnouncedContainerStay(t *testing.T) {
+	files, err := newSecretFiles(filepath.Join(t.TempDir(), "secrets"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := testSpec()
+	c.SecretFiles = map[string]spec.Sensitive{"token": spec.NewSensitive("x")}
+	dir := files.dir(c.Labels)
+	attempt := func(moment uint64) (deleted bool) {
+		if err := errors.Join(files.write(c), files.deleteUnused(dir, moment)); err != nil {
+			t.Fatal(err)
+		}
+		return files.lost(dir)
+	}
+	before := files.now()
+	done := files.announce(c)
+	if attempt(files.now()) {
+		t.Error("they were deleted while the container was created")
+	}
+	done()
+	if attempt(before) {
+		t.Error("they were deleted by an answer that is older than the container")
+	}
+	if !attempt(files.now()) {
+		t.Error("they were kept although nothing uses them")
+	}
+	if len(files.last)+len(files.open) != 0 {
+		t.Errorf("left in memory: %v, %v", files.last, files.open)
 	}
 }
 
