@@ -134,7 +134,8 @@ type RoutedReplica struct {
 	Drain   bool   `json:"drain,omitempty"` // no new request; probed no more
 }
 
-// Report is what the gateway knows about the replicas of its table.
+// Report is what the gateway knows about the replicas of its table, and of those
+// that have left it while requests to them are still open.
 type Report struct {
 	Sequence     uint64                   `json:"sequence"` // changes whenever health, readiness or drain state of a replica does; never 0
 	TableVersion uint64                   `json:"table_version"`

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -162,15 +163,23 @@ func reportQuery(r *http.Request) (since uint64, wait time.Duration, err error) 
 	return since, min(wait, maxWait), nil
 }
 
-// report is the state of every replica of the table in force.
+// report is the state of every replica of the table in force, and of those that
+// have left it while requests are still open: they are not to be removed yet.
 func (s *Server) report(sequence uint64) reconcile.Report {
-	now, routing := time.Now(), s.routing.Load()
+	s.inForce.Lock()
+	leaving, now, routing := slices.Clone(s.leaving), time.Now(), s.routing.Load()
+	s.inForce.Unlock()
 	report := reconcile.Report{
 		Sequence: sequence, TableVersion: routing.table.Version,
 		Replicas: make(map[string]reconcile.ReplicaHealth, len(routing.replicas)),
 	}
 	for id, r := range routing.replicas {
 		report.Replicas[id] = r.report(now)
+	}
+	for _, r := range leaving {
+		if _, back := report.Replicas[r.id]; !back && r.load.Load() > 0 {
+			report.Replicas[r.id] = r.report(now)
+		}
 	}
 	if warning := s.warning.Load(); warning != nil {
 		report.Warning = *warning

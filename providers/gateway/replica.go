@@ -22,10 +22,13 @@ type replica struct {
 	// load counts the open requests of the container. It is shared with the
 	// replica that follows when a container comes back with another address.
 	load *atomic.Int64
-	// ready: healthy and not draining. The balancer reads nothing else.
+	// ready: healthy. The balancer reads nothing else of the health.
 	ready atomic.Bool
-	// closed: takes no new request, since it drains or has left the table.
+	// closed: takes no new request, since it drains, its revision has no weight,
+	// or it has left the table.
 	closed atomic.Bool
+	// resting: is probed no more, since it drains or has left the table.
+	resting atomic.Bool
 	// gone: has left the table; its connections close with the last request.
 	gone atomic.Bool
 
@@ -89,13 +92,14 @@ func (r *replica) release() {
 	}
 }
 
-// open lets the replica take requests again, once it is healthy.
-func (r *replica) open() { r.closed.Store(false) }
+// open lets the replica take requests, once it is healthy; close ends that.
+func (r *replica) open()  { r.closed.Store(false) }
+func (r *replica) close() { r.closed.Store(true) }
 
-// close ends the taking of requests, and forgets the health: nothing is claimed
-// about a replica that is probed no more.
-func (r *replica) close() {
-	r.closed.Store(true)
+// rest forgets the health: nothing is claimed about a replica that is probed no
+// more. What a last probe still finds is not noted.
+func (r *replica) rest() {
+	r.resting.Store(true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.health = health{}
@@ -106,6 +110,7 @@ func (r *replica) close() {
 func (r *replica) leave() {
 	r.gone.Store(true)
 	r.close()
+	r.rest()
 	if r.load.Load() == 0 {
 		r.transport.CloseIdleConnections()
 	}
@@ -129,7 +134,7 @@ func (r *replica) look() {
 func (r *replica) setGood(now time.Time) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed.Load() {
+	if r.resting.Load() {
 		return false
 	}
 	changed = !r.health.good
@@ -145,7 +150,7 @@ func (r *replica) setGood(now time.Time) (changed bool) {
 func (r *replica) setBad(problem string) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed.Load() {
+	if r.resting.Load() {
 		return false
 	}
 	changed = r.health.good

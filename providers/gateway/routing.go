@@ -33,10 +33,10 @@ func (r *routing) matchHost(host, path string) *route {
 	return r.hosts[canonicalHost(host)].find(path)
 }
 
-// known tells whether every replica that may take requests has been probed.
+// known tells whether every replica that is probed at all has been so once.
 func (r *routing) known() bool {
 	for _, one := range r.replicas {
-		if !one.closed.Load() && !one.probed() {
+		if !one.resting.Load() && !one.probed() {
 			return false
 		}
 	}

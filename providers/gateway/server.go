@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,8 +39,12 @@ type Server struct {
 	die     context.CancelCauseFunc
 	probers sync.WaitGroup
 
-	swapping sync.Mutex // one table at a time
-	warning  atomic.Pointer[string]
+	swapping sync.Mutex // one table at a time, its way to the disk included
+	// inForce holds a report back while a table comes into force: one that names
+	// the new version must not show the load of a replica that is still open.
+	inForce sync.Mutex
+	leaving []*replica // out of the table with open requests; under inForce
+	warning atomic.Pointer[string]
 }
 
 // NewServer opens both listeners, so that a taken address is known at once, and
@@ -208,7 +213,7 @@ func (s *Server) compiler(before *routing) compiler {
 func (s *Server) swap(table reconcile.Table) {
 	before := s.routing.Load()
 	next := s.compiler(before).compile(table)
-	draining := map[string]bool{}
+	var closing, resting []*replica
 	for _, m := range table.Models {
 		for _, rev := range m.Revisions {
 			for _, listed := range rev.Replicas {
@@ -216,29 +221,44 @@ func (s *Server) swap(table reconcile.Table) {
 				if old := r.probe.Swap(&rev.Health); old != nil && *old != rev.Health {
 					r.look()
 				}
-				if draining[listed.ID] = listed.Drain; !listed.Drain {
+				if listed.Drain || rev.Weight == 0 {
+					closing = append(closing, r)
+				} else {
 					r.open()
+				}
+				if listed.Drain {
+					resting = append(resting, r)
+				} else {
+					s.startProbing(r)
 				}
 			}
 		}
 	}
+	s.putInForce(before, next, closing)
+	for _, r := range resting {
+		s.stopProbing(r)
+	}
+	s.metrics.forget(before, next)
+	s.board.bump()
+}
+
+// putInForce is the moment of the swap, and closes what must take no request
+// after it.
+func (s *Server) putInForce(before, next *routing, closing []*replica) {
+	s.inForce.Lock()
+	defer s.inForce.Unlock()
 	s.routing.Store(next)
-	for id, r := range next.replicas {
-		if draining[id] {
-			s.stopProbing(r)
-			r.close()
-		} else {
-			s.startProbing(r)
-		}
+	for _, r := range closing {
+		r.close()
 	}
 	for id, r := range before.replicas {
 		if next.replicas[id] != r {
 			s.stopProbing(r)
 			r.leave()
+			s.leaving = append(s.leaving, r)
 		}
 	}
-	s.metrics.forget(before, next)
-	s.board.bump()
+	s.leaving = slices.DeleteFunc(s.leaving, func(r *replica) bool { return r.load.Load() == 0 })
 }
 
 // startProbing and stopProbing are called with swapping held, or before Run.
@@ -246,6 +266,7 @@ func (s *Server) startProbing(r *replica) {
 	if r.stop != nil {
 		return
 	}
+	r.resting.Store(false)
 	ctx, cancel := context.WithCancel(s.alive)
 	r.stop = cancel
 	failures := s.metrics.probeFailures.WithLabelValues(r.model, r.revision)
@@ -258,6 +279,7 @@ func (s *Server) stopProbing(r *replica) {
 		r.stop()
 		r.stop = nil
 	}
+	r.rest()
 }
 
 // bufferPool lends the buffers through which answers stream.

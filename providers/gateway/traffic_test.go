@@ -116,6 +116,59 @@ func TestReplaceUnderLoadDropsNothing(t *testing.T) {
 	l.end(t)
 }
 
+func TestReplicaThatLeftIsReportedWhileRequestsAreOpen(t *testing.T) {
+	arrived, finish := make(chan struct{}), make(chan struct{})
+	b := newBackend(t, "a", func(http.ResponseWriter, *http.Request) {
+		close(arrived)
+		<-finish
+	})
+	g := start(t, nil)
+	g.push(t, model("digits", revision("r1", 100, b.replica())))
+	g.ready(t)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		g.get(t, "/v2/models/digits", nil)
+	}()
+	<-arrived
+	g.push(t)
+	g.await(t, "the open request is told", func(r reconcile.Report) bool { return r.Replicas["a"].InFlight == 1 })
+	close(finish)
+	<-ended
+	g.await(t, "the replica is forgotten", func(r reconcile.Report) bool {
+		_, there := r.Replicas["a"]
+		return !there
+	})
+}
+
+// TestWeightZeroEndsTheTraffic replaces as the daemon does that trusts a weight
+// of 0 alone: once the load is reported as 0 no request comes any more.
+func TestWeightZeroEndsTheTraffic(t *testing.T) {
+	a, b := newBackend(t, "a", nil), newBackend(t, "b", nil)
+	g := start(t, nil)
+	both := func(weight int) []reconcile.RoutedRevision {
+		return []reconcile.RoutedRevision{revision("r1", weight, a.replica()), revision("r2", 100-weight, b.replica())}
+	}
+	g.push(t, model("digits", both(100)...))
+	g.ready(t)
+	l := startLoad(t, g.url+"/v2/models/digits")
+	for i := range 30 {
+		g.push(t, model("digits", both(100*((i+1)%2))...)) // all to r1, all to r2, ...
+		off := []*backend{b, a}[i%2]
+		g.await(t, off.id+" is idle", func(r reconcile.Report) bool {
+			return r.TableVersion == g.table.Version && r.Replicas[off.id].InFlight == 0
+		})
+		before, other := off.requests.Load(), l.sent.Load()
+		for l.sent.Load() < other+50 {
+			<-time.After(time.Millisecond)
+		}
+		if late := off.requests.Load() - before; late != 0 {
+			t.Errorf("round %d: %d requests came to a revision of weight 0", i, late)
+		}
+	}
+	l.end(t)
+}
+
 func TestSwapUnderLoadDropsNothing(t *testing.T) {
 	g := start(t, nil)
 	a, b := newBackend(t, "a", nil), newBackend(t, "b", nil)
