@@ -144,7 +144,7 @@ func (w *walk) entry(e fs.DirEntry, name string, depth int) {
 	case mode.IsDir():
 		w.dir(name, name, depth+1)
 	case mode.IsRegular():
-		w.file(name)
+		w.file(e, name)
 	case mode&fs.ModeSymlink != 0:
 		w.refuse(name, "it is a symlink; put a copy of the file in its place, nothing outside of the directory may be read")
 	default:
@@ -152,13 +152,14 @@ func (w *walk) entry(e fs.DirEntry, name string, depth int) {
 	}
 }
 
-// file takes one regular file, from the pass before if it did not change.
-func (w *walk) file(name string) {
+// file takes one regular file, from the pass before if it did not change. The
+// listing of an os.Root has looked at each entry already, so Info asks nobody.
+func (w *walk) file(e fs.DirEntry, name string) {
 	if len(w.files) >= w.limits.Files {
 		w.stop(name, "the directory holds more than %d files", w.limits.Files)
 		return
 	}
-	info, err := w.root.Lstat(name)
+	info, err := e.Info()
 	if errors.Is(err, fs.ErrNotExist) {
 		return // removed since the directory was listed
 	}
