@@ -103,8 +103,8 @@ func (r *reader) nativeFile(root *node, name string) bool {
 
 func (r *reader) jsonFile(root *node, name string) bool {
 	parsed, diags := hcljson.Parse(r.src, name)
-	r.syntax(diags)
 	if diags.HasErrors() {
+		r.syntax(diags[:1]) // the others follow from it
 		return false
 	}
 	r.jsonBody(parsed.Body, root)
