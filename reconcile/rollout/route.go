@@ -182,15 +182,22 @@ func (s *stepper) trouble() string {
 		switch starts := s.out.State.Starts[c.ID]; {
 		case c.Restarts+starts.Count > loopAfter:
 			return fmt.Sprintf("replica %d keeps ending: %s, started again %d times", c.Replica, exitReason(c), c.Restarts+starts.Count)
-		case !s.View.Known || c.State != reconcile.StateRunning || c.Started.IsZero():
+		case !s.View.Known || c.State != reconcile.StateRunning || c.Started.IsZero() || s.unprobed(c):
 		case s.now.Sub(c.Started) >= health.Deadline:
-			last := s.View.Report.Replicas[c.ID].LastError
-			return fmt.Sprintf("replica %d is not healthy %s after its start (deadline %s): %s", c.Replica, s.now.Sub(c.Started).Round(time.Second), health.Deadline, cmp.Or(last, "the gateway has not probed it"))
+			return fmt.Sprintf("replica %d is not healthy %s after its start (deadline %s): %s",
+				c.Replica, s.now.Sub(c.Started).Round(time.Second), health.Deadline, s.View.Report.Replicas[c.ID].LastError)
 		default:
 			s.wake(c.Started.Add(health.Deadline))
 		}
 	}
 	return ""
+}
+
+// unprobed: nothing bad is known about the replica. A gateway that was started
+// anew has yet to probe it, or it is healthy, but not for long enough.
+func (s *stepper) unprobed(c *reconcile.Container) bool {
+	h := s.View.Report.Replicas[c.ID]
+	return h.Healthy || h.LastError == ""
 }
 
 // loopAfter is how many restarts in a row make a crash loop.
