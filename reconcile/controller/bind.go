@@ -33,6 +33,7 @@ type Binder struct {
 	GatewayPort int
 
 	pins    pins
+	pinned  *spec.Config // whose images pins are, where there is no commit
 	targets map[string]bound
 }
 
@@ -161,7 +162,7 @@ func GatewayToken(key []byte) spec.Sensitive {
 // pin resolves every image of the config. References with a digest cost nothing;
 // tags are asked for once per commit.
 func (b *Binder) pin(ctx context.Context, cfg *spec.Config, commit spec.Commit) (map[string]reconcile.Image, map[string]error) {
-	known := b.knownPins(ctx, commit)
+	known := b.knownPins(ctx, cfg, commit)
 	images, failed := map[string]reconcile.Image{}, map[string]error{}
 	var ask []string
 	for _, m := range cfg.Models {
@@ -198,8 +199,12 @@ func (b *Binder) pin(ctx context.Context, cfg *spec.Config, commit spec.Commit) 
 
 // knownPins are those of this commit. A plain directory has no commit: what its
 // tags mean is asked for at each load.
-func (b *Binder) knownPins(ctx context.Context, commit spec.Commit) map[string]reconcile.Image {
+func (b *Binder) knownPins(ctx context.Context, cfg *spec.Config, commit spec.Commit) map[string]reconcile.Image {
 	if commit.ID == "" {
+		if b.pinned == cfg {
+			return b.pins.Images
+		}
+		b.pinned = cfg
 		return nil
 	}
 	if b.pins.Commit == "" {

@@ -258,7 +258,7 @@ func TestGuardsRefuseAccidents(t *testing.T) {
 						return
 					}
 					w.await(c, "the refusal", func(s *controller.Status) bool { return strings.Contains(s.Source.Error, tc.refused) })
-					time.Sleep(5 * time.Minute) // virtual
+					time.Sleep(time.Minute) // virtual
 					if got := len(w.names()); got != 5 {
 						t.Errorf("%d containers are left of 5", got)
 					}
@@ -322,9 +322,9 @@ func TestOutageOfTheSourceChangesNothing(t *testing.T) {
 		w.repo.set(func(r *repo) { r.down = errAway })
 		mutations := w.engine.Mutations()
 		c := w.controller()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
-		c.Run(ctx, nil) // an hour without Git, after a restart
+		c.Run(ctx, nil) // five minutes without Git, after a restart
 		if got := w.engine.Mutations() - mutations; got != 0 {
 			t.Errorf("%d mutating calls while Git is away", got)
 		}

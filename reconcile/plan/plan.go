@@ -174,6 +174,12 @@ func blocked(d *reconcile.Desired, name string, err error, running int) *Change 
 
 // note adds what is worth knowing but changes nothing.
 func (p *Plan) note(d *reconcile.Desired, o *Observed) {
+	for i := range o.Containers {
+		c := &o.Containers[i]
+		if c.Kind == spec.KindGateway && d.Gateway != nil && c.ImageID != "" && c.ImageID != d.Gateway.Image.Pin {
+			p.Notes = append(p.Notes, fmt.Sprintf("the gateway runs another build of Fairlead and serves on; to upgrade it, remove its container (%s) at a quiet moment: it comes back at once", c.Name))
+		}
+	}
 	for _, moved := range d.Config.Moved {
 		old := moved.From.ServedName()
 		if !slices.ContainsFunc(o.Containers, func(c reconcile.Container) bool { return c.Model == old }) {

@@ -23,7 +23,9 @@ type Daemon struct {
 	metrics *metrics
 	api     *api
 	current atomic.Pointer[controller.Controller] // nil while standing by
-	standby atomic.Pointer[string]
+	// Why the daemon does not act yet; nil where that is not the reason.
+	standby atomic.Pointer[string] // another one does
+	waiting atomic.Pointer[string] // the engine does not answer
 }
 
 // NewDaemon returns a daemon that does nothing before Run.
@@ -86,21 +88,24 @@ func (d *Daemon) takeOver(ctx context.Context) (*statefile.Lock, error) {
 	said := ""
 	for {
 		lock, err := d.site.Lock(ctx)
+		d.standby.Store(nil)
+		d.waiting.Store(nil)
 		if err == nil {
-			d.standby.Store(nil)
 			return lock, nil
 		}
-		text := "standing by: " + err.Error()
-		if errors.Is(err, reconcile.ErrUnavailable) {
-			text = "waiting for the engine: " + err.Error()
-		} else if _, held := errors.AsType[*statefile.HeldError](err); !held {
+		text := err.Error()
+		if _, held := errors.AsType[*statefile.HeldError](err); held {
+			text = "standing by: " + text
+			d.standby.Store(&text)
+		} else if errors.Is(err, reconcile.ErrUnavailable) {
+			d.waiting.Store(&text)
+		} else {
 			return nil, err
 		}
 		if text != said {
 			said = text
 			d.log.Warn(text)
 		}
-		d.standby.Store(&text)
 		select {
 		case <-ctx.Done():
 			return nil, nil
@@ -154,6 +159,9 @@ func (d *Daemon) Status() DaemonStatus {
 		s.Status = *c.Status()
 	} else {
 		s.Status = controller.Status{FormatVersion: controller.StatusFormat, Environment: d.site.Config.Environment, Owner: d.site.Config.Owner}
+	}
+	if text := d.waiting.Load(); text != nil {
+		s.Engine.Error = *text
 	}
 	return s
 }
