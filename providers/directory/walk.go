@@ -46,7 +46,7 @@ type stamp struct {
 func stampOf(info fs.FileInfo) stamp {
 	s := stamp{size: info.Size(), modTime: info.ModTime()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.device, s.inode = uint64(sys.Dev), sys.Ino //nolint:unconvert // Dev is narrower on other systems
+		s.device, s.inode = uint64(sys.Dev), sys.Ino // Dev is narrower on some systems
 	}
 	return s
 }

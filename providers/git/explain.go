@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -99,16 +100,21 @@ func explainStatus(code int, retryAfter string) string {
 }
 
 // withoutSecrets is the last line of defence: whatever an error says, the
-// credentials are not in it.
+// credentials are not in it, and nothing that steers a terminal.
 func (s *Source) withoutSecrets(text string) string {
 	secrets := []string{s.location.password}
-	if _, password, err := s.options.Auth.basic(s.location); err == nil {
-		secrets = append(secrets, password)
+	if user, password, err := s.options.Auth.basic(s.location); err == nil && password != "" {
+		// As it is, and as it is sent.
+		secrets = append(secrets, password, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 	}
 	for _, secret := range secrets {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "(sensitive)")
 		}
 	}
-	return text
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -17,7 +17,7 @@ type rewrite struct {
 var rewrites = map[string]rewrite{
 	"one commit forward": {func(r *repo, _, _, _ string) string { return r.next("d") }, ""},
 	"many commits forward": {func(r *repo, _, _, _ string) string {
-		for range 20 {
+		for range 5 {
 			r.next("more")
 		}
 		return r.next("last")

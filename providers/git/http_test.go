@@ -156,7 +156,7 @@ func TestStatusOfTheServerIsExplained(t *testing.T) {
 }
 
 func TestBlackHoleEndsWithTheDeadline(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed below
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

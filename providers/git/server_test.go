@@ -32,7 +32,7 @@ const token = "s3cret-t0ken"
 // newServer starts a server over TLS or in clear. Its repositories are bare.
 func newServer(t *testing.T, secure bool) *server {
 	t.Helper()
-	program, err := exec.Command("git", "--exec-path").Output()
+	program, err := exec.CommandContext(t.Context(), "git", "--exec-path").Output()
 	backend := filepath.Join(strings.TrimSpace(string(program)), "git-http-backend")
 	if _, statErr := os.Stat(backend); err != nil || statErr != nil {
 		t.Skip("git-http-backend is not installed; it is only needed by this test")

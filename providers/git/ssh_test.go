@@ -2,6 +2,7 @@ package git_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -75,7 +76,7 @@ func sshServer(t *testing.T, k keys) string {
 	if err := os.MkdirAll("/run/sshd", 0o755); err != nil && os.Getuid() == 0 {
 		t.Skipf("sshd needs /run/sshd: %v", err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed by the cleanup
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func serveOne(sshd, config string, conn net.Conn) {
 	if err != nil {
 		return
 	}
-	cmd := exec.Command(sshd, "-i", "-e", "-f", config) //nolint:noctx // ends with its connection
+	cmd := exec.CommandContext(context.Background(), sshd, "-i", "-e", "-f", config) // ends with its connection
 	cmd.Stdin, cmd.Stdout = socket, socket
 	var log bytes.Buffer
 	cmd.Stderr = &log
