@@ -1,0 +1,55 @@
+// The model server that the end-to-end tests serve. It does nothing to end
+// gracefully: a request that it still holds when it is stopped fails, so what
+// drains it must be Fairlead.
+//
+//	GET /v2/health/ready            200
+//	GET /v2/models/NAME             {"name": VERSION}; ?wait=300ms answers later
+//	GET /v2/models/NAME/seen        environment and secret files, as JSON
+//
+// With CRASH set it prints the reason and ends with code 3.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+func main() {
+	if reason := os.Getenv("CRASH"); reason != "" {
+		fmt.Fprintln(os.Stderr, "crash:", reason)
+		os.Exit(3)
+	}
+	fmt.Println("ready")
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(":8080", http.HandlerFunc(answer)))
+	os.Exit(1)
+}
+
+func answer(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if strings.HasSuffix(r.URL.Path, "/seen") {
+		_ = json.NewEncoder(w).Encode(seen())
+		return
+	}
+	if wait, err := time.ParseDuration(r.URL.Query().Get("wait")); err == nil {
+		time.Sleep(wait)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]string{"name": os.Getenv("VERSION")})
+}
+
+func seen() any {
+	files := map[string]string{}
+	paths, _ := filepath.Glob("/run/secrets/*")
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			content = []byte("error: " + err.Error())
+		}
+		files[filepath.Base(path)] = string(content)
+	}
+	return map[string]any{"env": os.Environ(), "files": files}
+}
