@@ -2,9 +2,16 @@ package lang
 
 import "github.com/fairlead/fairlead/spec"
 
+// move is a moved block and what it says.
+type move struct {
+	spec.Moved
+	node *node
+}
+
 // decodeHistory decodes moved and removed blocks, and checks that what they say
 // about the past fits to what is declared now.
 func (e *evaluator) decodeHistory(cfg *spec.Config) {
+	var moves []move
 	gone := map[spec.Address]spec.Pos{} // every address that a block speaks of as past
 	for _, n := range e.symbols.moved {
 		s := section{ev: e, n: n, sc: &scope{}}
@@ -20,7 +27,9 @@ func (e *evaluator) decodeHistory(cfg *spec.Config) {
 		case !s.gone(from, gone):
 			continue
 		}
-		cfg.Moved = append(cfg.Moved, spec.Moved{From: from, To: to, Pos: specPos(n.rng)})
+		m := spec.Moved{From: from, To: to, Pos: specPos(n.rng)}
+		cfg.Moved = append(cfg.Moved, m)
+		moves = append(moves, move{m, n})
 	}
 	for _, n := range e.symbols.removed {
 		s := section{ev: e, n: n, sc: &scope{}}
@@ -31,7 +40,7 @@ func (e *evaluator) decodeHistory(cfg *spec.Config) {
 		}
 		cfg.Removed = append(cfg.Removed, spec.Removed{From: from, Destroy: destroy, Pos: specPos(n.rng)})
 	}
-	e.checkMoves(cfg)
+	e.checkMoves(moves)
 }
 
 // gone checks that an address is not declared any more and that no other block
@@ -78,40 +87,36 @@ func (e *evaluator) declares(a spec.Address) *node {
 }
 
 // checkMoves follows each chain of moves to its end, which must be declared.
-func (e *evaluator) checkMoves(cfg *spec.Config) {
-	next := make(map[spec.Address]spec.Address, len(cfg.Moved))
-	ends := make(map[spec.Address]spec.Moved, len(cfg.Moved))
-	for _, m := range cfg.Moved {
+func (e *evaluator) checkMoves(moves []move) {
+	next := make(map[spec.Address]spec.Address, len(moves))
+	from := make(map[spec.Address]spec.Moved, len(moves)) // by where they lead
+	for _, m := range moves {
 		next[m.From] = m.To
 	}
-	for i, m := range cfg.Moved {
-		n := e.symbols.moved[min(i, len(e.symbols.moved)-1)]
-		for _, candidate := range e.symbols.moved {
-			if specPos(candidate.rng) == m.Pos {
-				n = candidate
-			}
-		}
-		if twin, taken := ends[m.To]; taken {
-			e.errorf(n.rng, n.place, "Moved to one place", "The block at %s moves %s to %s too. Two models cannot become one.", twin.Pos, twin.From, m.To)
+	for _, m := range moves {
+		if twin, taken := from[m.To]; taken {
+			e.errorf(m.node.rng, m.node.place, "Moved to one place", "The block at %s moves %s to %s too. Two models cannot become one.", twin.Pos, twin.From, m.To)
 			continue
 		}
-		ends[m.To] = m
-		to := m.To
-		steps := 0
-		for {
-			further, moved := next[to]
-			if !moved || steps > len(next) {
-				break
-			}
-			to = further
-			steps++
-		}
-		rng := n.args["to"].targets[0].rng
-		switch {
-		case steps > len(next):
-			e.errorf(rng, n.place, "Moved in a circle", "The moved blocks lead from %s back to itself. Remove those that are not true any more.", m.From)
-		case e.declares(to) == nil && !e.symbols.incomplete:
-			e.errorf(rng, n.place, "Moved to nowhere", "Nothing declares %s.%s If the model is gone for good, write a removed block instead.", to, didYouMean(to.Name, names(e.symbols.models)))
+		from[m.To] = m.Moved
+		rng := m.node.args["to"].targets[0].rng
+		switch end, found := follow(next, m.To); {
+		case !found:
+			e.errorf(rng, m.node.place, "Moved in a circle", "The moved blocks lead from %s back to itself. Remove those that are not true any more.", m.From)
+		case e.declares(end) == nil && !e.symbols.incomplete:
+			e.errorf(rng, m.node.place, "Moved to nowhere", "Nothing declares %s.%s If the model is gone for good, write a removed block instead.", end, didYouMean(end.Name, names(e.symbols.models)))
 		}
 	}
+}
+
+// follow goes from move to move to the last address; false if there is no last.
+func follow(next map[spec.Address]spec.Address, a spec.Address) (spec.Address, bool) {
+	for range len(next) + 1 {
+		further, moved := next[a]
+		if !moved {
+			return a, true
+		}
+		a = further
+	}
+	return a, false
 }

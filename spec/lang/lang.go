@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"sync"
@@ -45,6 +46,8 @@ type Loader struct {
 	limits Limits
 	files  map[string]*file // by path, of the last tree
 	facts  facts
+	// reading is the file at hand, for the message should that go wrong.
+	reading string
 }
 
 // NewLoader returns a Loader with nothing in its cache.
@@ -132,22 +135,35 @@ func unique(diags diag.Diagnostics) diag.Diagnostics {
 
 // Environments returns the names of the environments that the tree declares,
 // sorted, and what is wrong with its files by themselves.
-func (l *Loader) Environments(tree spec.Tree, o Options) ([]string, diag.Diagnostics) {
+func (l *Loader) Environments(tree spec.Tree, o Options) (names []string, diags diag.Diagnostics) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var r reporter
+	defer func() {
+		if p := recover(); p != nil {
+			l.table = nil
+			names, diags = nil, diag.Diagnostics{bug(p, l.reading)}
+		}
+	}()
 	l.prepare(o)
 	s := collect(l.readAll(tree, &r), &reporter{})
 	return s.environmentNames(), r.diags
 }
 
 // load does all the steps of a load that are possible.
-func (l *Loader) load(tree spec.Tree, o Options) (*evaluator, *spec.Config) {
+func (l *Loader) load(tree spec.Tree, o Options) (e *evaluator, cfg *spec.Config) {
 	l.prepare(o)
-	e := &evaluator{
+	e = &evaluator{
 		options: o, tree: tree, files: tree.Files(), meter: l.meter, limits: l.limits,
 		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{}, facts: &l.facts,
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			cfg = nil
+			l.table = nil // what the cache holds may be half done
+			e.reporter, e.functions = reporter{diags: diag.Diagnostics{bug(p, l.reading)}}, nil
+		}
+	}()
 	l.facts.load++
 	files := l.readAll(tree, &e.reporter)
 	s := collect(files, &e.reporter)
@@ -163,8 +179,21 @@ func (l *Loader) load(tree spec.Tree, o Options) (*evaluator, *spec.Config) {
 	e.options.Environment = name
 	e.functions = e.withFile(l.table)
 	e.takeVariables()
-	cfg := e.config()
-	return e, cfg
+	return e, e.config()
+}
+
+// bug is the diagnostic for a panic. Parser, evaluator and functions are large,
+// and what they read comes from whoever can open a pull request: a mistake of
+// theirs must cost one load, not the daemon.
+func bug(p any, reading string) diag.Diagnostic {
+	d := diag.Diagnostic{
+		Severity: diag.Error, Summary: "Bug in Fairlead",
+		Detail: fmt.Sprintf("Reading the repo failed in a way that no repo should be able to cause: %v. What runs stays as it is. Please report it, with the files of the last commit.", p),
+	}
+	if reading != "" {
+		d.Subject = diagRange(fileRange(reading))
+	}
+	return d
 }
 
 // prepare sets the limits of this load. What was read under others is dropped:
@@ -175,6 +204,7 @@ func (l *Loader) prepare(o Options) {
 		l.files, l.table, l.limits = map[string]*file{}, functions(limits), limits
 	}
 	*l.meter = meter{limits: limits}
+	l.reading = ""
 }
 
 // readAll reads the spec files of the tree that were not read before.
@@ -200,7 +230,9 @@ func (l *Loader) readAll(tree spec.Tree, r *reporter) []*file {
 				continue
 			}
 			former := f
+			l.reading = entry.Path
 			f = l.read(entry.Path, entry.Hash, src, l.limits)
+			l.reading = ""
 			f.inherit(former)
 			l.files[entry.Path] = f
 		}

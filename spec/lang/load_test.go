@@ -1,9 +1,11 @@
 package lang
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/fairlead/fairlead/spec"
@@ -255,4 +257,47 @@ func TestDurationsAndSizes(t *testing.T) {
 			t.Errorf("%q is taken for %d", text, got)
 		}
 	}
+}
+
+// trap is a tree that panics when a file is read, as a bug of ours would.
+type trap struct {
+	tree
+	path string
+}
+
+func (t trap) Read(path string) ([]byte, error) {
+	if path == t.path {
+		panic("index out of range")
+	}
+	return t.tree.Read(path)
+}
+
+func TestABugCostsOneLoadAndNotTheDaemon(t *testing.T) {
+	l := NewLoader()
+	good := tree{"a.hcl": "model \"a\" {\n  image = file(\"image.txt\")\n}\n", "image.txt": "a:1"}
+	for range 2 {
+		mustLoad(t, l, good, Options{})
+		cfg, diags := l.Load(trap{with(good, "image.txt", "a:2"), "image.txt"}, Options{})
+		if cfg != nil || len(diags) != 1 || diags[0].Summary != "Bug in Fairlead" || !strings.Contains(diags[0].Detail, "index out of range") {
+			t.Errorf("got %v", diags)
+		}
+		if _, diags := l.Explain(trap{with(good, "image.txt", "a:3"), "image.txt"}, Options{}, "model.a"); !diags.HasErrors() {
+			t.Error("explained")
+		}
+	}
+}
+
+func TestALoaderIsSafeForConcurrentUse(t *testing.T) {
+	l := NewLoader()
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			repo := with(repoOfThree(), "c.hcl", fmt.Sprintf("model \"c\" {\n  image = \"c:%d\"\n}\n", i%3))
+			cfg, diags := l.Load(repo, Options{Environment: "prod"})
+			if diags.HasErrors() || cfg.Model("c").Image != fmt.Sprintf("c:%d", i%3) || cfg.Model("c").Replicas != 3 {
+				t.Errorf("got %v", diags)
+			}
+		})
+	}
+	wait.Wait()
 }

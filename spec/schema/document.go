@@ -6,11 +6,12 @@ const FormatVersion = "1.0"
 
 // Document is the whole table as `fairlead schema --json` prints it.
 type Document struct {
-	FormatVersion string   `json:"format_version"`
-	Blocks        []*Block `json:"blocks"`
+	FormatVersion string     `json:"format_version"`
+	Blocks        []*Block   `json:"blocks"`
+	Functions     []Function `json:"functions"`
 }
 
 // JSON returns the table in the form to be encoded.
 func JSON() Document {
-	return Document{FormatVersion: FormatVersion, Blocks: Root().Blocks}
+	return Document{FormatVersion: FormatVersion, Blocks: Root().Blocks, Functions: Functions()}
 }

@@ -17,8 +17,13 @@ func Reference() string {
 	for _, b := range root.Blocks {
 		fmt.Fprintf(&page, "- [%s](#%s)\n", b.Name, b.Name)
 	}
+	page.WriteString("\nand [functions](#functions).\n")
 	for _, b := range root.Blocks {
 		writeBlock(&page, b, "", 2)
+	}
+	page.WriteString("\n## Functions\n\n| function | result |\n|---|---|\n")
+	for _, f := range Functions() {
+		fmt.Fprintf(&page, "| `%s` | %s |\n", f.Call, cell(f.Doc))
 	}
 	return page.String()
 }
