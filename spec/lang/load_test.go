@@ -275,14 +275,18 @@ func (t trap) Read(path string) ([]byte, error) {
 func TestABugCostsOneLoadAndNotTheDaemon(t *testing.T) {
 	l := NewLoader()
 	good := tree{"a.hcl": "model \"a\" {\n  image = file(\"image.txt\")\n}\n", "image.txt": "a:1"}
-	for range 2 {
-		mustLoad(t, l, good, Options{})
-		cfg, diags := l.Load(trap{with(good, "image.txt", "a:2"), "image.txt"}, Options{})
-		if cfg != nil || len(diags) != 1 || diags[0].Summary != "Bug in Fairlead" || !strings.Contains(diags[0].Detail, "index out of range") {
-			t.Errorf("got %v", diags)
+	for path, summary := range map[string]string{"a.hcl": "Bug in Fairlead", "image.txt": "Function failed"} {
+		before := mustLoad(t, l, good, Options{}).Model("a")
+		broken := trap{with(good, path, good[path]+" "), path}
+		cfg, diags := l.Load(broken, Options{})
+		if cfg != nil || len(diags) != 1 || diags[0].Summary != summary || !strings.Contains(diags[0].Detail, "index out of range") || strings.Contains(diags[0].Detail, "goroutine") {
+			t.Errorf("%s: got %v", path, diags)
 		}
-		if _, diags := l.Explain(trap{with(good, "image.txt", "a:3"), "image.txt"}, Options{}, "model.a"); !diags.HasErrors() {
-			t.Error("explained")
+		if _, diags := l.Explain(broken, Options{}, "model.a"); !diags.HasErrors() {
+			t.Errorf("%s: explained", path)
+		}
+		if after := mustLoad(t, l, good, Options{}).Model("a"); !reflect.DeepEqual(after, before) {
+			t.Errorf("%s: got %+v", path, after)
 		}
 	}
 }

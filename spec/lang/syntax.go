@@ -2,6 +2,7 @@ package lang
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/fairlead/fairlead/spec/diag"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty/function"
 )
 
 // syntax takes over what the parser found. Its words stay, except where they
@@ -105,6 +107,9 @@ func functionFailure(d *hcl.Diagnostic) string {
 	}](d)
 	if !isCall || extra.FunctionCallError() == nil {
 		return sentence(d.Detail)
+	}
+	if failed, isPanic := errors.AsType[function.PanicError](extra.FunctionCallError()); isPanic {
+		return fmt.Sprintf("%s() failed in a way that nothing it is given should be able to cause: %v. This is a bug in Fairlead; please report it with the expression.", extra.CalledFunctionName(), failed.Value)
 	}
 	return fmt.Sprintf("%s() failed: %s", extra.CalledFunctionName(), sentence(extra.FunctionCallError().Error()))
 }
