@@ -305,3 +305,17 @@ func TestALoaderIsSafeForConcurrentUse(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+func TestImages(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("6c", 32)
+	for image, good := range map[string]bool{
+		"digits": true, "digits:1": true, "localhost:5000/digits:1.1.0": true, "registry.example.com/a/b_c/d-e:v1" + digest: true,
+		"Registry.example.com/digits": true, "digits" + digest: true, "digits:V1_x.y-z": true,
+		"Digits:1": false, "a/B:1": false, "digits:": false, "digits@sha256:6c": false, "digits 1": false, "/digits": false,
+		"digits/": false, "http://x/digits": false, "digits:1\nx": false, digest: false,
+	} {
+		if imageForm.MatchString(image) != good {
+			t.Errorf("%q: want %t", image, good)
+		}
+	}
+}

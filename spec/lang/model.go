@@ -53,8 +53,11 @@ func (e *evaluator) decodeModel(n *node, sc *scope) *decoded {
 	return d
 }
 
-// imageForm is NAME, NAME:TAG or NAME@sha256:DIGEST.
-var imageForm = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$`)
+// imageForm is NAME, NAME:TAG, NAME@sha256:DIGEST or both, where the name may
+// start with the host of a registry.
+var imageForm = regexp.MustCompile(`^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?/)?` +
+	`[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*` +
+	`(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$`)
 
 func (s section) image() string {
 	image := s.str("image")
