@@ -139,7 +139,8 @@ func TestTransferLimitsStopABomb(t *testing.T) {
 	}{
 		"too many bytes": {
 			func(r *repo) { r.write("noise", string(noise)) },
-			git.Limits{Transfer: 1 << 20}, []string{"1048576 bytes", "large files"},
+			git.Limits{Transfer: 1 << 20},
+			[]string{"1048576 bytes", "large files"},
 		},
 		"too many objects": {
 			func(r *repo) {
@@ -147,11 +148,13 @@ func TestTransferLimitsStopABomb(t *testing.T) {
 					r.write(fmt.Sprint(i), fmt.Sprint(i))
 				}
 			},
-			git.Limits{Objects: 100}, []string{"objects", "100"},
+			git.Limits{Objects: 100},
+			[]string{"objects", "100"},
 		},
 		"object that inflates": {
 			func(r *repo) { r.write("zeros", strings.Repeat("\x00", 50<<20)) },
-			git.Limits{ObjectSize: 10 << 20}, []string{"52428800 bytes", "10485760"},
+			git.Limits{ObjectSize: 10 << 20},
+			[]string{"52428800 bytes", "10485760"},
 		},
 		"delta that inflates": {
 			func(r *repo) {
@@ -161,7 +164,8 @@ func TestTransferLimitsStopABomb(t *testing.T) {
 				r.commit("bomb")
 				r.git("repack", "-q", "-a", "-d", "-f", "--depth=50")
 			},
-			git.Limits{ObjectSize: 1 << 20}, []string{"4096000 bytes"},
+			git.Limits{ObjectSize: 1 << 20},
+			[]string{"4096000 bytes"},
 		},
 		"all objects together": {
 			func(r *repo) {
@@ -169,7 +173,8 @@ func TestTransferLimitsStopABomb(t *testing.T) {
 					r.write(fmt.Sprint(i), fmt.Sprint(i)+strings.Repeat("\x00", 1<<20))
 				}
 			},
-			git.Limits{Inflated: 4 << 20}, []string{"4194304 bytes together"},
+			git.Limits{Inflated: 4 << 20},
+			[]string{"4194304 bytes together"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +217,9 @@ func TestKilledFetchLeavesNothingThatHurts(t *testing.T) {
 	s.hook(nil)
 	// What a kill -9 in the middle of a write leaves.
 	pack := cloneFiles(t, dataDir, suffix(".pack"))[0]
-	if err := os.WriteFile(filepath.Join(filepath.Dir(pack), "tmp_pack_123"), []byte("PACK"), 0o600); err != nil {
+	left := filepath.Join(filepath.Dir(pack), "tmp_pack_123")
+	old := time.Now().Add(-2 * time.Hour)
+	if err := errors.Join(os.WriteFile(left, []byte("PACK"), 0o600), os.Chtimes(left, old, old)); err != nil {
 		t.Fatal(err)
 	}
 	if got := mustLatest(t, source).Tree.Commit().ID; got != second {

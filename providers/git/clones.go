@@ -1,6 +1,7 @@
 package git
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5"
@@ -17,12 +19,14 @@ import (
 )
 
 // clones are the directories of a remote's clone, DATA/git/IDENTITY-NUMBER.git.
-// The highest number is the current one. A replacement is made in a directory
-// with the next number and .new at its end, and takes its place by losing that
-// end: one atomic rename. Old ones are removed afterwards.
+// The highest number is the current one. A replacement is made in a directory of
+// its own and takes its place by getting the next number: one atomic rename. Old
+// ones are removed afterwards.
 //
 // The numbers keep an operation that was abandoned, and may wake up again, from
-// writing into the clone of its successor.
+// writing into the clone of its successor. Another process with the same data
+// directory, a plan beside the daemon, does no harm: it has an identity of its
+// own, and packs are only ever added.
 type clones struct {
 	dir      string
 	identity string // of remote and revision: another one is another clone
@@ -75,63 +79,80 @@ func (c clones) current() (*clone, error) {
 
 // create makes an empty clone, which is not the current one until adopt.
 func (c clones) create() (*clone, error) {
-	next := max(c.least, 1)
-	numbers, err := c.numbers()
-	if err != nil {
-		return nil, err
-	}
-	if len(numbers) > 0 {
-		next = numbers[len(numbers)-1] + 1
-	}
-	path := c.path(next) + ".new"
-	if err := os.RemoveAll(path); err != nil {
-		return nil, fmt.Errorf("remove an unfinished clone: %w", err)
-	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make room for a clone: %w; the data directory must be writable for this user", err)
+	}
+	path, err := os.MkdirTemp(c.dir, c.identity+"-*.new")
+	if err != nil {
+		return nil, explainDisk(fmt.Errorf("make room for a clone: %w", err))
 	}
 	made := openClone(path)
 	if _, err := git.Init(made.stores[0], nil); err != nil {
 		made.close()
-		return nil, fmt.Errorf("make a clone in %s: %w", path, err)
+		return nil, explainDisk(fmt.Errorf("make a clone in %s: %w", path, err))
 	}
 	return made, nil
 }
 
-// adopt makes a clone from create the current one.
-func (c clones) adopt(made *clone) error {
-	target := strings.TrimSuffix(made.path, ".new")
-	if err := os.Rename(made.path, target); err != nil {
+// adopt makes a clone from create the current one, unless its time is over: then
+// it has a successor already.
+func (c clones) adopt(ctx context.Context, made *clone) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	numbers, err := c.numbers()
+	if err != nil {
+		return err
+	}
+	next := max(c.least, 1)
+	if len(numbers) > 0 {
+		next = numbers[len(numbers)-1] + 1
+	}
+	if err := os.Rename(made.path, c.path(next)); err != nil {
 		return fmt.Errorf("put the new clone in place: %w", err)
 	}
-	made.path = target
+	made.path = c.path(next)
 	return syncDir(c.dir)
 }
 
-// sweep removes every directory but the clone that is kept: older ones,
-// unfinished ones, those of another remote. What cannot be removed now is tried
-// again after the next replacement.
+// forgotten is the age from which clones that nobody fetched into are removed:
+// those of another remote or revision, and those that were never finished.
+const forgotten = 7 * 24 * time.Hour
+
+// sweep removes the clones that the kept one replaced, and forgotten ones. What
+// cannot be removed now is tried again after the next replacement.
 func (c clones) sweep(kept *clone) {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {
 		return
 	}
 	for _, e := range entries {
-		if path := filepath.Join(c.dir, e.Name()); path != kept.path {
+		path := filepath.Join(c.dir, e.Name())
+		_, replaced := c.number(e.Name())
+		if path != kept.path && (replaced || time.Since(lastFetch(path)) > forgotten) {
 			_ = os.RemoveAll(path)
 		}
 	}
 }
 
-// abandonCurrent returns the clones without those that exist now, complete or
-// not.
+// lastFetch is when a clone was fetched into last, or made.
+func lastFetch(path string) time.Time {
+	for _, file := range []string{filepath.Join(path, filepath.FromSlash(string(fetchedRef))), path} {
+		if info, err := os.Stat(file); err == nil {
+			return info.ModTime()
+		}
+	}
+	return time.Now()
+}
+
+// abandonCurrent returns the clones without those that exist now.
 func (c clones) abandonCurrent() clones {
 	next := c
 	numbers, err := c.numbers()
 	if err == nil && len(numbers) > 0 {
 		next.least = numbers[len(numbers)-1]
 	}
-	next.least = max(next.least, c.least) + 2 // the one after it may be in the making
+	next.least = max(next.least, c.least) + 1
 	return next
 }
 

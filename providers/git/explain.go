@@ -41,7 +41,7 @@ func (s *Source) explain(ctx context.Context, err error) error {
 // a server may repeat what it was sent.
 func (s *Source) explainRemote(ctx context.Context, err error) string {
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %s; the last good revision stays; if the repository is large or the network slow, raise --git-timeout", s.options.Timeout)
+		return fmt.Sprintf("no answer within %s; the last good revision stays; is the network slow, or the repository large?", s.options.Timeout)
 	}
 	if redirect, ok := errors.AsType[*redirectError](err); ok {
 		return redirect.Error()
@@ -66,7 +66,7 @@ func (s *Source) explainRemote(ctx context.Context, err error) string {
 		return fmt.Sprintf("the certificate of the remote is not valid: %s", expired.Error())
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "the certificate of the remote is signed by nobody this host trusts; set --git-ca FILE to its authority"
+		return "the certificate of the remote is signed by nobody this host trusts; set --git-ca-file FILE to its authority"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return fmt.Sprintf("the remote cannot be reached: %s; the last good revision stays", op.Err)

@@ -100,7 +100,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	clean := path.Clean("/" + o.Path)[1:]
 	if strings.Contains("/"+o.Path+"/", "/../") || strings.HasPrefix(o.Path, "/") {
-		return o, fmt.Errorf("the path %q does not stay inside of the repository; write it relative to the top, without ..", o.Path)
+		return o, fmt.Errorf("the path %q does not stay inside of the repository; write it relative to the top and without any .. in it", o.Path)
 	}
 	o.Path = clean
 	o.Limits = o.Limits.withDefaults()

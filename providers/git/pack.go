@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
@@ -65,7 +66,8 @@ func (c *clone) store(ctx context.Context, pack io.Reader, limits Limits) (err e
 // unfinished is the pattern of temporary packs.
 const unfinished = "tmp_pack_*"
 
-// removeUnfinished removes what a killed process left behind.
+// removeUnfinished removes what a killed process left behind. What is young may
+// belong to one that is alive.
 func removeUnfinished(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -75,6 +77,9 @@ func removeUnfinished(dir string) error {
 		return err
 	}
 	for _, path := range found {
+		if info, err := os.Stat(path); err != nil || time.Since(info.ModTime()) < time.Hour {
+			continue
+		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

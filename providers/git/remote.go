@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -67,10 +68,11 @@ func (s *Source) cloneAnew(ctx context.Context, clones clones, before state, rem
 	}
 	defer fresh.close()
 	after, err = s.fetchAndAccept(ctx, fresh, before, remote)
-	if err != nil {
-		return state{}, err
+	if err == nil {
+		err = clones.adopt(ctx, fresh)
 	}
-	if err := clones.adopt(fresh); err != nil {
+	if err != nil {
+		_ = os.RemoveAll(fresh.path) // sweep removes it later if this fails
 		return state{}, err
 	}
 	clones.sweep(fresh)

@@ -58,7 +58,7 @@ func openLocal(path string) (*repository, error) {
 	if _, err := os.Stat(filepath.Join(commonDir, "reftable")); err == nil {
 		return nil, fmt.Errorf("the repository %s keeps its refs in the reftable format, which Fairlead cannot read; convert it with git refs migrate --ref-format=files", path)
 	}
-	var files billy.Filesystem = osfs.New(gitDir, osfs.WithBoundOS())
+	files := osfs.New(gitDir, osfs.WithBoundOS())
 	if commonDir != gitDir {
 		files = dotgit.NewRepositoryFilesystem(files, osfs.New(commonDir, osfs.WithBoundOS()))
 	}

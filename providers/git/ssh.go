@@ -190,7 +190,7 @@ func (a Auth) signer() (ssh.Signer, error) {
 	if a.KeyPassphraseFile == "" {
 		signer, err := ssh.ParsePrivateKey([]byte(key))
 		if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); locked {
-			return nil, fmt.Errorf("the ssh key %s has a passphrase; put it into a file and set --git-ssh-passphrase FILE", a.KeyFile)
+			return nil, fmt.Errorf("the ssh key %s has a passphrase; put it into a file and set --git-ssh-passphrase-file FILE", a.KeyFile)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s is no private ssh key; ssh-keygen -t ed25519 makes one", a.KeyFile)

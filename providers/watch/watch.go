@@ -42,7 +42,9 @@ func Git(ctx context.Context, path string) (reconcile.Hints, error) {
 		return nil, err
 	}
 	refs := filepath.Join(commonDir, "refs")
-	underRefs := func(path string) bool { return path == refs || strings.HasPrefix(path, refs+string(filepath.Separator)) }
+	underRefs := func(path string) bool {
+		return path == refs || strings.HasPrefix(path, refs+string(filepath.Separator))
+	}
 	return start(ctx, path, policy{
 		descend: underRefs,
 		relevant: func(path string) bool {
