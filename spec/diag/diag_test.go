@@ -85,12 +85,14 @@ func TestTextLetsNoTerminalCodeThrough(t *testing.T) {
 	}
 }
 
-func TestWarningsCanBeOneLineEach(t *testing.T) {
-	src := "x = 1\n"
+func TestLikeWarningsFoldIntoOneLine(t *testing.T) {
+	src := "x = 1\ny = 2\n"
 	got := write(t, src, diag.TextOptions{CompactWarnings: true},
-		diag.Diagnostic{Severity: diag.Warning, Summary: "Odd", Detail: "long", Subject: at(src, "x")})
-	if got != "Warning: a.hcl:1:1: Odd\n" {
-		t.Errorf("got %q", got)
+		diag.Diagnostic{Severity: diag.Warning, Summary: "Odd", Detail: "long", Subject: at(src, "y")},
+		diag.Diagnostic{Severity: diag.Warning, Summary: "Odd", Detail: "long", Subject: at(src, "x")},
+		diag.Diagnostic{Severity: diag.Warning, Summary: "Strange", Detail: "long"})
+	if want := "Warning: Strange\nWarning: a.hcl:1:1: Odd (and 1 more)\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

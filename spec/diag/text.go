@@ -11,7 +11,8 @@ import (
 type TextOptions struct {
 	Color bool // escape codes, for a terminal only
 	Width int  // wrap details at that many columns; 0: 100
-	// CompactWarnings prints warnings as one line each, without snippet.
+	// CompactWarnings prints warnings without snippet and detail, those with the
+	// same summary as one line with a count.
 	CompactWarnings bool
 }
 
@@ -29,10 +30,20 @@ func WriteText(w io.Writer, ds Diagnostics, sources Sources, o TextOptions) erro
 	if o.Width <= 0 {
 		o.Width = 100
 	}
+	ds = ds.Sorted()
+	alike := map[string]int{} // warnings by summary
+	for _, d := range ds {
+		if d.Severity == Warning {
+			alike[d.Summary]++
+		}
+	}
 	var out strings.Builder
-	for _, d := range ds.Sorted() {
+	for _, d := range ds {
 		if o.CompactWarnings && d.Severity == Warning {
-			writeCompact(&out, d, o)
+			if n := alike[d.Summary]; n > 0 {
+				writeCompact(&out, d, n, o)
+			}
+			alike[d.Summary] = 0 // said for all of them
 			continue
 		}
 		t := text{out: &out, o: o, style: styleRed}
@@ -45,12 +56,17 @@ func WriteText(w io.Writer, ds Diagnostics, sources Sources, o TextOptions) erro
 	return err
 }
 
-func writeCompact(out *strings.Builder, d Diagnostic, o TextOptions) {
-	place := ""
+// writeCompact writes one line for n warnings with the same summary; d is the
+// first of them.
+func writeCompact(out *strings.Builder, d Diagnostic, n int, o TextOptions) {
+	place, more := "", ""
 	if d.Subject != nil {
 		place = d.Subject.String() + ": "
 	}
-	fmt.Fprintf(out, "%s %s%s\n", paint("Warning:", styleYellow, o), printable(place), d.Summary)
+	if n > 1 {
+		more = fmt.Sprintf(" (and %d more)", n-1)
+	}
+	fmt.Fprintf(out, "%s %s%s%s\n", paint("Warning:", styleYellow, o), printable(place), printable(d.Summary), more)
 }
 
 func paint(s, style string, o TextOptions) string {
