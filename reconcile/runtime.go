@@ -114,6 +114,9 @@ type Runtime interface {
 	Remove(ctx context.Context, id string) error
 	// RemoveNetwork removes the network of the scope if it exists.
 	RemoveNetwork(ctx context.Context) error
+	// RemoveVolume removes a named volume of the scope, with what is in it, if it
+	// exists. One without the labels of the scope is left alone: that is an error.
+	RemoveVolume(ctx context.Context, name string) error
 
 	// Logs returns the last lines of a container's output, both streams, for
 	// error messages. Output is bounded to 64 KiB.

@@ -28,6 +28,7 @@ type Engine struct {
 	images     map[string]*image // by pin
 	refs       map[string]string // reference -> pin
 	networks   map[string]reconcile.Scope
+	volumes    map[string]reconcile.Scope
 	watchers   map[chan struct{}]reconcile.Scope
 	calls      map[string]int
 	down       bool
@@ -66,6 +67,7 @@ func NewEngine() *Engine {
 		},
 		refs:     make(map[string]string),
 		networks: make(map[string]reconcile.Scope),
+		volumes:  make(map[string]reconcile.Scope),
 		watchers: make(map[chan struct{}]reconcile.Scope),
 		calls:    make(map[string]int),
 		deny:     denyPrivilege,

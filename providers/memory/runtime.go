@@ -36,6 +36,8 @@ const (
 	OpNetwork       = "inspect network"
 	OpCreateNetwork = "create network"
 	OpRemoveNetwork = "remove network"
+	OpVolume        = "inspect volume"
+	OpRemoveVolume  = "remove volume"
 	OpCreate        = "create"
 	OpStart         = "start"
 	OpRename        = "rename"
@@ -48,7 +50,7 @@ const (
 // mutating tells whether an operation may change the engine.
 func mutating(op string) bool {
 	switch op {
-	case OpEngine, OpResolve, OpInspectImage, OpList, OpNetwork, OpLogs:
+	case OpEngine, OpResolve, OpInspectImage, OpList, OpNetwork, OpVolume, OpLogs:
 		return false
 	}
 	return true
@@ -260,6 +262,30 @@ func (r *Runtime) RemoveNetwork(ctx context.Context) error {
 	})
 }
 
+// RemoveVolume implements reconcile.Runtime.
+func (r *Runtime) RemoveVolume(ctx context.Context, name string) error {
+	exists := false
+	err := r.do(ctx, OpVolume, func(e *Engine) error {
+		scope, found := e.volumes[name]
+		if exists = found; found && scope != r.scope {
+			return fmt.Errorf("volume %s is left alone: it belongs to %s", name, scope.NetworkName())
+		}
+		return nil
+	})
+	if err != nil || !exists {
+		return err
+	}
+	return r.do(ctx, OpRemoveVolume, func(e *Engine) error {
+		for _, c := range e.containers {
+			if _, used := c.spec.Volumes[name]; used {
+				return fmt.Errorf("volume %s is in use by %s", name, c.Name)
+			}
+		}
+		delete(e.volumes, name)
+		return nil
+	})
+}
+
 // Create implements reconcile.Runtime.
 func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string, error) {
 	if err := r.Vet(c); err != nil {
@@ -284,6 +310,9 @@ func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string
 			return fmt.Errorf("there is no network %s", r.scope.NetworkName())
 		}
 		id = e.create(c)
+		for name := range c.Volumes {
+			e.volumes[name] = r.scope
+		}
 		return nil
 	})
 	if err != nil {

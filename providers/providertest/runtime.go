@@ -58,6 +58,7 @@ func RuntimeSuite(t *testing.T, host RuntimeHost) {
 		{"a container removed by hand is gone", removedIsGone},
 		{"a list is sorted and narrowed by model", listIsSorted},
 		{"the network is made and removed once", networkIsMadeOnce},
+		{"a volume is removed when nothing uses it", volumeIsRemoved},
 		{"what the policy does not grant is denied by name", policyDenies},
 		{"a change wakes the reconciler", changeWakes},
 		{"an ended context ends a call", contextEndsCall},

@@ -335,6 +335,26 @@ func networkIsMadeOnce(t *testing.T, b *runtimeBench) {
 	must(t, b.EnsureNetwork(ctx))
 }
 
+func volumeIsRemoved(t *testing.T, b *runtimeBench) {
+	ctx := t.Context()
+	c := b.replica("digits", 1)
+	name := b.scope.GatewayName()
+	c.Volumes = map[string]string{name: "/state"}
+	must(t, b.RemoveVolume(ctx, name))
+	id, err := b.Create(ctx, c)
+	must(t, err)
+	if b.RemoveVolume(ctx, name) == nil {
+		t.Error("a volume in use was removed")
+	}
+	other := b.host.Open(t, TestScope(t))
+	if other.RemoveVolume(ctx, name) == nil {
+		t.Error("a volume of another scope was removed")
+	}
+	must(t, b.Remove(ctx, id))
+	must(t, b.RemoveVolume(ctx, name))
+	must(t, b.RemoveVolume(ctx, name))
+}
+
 func policyDenies(t *testing.T, b *runtimeBench) {
 	must(t, b.Vet(b.replica("digits", 1)))
 	c := b.replica("digits", 1)

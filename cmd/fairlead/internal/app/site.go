@@ -121,7 +121,7 @@ func (s *Site) Destroy(ctx context.Context) ([]string, error) {
 	if err := errors.Join(errs...); err != nil {
 		return removed, err
 	}
-	return removed, s.Runtime.RemoveNetwork(ctx)
+	return removed, errors.Join(s.Runtime.RemoveNetwork(ctx), s.Runtime.RemoveVolume(ctx, s.Config.scope().GatewayName()))
 }
 
 func (s *Site) wire(ctx context.Context, access Access) error {
