@@ -32,3 +32,16 @@ func BenchmarkLatestOneChanged10k(b *testing.B) {
 		})
 	}
 }
+// BenchmarkFirst10k reads all 10,000 files, as a daemon does when it starts.
+func BenchmarkFirst10k(b *testing.B) {
+	r := newRepo(b)
+	for i := range 10_000 {
+		r.write(fmt.Sprintf("d%02d/model-%04d.hcl", i%100, i), fmt.Sprintf("model %d\n", i))
+	}
+	r.commit("all")
+	r.git("gc", "-q")
+	b.ReportAllocs()
+	for b.Loop() {
+		mustLatest(b, mustNew(b, git.Options{URL: r.dir, Branch: "main"}))
+	}
+}
