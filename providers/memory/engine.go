@@ -208,7 +208,7 @@ func (e *Engine) Networks() []string {
 
 // list returns the containers that keep accepts, sorted by name.
 func (e *Engine) list(keep func(*container) bool) []reconcile.Container {
-	found := make([]reconcile.Container, 0, len(e.containers))
+	found := []reconcile.Container{}
 	for _, c := range e.containers {
 		if keep(c) {
 			found = append(found, c.Container)

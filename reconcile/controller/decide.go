@@ -58,7 +58,9 @@ func (l *loop) decideObject(o *object, now time.Time) {
 	}
 }
 
-func (l *loop) wanted(k key) bool { return l.desired.Names()[string(k)] }
+func (l *loop) wanted(k key) bool {
+	return l.desired.Targets[string(k)] != nil || l.desired.Unbound[string(k)] != nil
+}
 
 func (l *loop) input(o *object) rollout.Input {
 	name := string(o.key)
@@ -80,6 +82,9 @@ func (l *loop) input(o *object) rollout.Input {
 }
 
 func (l *loop) address(o *object) spec.Address {
+	if t := l.desired.Targets[string(o.key)]; t != nil {
+		return t.Model.Address
+	}
 	if m := l.desired.Config.Model(string(o.key)); m != nil {
 		return m.Address
 	}

@@ -124,7 +124,7 @@ func (l *loop) run(ctx context.Context, done func(*Status) bool) {
 		case h := <-l.heard:
 			l.onHeard(h)
 		case r := <-l.results:
-			l.onResult(r)
+			l.onResults(r)
 		case <-l.events:
 			l.list()
 		case <-timer.C:
@@ -346,7 +346,10 @@ func (l *loop) adopt(d *reconcile.Desired) {
 		l.regroup()
 	}
 	l.object(gatewayKey).dirty = true
-	for name := range d.Names() {
+	for name := range d.Targets {
+		l.object(key(name))
+	}
+	for name := range d.Unbound {
 		l.object(key(name))
 	}
 	for k, o := range l.objects {
@@ -451,6 +454,19 @@ func (l *loop) compareReports(next *reconcile.Report) {
 	if next.TableVersion != l.view.Report.TableVersion {
 		for _, o := range l.objects {
 			o.dirty = o.dirty || o.decision.Phase == rollout.Rolling
+		}
+	}
+}
+
+// onResults takes in what became of a job, and of all others that have ended
+// meanwhile: a decision and a status for many cost little more than for one.
+func (l *loop) onResults(r result) {
+	for {
+		l.onResult(r)
+		select {
+		case r = <-l.results:
+		default:
+			return
 		}
 	}
 }

@@ -1,8 +1,8 @@
 package controller
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile/rollout"
@@ -117,11 +117,15 @@ func (l *loop) noteSource(s *synced) {
 }
 
 func (l *loop) modelStatus(now time.Time) []ModelStatus {
-	models := make([]ModelStatus, 0, len(l.objects))
+	objects := make([]*object, 0, len(l.objects))
 	for _, o := range l.objects {
-		if o.key == gatewayKey {
-			continue
+		if o.key != gatewayKey {
+			objects = append(objects, o)
 		}
+	}
+	slices.SortFunc(objects, func(a, b *object) int { return cmp.Compare(a.key, b.key) })
+	models := make([]ModelStatus, 0, len(objects))
+	for _, o := range objects {
 		d := &o.decision
 		m := ModelStatus{
 			Address: l.address(o), Name: string(o.key), Phase: d.Phase, Reason: d.Reason, Since: o.phaseSince,
@@ -140,7 +144,6 @@ func (l *loop) modelStatus(now time.Time) []ModelStatus {
 		}
 		models = append(models, m)
 	}
-	slices.SortFunc(models, func(a, b ModelStatus) int { return strings.Compare(a.Name, b.Name) })
 	return models
 }
 
