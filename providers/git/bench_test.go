@@ -32,6 +32,7 @@ func BenchmarkLatestOneChanged10k(b *testing.B) {
 		})
 	}
 }
+
 // BenchmarkFirst10k reads all 10,000 files, as a daemon does when it starts.
 func BenchmarkFirst10k(b *testing.B) {
 	r := newRepo(b)
