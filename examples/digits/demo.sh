@@ -31,12 +31,23 @@ clean() {
   stop_daemon
   if docker version >/dev/null 2>&1; then
     [[ -x $fairlead ]] && "$fairlead" destroy
-    docker image rm -f digits:1.0.0 digits:1.1.0 >/dev/null 2>&1 || true
+    # Images that something else still uses stay.
+    docker image ls -q --filter reference='digits:1.*' --filter reference='fairlead:self-*' | sort -u | xargs -r docker image rm >/dev/null 2>&1 || true
   fi
   rm -rf "$work"
 }
 
 commit() { git -C "$repo" -c user.name=demo -c user.email=demo@example.com commit -qam "$1"; }
+
+# What the daemon has done since it was last asked.
+told=0
+did() {
+  local lines
+  lines=$(wc -l <"$work/serve.log")
+  tail -n "+$((told + 1))" "$work/serve.log" |
+    sed -nE 's/.*msg="([^"]*)" event=action_done .*container=([^ ]*) action=([^ ]*) .*took=([^ ]*)$/  fairlead: \3 \2 (\4): \1/p; s/.*msg="(following [^"]*)" event=commit_accepted.*/  fairlead: \1/p'
+  told=$lines
+}
 
 # Waits until the daemon says that what runs is what the newest commit wants.
 converged() {
@@ -75,6 +86,7 @@ printf '%s$ fairlead serve --repo %s%s\n' "$dim" .demo/config "$off"
 "$fairlead" serve --repo "$repo" --log-format text >"$work/serve.log" 2>&1 &
 echo $! >"$work/pid"
 converged
+did
 run "$fairlead" status
 say "   ... and the model reads real digits, through the gateway"
 ask --n 50
@@ -83,15 +95,17 @@ say "3. A commit scales it: containers are added, none is replaced"
 sed -i.bak 's/replicas    = 2/replicas    = 3/' "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"
 commit "digits: three replicas"
 converged
+did
 run "$fairlead" status
 
 say "4. A commit brings version 1.1.0, while requests keep coming"
-ask --n 1000000 --quiet >"$work/load.txt" &
+"$work/ask" --url "$url" --n 1000000 --quiet >"$work/load.txt" & # not the function: its process is to be stopped
 load=$!
 sed -i.bak 's/1\.0\.0/1.1.0/g' "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"
 commit "digits 1.1.0"
 converged
 kill "$load" && wait "$load" || { cat "$work/load.txt"; die "a request failed during the replacement"; }
+did
 cat "$work/load.txt"
 run "$fairlead" status
 
@@ -106,7 +120,7 @@ for ((i = 0; i < 600; i++)); do
   read -rt 0.1 <> <(:) || true
 done
 converged
-grep -E 'action=(start|launch)' "$work/serve.log" | tail -n 2 | cut -c1-180
+did
 ask --n 200 --quiet
 
 say "6. The daemon stops; the model goes on"

@@ -158,8 +158,12 @@ type observed reconcile.Container
 func (o observed) with(d details) *reconcile.Container {
 	c := reconcile.Container(o)
 	c.Started, c.Restarts, c.OOMKilled, c.Limits = d.started, d.restarts, d.oomKilled, d.limits
-	if c.State == reconcile.StateExited || c.State == reconcile.StateDead {
+	switch c.State {
+	case reconcile.StateExited, reconcile.StateDead:
 		c.Finished, c.ExitCode = d.finished, d.exitCode
+	case reconcile.StateRestarting:
+		c.ExitCode = d.exitCode
+	default:
 	}
 	if c.State == reconcile.StateRunning && d.hostAddress != "" {
 		c.Address = d.hostAddress

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -199,8 +201,27 @@ func (r *Runtime) loadSelf(ctx context.Context, img reconcile.Image) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(followLoad(answer.Body), answer.Body.Close())
+		if err := errors.Join(followLoad(answer.Body), answer.Body.Close()); err != nil {
+			return err
+		}
+		r.pruneSelf(ctx, img.Pin)
+		return nil
 	})
+}
+
+// pruneSelf removes the self images of other builds, which would pile up with
+// every upgrade. One that a gateway still runs from is refused by the engine, and
+// that, like any other failure, only means that it stays for another time.
+func (r *Runtime) pruneSelf(ctx context.Context, keep string) {
+	images, err := r.connection.client().ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", "fairlead:self-*"))})
+	if err != nil {
+		return
+	}
+	for _, old := range images {
+		if old.ID != keep {
+			_, _ = r.connection.client().ImageRemove(ctx, old.ID, image.RemoveOptions{})
+		}
+	}
 }
 
 // followLoad reads the engine's answer to its end.
