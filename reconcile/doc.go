@@ -7,13 +7,15 @@
 //	          (the next step of one model); time comes in as a value
 //	act       idempotent engine and gateway calls, each safe to interrupt
 //
-// The [Reconciler] drives them. It is level-triggered: events, file
-// notifications and webhooks only wake it; what it does follows from what it
-// lists. Every model is reconciled on its own key with its own back-off, so one
-// that fails never holds up another, and a newer commit overtakes a failing one.
+// Package controller is the loop that drives them. It is level-triggered: events
+// and file notifications only wake it; what it does follows from what it lists.
+// Every model is reconciled on its own key with its own back-off, so one that
+// fails never holds up another, and a newer commit overtakes a failing one.
 //
-// The outside is reached through ports, declared here and implemented in
-// providers/...: [Source], [Runtime], [Router], [Secrets], [Store]. Each port's
-// contract is written at the interface, and package providers/providertest
-// holds it as a test suite that every provider runs.
+// This package holds what they all speak of: the [Target] that a model becomes
+// when its image is pinned and its secrets are resolved, its content hash, the
+// revision, and what a container is created from; and the ports through which the
+// outside is reached: [Source], [Snapshots], [Runtime], [Router], [Secrets],
+// [Store]. Each port's contract is written at the interface, and package
+// providers/providertest holds it as a test suite that every provider runs.
 package reconcile
