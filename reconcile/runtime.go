@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func (s Scope) GatewayName() string { return s.NetworkName() + ".gateway" }
 // same replica collide on it, which is how a create whose answer was lost is
 // found again instead of leaking.
 func (s Scope) ReplicaName(model, revision string, ordinal int) string {
-	return fmt.Sprintf("%s.%s.%s.%d", s.NetworkName(), model, revision, ordinal)
+	return s.NetworkName() + "." + model + "." + revision + "." + strconv.Itoa(ordinal)
 }
 
 // Labels that every object of Fairlead carries. Labels of a container cannot
@@ -231,7 +232,7 @@ type Container struct {
 	Inputs   string // label
 	ImageID  string
 	State    ContainerState
-	ExitCode int       // of an exited container
+	ExitCode int       // of an exited container, or of one that waits for its restart
 	Started  time.Time // zero if never started
 	Finished time.Time // zero if it runs or never ran
 	// Restarts counts the engine's own restarts.

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -296,18 +295,6 @@ func (d *Desired) ModelOf(c *Container) string {
 		return to
 	}
 	return c.Model
-}
-
-// Names returns the served names of all models that Git wants, bound or not.
-func (d *Desired) Names() map[string]bool {
-	names := make(map[string]bool, len(d.Targets)+len(d.Unbound))
-	for name := range maps.Keys(d.Targets) {
-		names[name] = true
-	}
-	for name := range maps.Keys(d.Unbound) {
-		names[name] = true
-	}
-	return names
 }
 
 // RouterView is what the gateway last said, and when.

@@ -34,7 +34,7 @@ type Binder struct {
 
 	pins    pins
 	pinned  *spec.Config // whose images pins are, where there is no commit
-	targets map[string]bound
+	targets map[string]*bound
 }
 
 // pins are the images of one commit: a tag is resolved once per commit, and the
@@ -51,6 +51,9 @@ type bound struct {
 	model  *spec.Model
 	image  reconcile.Image
 	target *reconcile.Target
+	// fixed: a digest names the image and there are no secrets, so as long as
+	// the model is the same, so is the target.
+	fixed bool
 }
 
 // parallelResolves bounds the questions to registries at one time.
@@ -72,16 +75,23 @@ func (b *Binder) Bind(ctx context.Context, cfg *spec.Config, commit spec.Commit)
 			d.Forgotten[r.From.ServedName()] = true
 		}
 	}
-	images, failed := b.pin(ctx, cfg, commit)
-	targets := make(map[string]bound, len(cfg.Models))
+	targets := make(map[string]*bound, len(cfg.Models))
+	var open []*spec.Model
 	for _, m := range cfg.Models {
+		if old := b.targets[m.Name]; old != nil && old.fixed && old.model == m {
+			targets[m.Name], d.Targets[m.Name] = old, old.target
+			continue
+		}
+		open = append(open, m)
+	}
+	images, failed := b.pin(ctx, cfg, open, commit)
+	for _, m := range open {
 		t, err := b.bindModel(ctx, d, m, images, failed)
 		if err != nil {
 			d.Unbound[m.Name] = err
 			continue
 		}
-		targets[m.Name] = t
-		d.Targets[m.Name] = t.target
+		targets[m.Name], d.Targets[m.Name] = t, t.target
 	}
 	b.targets = targets
 	gateway, err := b.gateway(ctx)
@@ -89,23 +99,23 @@ func (b *Binder) Bind(ctx context.Context, cfg *spec.Config, commit spec.Commit)
 	return d, err
 }
 
-func (b *Binder) bindModel(ctx context.Context, d *reconcile.Desired, m *spec.Model, images map[string]reconcile.Image, failed map[string]error) (bound, error) {
+func (b *Binder) bindModel(ctx context.Context, d *reconcile.Desired, m *spec.Model, images map[string]reconcile.Image, failed map[string]error) (*bound, error) {
 	if err := failed[m.Image]; err != nil {
-		return bound{}, fmt.Errorf("%s: image %s: %w", m.Pos, m.Image, err)
+		return nil, fmt.Errorf("%s: image %s: %w", m.Pos, m.Image, err)
 	}
 	versions, err := b.secrets(ctx, d, m)
 	if err != nil {
-		return bound{}, err
+		return nil, err
 	}
 	image := images[m.Image]
-	if old, ok := b.targets[m.Name]; ok && versions == nil && old.model == m && old.image == image {
+	if old := b.targets[m.Name]; old != nil && versions == nil && old.model == m && old.image == image {
 		return old, nil
 	}
 	t := reconcile.NewTarget(m, image, versions)
 	if err := b.Runtime.Vet(b.Scope.Replica(t, 1, d.Commit.ID, nil)); err != nil {
-		return bound{}, fmt.Errorf("%s: %w", m.Pos, err)
+		return nil, fmt.Errorf("%s: %w", m.Pos, err)
 	}
-	return bound{m, image, t}, nil
+	return &bound{model: m, image: image, target: t, fixed: versions == nil && byDigest(m.Image)}, nil
 }
 
 // secrets resolves what a model uses and returns the versions: keyed hashes,
@@ -159,13 +169,16 @@ func GatewayToken(key []byte) spec.Sensitive {
 	return spec.NewSensitive(hex.EncodeToString(mac.Sum(nil)))
 }
 
-// pin resolves every image of the config. References with a digest cost nothing;
+// byDigest: the reference names content, so what it means cannot change.
+func byDigest(ref string) bool { return strings.Contains(ref, "@") }
+
+// pin resolves the images of the models. References with a digest cost nothing;
 // tags are asked for once per commit.
-func (b *Binder) pin(ctx context.Context, cfg *spec.Config, commit spec.Commit) (map[string]reconcile.Image, map[string]error) {
+func (b *Binder) pin(ctx context.Context, cfg *spec.Config, models []*spec.Model, commit spec.Commit) (map[string]reconcile.Image, map[string]error) {
 	known := b.knownPins(ctx, cfg, commit)
 	images, failed := map[string]reconcile.Image{}, map[string]error{}
 	var ask []string
-	for _, m := range cfg.Models {
+	for _, m := range models {
 		if _, done := images[m.Image]; done {
 			continue
 		}
@@ -173,7 +186,7 @@ func (b *Binder) pin(ctx context.Context, cfg *spec.Config, commit spec.Commit) 
 		images[m.Image] = image
 		switch {
 		case pinned:
-		case strings.Contains(m.Image, "@"):
+		case byDigest(m.Image):
 			images[m.Image], failed[m.Image] = b.Runtime.Resolve(ctx, m.Image)
 		default:
 			ask = append(ask, m.Image)
@@ -227,7 +240,7 @@ func (b *Binder) knownPins(ctx context.Context, cfg *spec.Config, commit spec.Co
 func (b *Binder) savePins(ctx context.Context, commit spec.Commit, images map[string]reconcile.Image, failed map[string]error) {
 	next := pins{Commit: commit.ID, Images: map[string]reconcile.Image{}}
 	for ref, image := range images {
-		if failed[ref] == nil && !strings.Contains(ref, "@") {
+		if failed[ref] == nil && !byDigest(ref) {
 			next.Images[ref] = image
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // diffGateway compares the gateway, of which there is one.
-func diffGateway(d *reconcile.Desired, running []reconcile.Container) *Change {
+func diffGateway(d *reconcile.Desired, running []*reconcile.Container) *Change {
 	t := d.Gateway
 	if t == nil {
 		return nil
@@ -20,7 +20,7 @@ func diffGateway(d *reconcile.Desired, running []reconcile.Container) *Change {
 		c.Fields = []Field{{Path: "listen", New: fmt.Sprintf("%s:%d", t.Host, t.Port)}}
 		return c
 	}
-	g := &running[0]
+	g := running[0]
 	switch {
 	case len(running) > 1:
 		c.Action, c.Reasons = Heal, []string{fmt.Sprintf("%d gateways exist", len(running))}

@@ -31,7 +31,7 @@ const alwaysAllowed = 2
 // one that destroys a large share of all models at once. It returns nil, or an
 // error that says how to let the plan pass.
 func Guard(p *Plan, d *reconcile.Desired, limits Limits) error {
-	wanted := len(d.Names())
+	wanted := len(d.Targets) + len(d.Unbound)
 	if p.Summary.Destroy == 0 || allowedByCommit(d) {
 		return nil
 	}

@@ -15,13 +15,13 @@ import (
 type modelDiff struct {
 	desired *reconcile.Desired
 	target  *reconcile.Target
-	current []reconcile.Container // of the target's revision
-	others  []reconcile.Container // of any other
+	current []*reconcile.Container // of the target's revision
+	others  []*reconcile.Container // of any other
 	change  Change
 	drift   []string
 }
 
-func diffModel(d *reconcile.Desired, t *reconcile.Target, containers []reconcile.Container, view *reconcile.RouterView, now time.Time) *Change {
+func diffModel(d *reconcile.Desired, t *reconcile.Target, containers []*reconcile.Container, entry *reconcile.RoutedModel, now time.Time) *Change {
 	m := modelDiff{desired: d, target: t}
 	m.change = Change{Address: t.Model.Address, Pos: t.Model.Pos, To: t.Revision, Replicas: [2]int{len(containers), t.Model.Replicas}}
 	for _, c := range containers {
@@ -33,8 +33,12 @@ func diffModel(d *reconcile.Desired, t *reconcile.Target, containers []reconcile
 	}
 	m.replicas()
 	m.altered(now)
-	m.routing(view)
-	return m.result()
+	m.routing(entry)
+	if !m.result() {
+		return nil
+	}
+	c := m.change // a copy: so nearly all models, which are unchanged, cost no allocation
+	return &c
 }
 
 // replicas compares the count, where no other revision is in play: a rollout
@@ -68,8 +72,7 @@ func (m *modelDiff) lost(have int) bool {
 func (m *modelDiff) altered(now time.Time) {
 	want := reconcile.LimitsOf(m.target.Model.Container)
 	seen := map[int]string{}
-	for i := range m.current {
-		c := &m.current[i]
+	for _, c := range m.current {
 		say := func(format string, args ...any) {
 			m.drift = append(m.drift, fmt.Sprintf("replica %d ", c.Replica)+fmt.Sprintf(format, args...))
 		}
@@ -107,9 +110,8 @@ func ago(t, now time.Time) string {
 }
 
 // routing compares with the gateway's table, as far as it is known.
-func (m *modelDiff) routing(view *reconcile.RouterView) {
-	entry := view.Model(m.target.Model.Name)
-	if !view.Known || entry == nil {
+func (m *modelDiff) routing(entry *reconcile.RoutedModel) {
+	if entry == nil {
 		return
 	}
 	model := m.target.Model
@@ -117,7 +119,8 @@ func (m *modelDiff) routing(view *reconcile.RouterView) {
 		m.field("protocol", string(entry.Protocol), string(model.Protocol))
 	}
 	m.routes(entry.Routes, model.Routes)
-	if in := entry.Find(m.target.Revision); in != nil {
+	want := reconcile.HealthProbe{Path: model.Health.Path, Interval: model.Health.Interval, Timeout: model.Health.Timeout}
+	if in := entry.Find(m.target.Revision); in != nil && in.Health != want {
 		m.fieldIf("health.path", in.Health.Path, model.Health.Path)
 		m.fieldIf("health.interval", in.Health.Interval.String(), model.Health.Interval.String())
 		m.fieldIf("health.timeout", in.Health.Timeout.String(), model.Health.Timeout.String())
@@ -125,10 +128,16 @@ func (m *modelDiff) routing(view *reconcile.RouterView) {
 }
 
 func (m *modelDiff) routes(old []reconcile.RoutedPath, declared []spec.Route) {
-	lines := func(n int, at func(int) reconcile.RoutedPath) []string {
+	asked := make([]reconcile.RoutedPath, len(declared))
+	for i, r := range declared {
+		asked[i] = reconcile.RoutedPath{Host: r.Host, Path: r.Path, Strip: r.Strip, Timeout: r.Timeout, Fallback: r.Fallback}
+	}
+	if slices.Equal(old, asked) {
+		return
+	}
+	lines := func(routes []reconcile.RoutedPath) string {
 		var out []string
-		for i := range n {
-			r := at(i)
+		for _, r := range routes {
 			line := r.Host + r.Path
 			if r.Strip {
 				line += " strip"
@@ -141,16 +150,9 @@ func (m *modelDiff) routes(old []reconcile.RoutedPath, declared []spec.Route) {
 			}
 			out = append(out, line)
 		}
-		return out
+		return strings.Join(out, ", ")
 	}
-	was := lines(len(old), func(i int) reconcile.RoutedPath { return old[i] })
-	is := lines(len(declared), func(i int) reconcile.RoutedPath {
-		r := declared[i]
-		return reconcile.RoutedPath{Host: r.Host, Path: r.Path, Strip: r.Strip, Timeout: r.Timeout, Fallback: r.Fallback}
-	})
-	if !slices.Equal(was, is) {
-		m.field("route", strings.Join(was, ", "), strings.Join(is, ", "))
-	}
+	m.field("route", lines(old), lines(asked))
 }
 
 func (m *modelDiff) fieldIf(path, was, is string) {
@@ -163,13 +165,14 @@ func (m *modelDiff) field(path, was, is string) {
 	m.change.Fields = append(m.change.Fields, Field{Path: path, Old: was, New: is})
 }
 
-// result names the action: the one that matters most to whoever reviews it.
-func (m *modelDiff) result() *Change {
+// result names the action: the one that matters most to whoever reviews it. It
+// is false where there is nothing to do.
+func (m *modelDiff) result() bool {
 	c := &m.change
 	switch {
 	case len(m.current) == 0 && len(m.others) == 0 && m.target.Model.Replicas == 0:
 		if len(c.Fields) == 0 {
-			return nil
+			return false
 		}
 		c.Action = Update
 	case len(m.current) == 0 && len(m.others) == 0:
@@ -183,14 +186,14 @@ func (m *modelDiff) result() *Change {
 	case len(m.drift) > 0:
 		c.Action = Heal
 	default:
-		return nil
+		return false
 	}
 	c.Reasons = append(c.Reasons, m.drift...)
-	return c
+	return true
 }
 
 func (m *modelDiff) replace() {
-	old := &m.others[0]
+	old := m.others[0]
 	m.change.Action, m.change.From = Replace, old.Revision
 	fields, known := changedInputs(old, m.target)
 	switch {

@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -88,11 +87,12 @@ type Observed struct {
 // Diff compares. It reads no clock: now serves to tell a replica that is still
 // coming up from one that should long be up.
 func Diff(d *reconcile.Desired, o *Observed, now time.Time) *Plan {
-	p := &Plan{FormatVersion: FormatVersion, Environment: d.Scope.Environment, Owner: d.Scope.Owner, Commit: d.Commit}
+	p := &Plan{FormatVersion: FormatVersion, Environment: d.Scope.Environment, Owner: d.Scope.Owner, Commit: d.Commit, Changes: []Change{}}
 	byModel, gateways := group(d, o.Containers)
 	p.add(diffGateway(d, gateways))
-	for _, name := range slices.Sorted(maps.Keys(d.Targets)) {
-		p.add(diffModel(d, d.Targets[name], byModel[name], &o.View, now))
+	entries := routed(&o.View)
+	for name, t := range d.Targets { // in any order: the changes are sorted below
+		p.add(diffModel(d, t, byModel[name], entries[name], now))
 		delete(byModel, name)
 	}
 	for name, err := range d.Unbound {
@@ -134,24 +134,37 @@ func (p *Plan) add(c *Change) {
 }
 
 // group sorts the containers by the model that they count for.
-func group(d *reconcile.Desired, containers []reconcile.Container) (byModel map[string][]reconcile.Container, gateways []reconcile.Container) {
-	byModel = make(map[string][]reconcile.Container, len(d.Targets))
+func group(d *reconcile.Desired, containers []reconcile.Container) (byModel map[string][]*reconcile.Container, gateways []*reconcile.Container) {
+	byModel = make(map[string][]*reconcile.Container, len(d.Targets))
 	for i := range containers {
 		c := &containers[i]
 		switch {
 		case c.State == reconcile.StateRemoving:
 		case c.Kind == spec.KindGateway:
-			gateways = append(gateways, *c)
+			gateways = append(gateways, c)
 		default:
 			name := d.ModelOf(c)
-			byModel[name] = append(byModel[name], *c)
+			byModel[name] = append(byModel[name], c)
 		}
 	}
 	return byModel, gateways
 }
 
+// routed finds the entries of the gateway's table in force by their models, as
+// far as it is known.
+func routed(view *reconcile.RouterView) map[string]*reconcile.RoutedModel {
+	if !view.Known {
+		return nil
+	}
+	entries := make(map[string]*reconcile.RoutedModel, len(view.Table.Models))
+	for i := range view.Table.Models {
+		entries[view.Table.Models[i].Name] = &view.Table.Models[i]
+	}
+	return entries
+}
+
 // gone is the change of a model that runs but is not in Git.
-func gone(d *reconcile.Desired, name string, containers []reconcile.Container) *Change {
+func gone(d *reconcile.Desired, name string, containers []*reconcile.Container) *Change {
 	c := &Change{Address: spec.Address{Kind: spec.KindModel, Name: name}, Action: Destroy, Replicas: [2]int{len(containers), 0}, From: containers[0].Revision}
 	if d.Forgotten[name] {
 		// Said once by its block in Git; there is nothing to do about it.
@@ -186,9 +199,12 @@ func (p *Plan) note(d *reconcile.Desired, o *Observed) {
 			p.Notes = append(p.Notes, fmt.Sprintf("%s: nothing runs under the name %s any more; the moved block may go", moved.Pos, moved.From))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.Targets)) {
-		if note := d.Targets[name].Image.Note; note != "" {
-			p.Notes = append(p.Notes, fmt.Sprintf("%s: %s", d.Targets[name].Model.Address, note))
+	var images []string
+	for _, t := range d.Targets {
+		if t.Image.Note != "" {
+			images = append(images, fmt.Sprintf("%s: %s", t.Model.Address, t.Image.Note))
 		}
 	}
+	slices.Sort(images)
+	p.Notes = append(p.Notes, images...)
 }
