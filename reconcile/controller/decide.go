@@ -41,6 +41,9 @@ func (l *loop) decideObject(o *object, now time.Time) {
 	} else {
 		address = l.address(o)
 		o.decision = rollout.Step(o.state, l.input(o), now)
+		if err := l.desired.Unbound[string(o.key)]; err != nil {
+			o.decision.Phase, o.decision.Reason = rollout.Degraded, err.Error()
+		}
 	}
 	o.state = o.decision.State
 	l.emit(Event{Type: Reconciled, Address: address})

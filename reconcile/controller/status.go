@@ -74,6 +74,9 @@ type ModelStatus struct {
 // Failed tells whether the model needs a person, or a new commit.
 func (m *ModelStatus) Failed() bool { return m.Phase == rollout.Degraded || m.Error != "" }
 
+// Failed tells whether the gateway needs a person.
+func (g *GatewayStatus) Failed() bool { return g.Phase == rollout.Degraded || g.Error != "" }
+
 func (s *Status) converged() bool {
 	if s.Commit.ID == "" && s.Source.Fetched.IsZero() || s.Models == nil ||
 		s.Engine.Error != "" || s.Gateway.Phase != rollout.Steady || s.Gateway.Error != "" {

@@ -181,7 +181,11 @@ func (s *stepper) trouble() string {
 		}
 		switch starts := s.out.State.Starts[c.ID]; {
 		case c.Restarts+starts.Count > loopAfter:
-			return fmt.Sprintf("replica %d keeps ending: %s, started again %d times", c.Replica, exitReason(c), c.Restarts+starts.Count)
+			reason := ""
+			if c.State != reconcile.StateRunning {
+				reason = exitReason(c) + ", "
+			}
+			return fmt.Sprintf("replica %d keeps ending: %sstarted again %d times", c.Replica, reason, c.Restarts+starts.Count)
 		case !s.View.Known || c.State != reconcile.StateRunning || c.Started.IsZero() || s.unprobed(c):
 		case s.now.Sub(c.Started) >= health.Deadline:
 			return fmt.Sprintf("replica %d is not healthy %s after its start (deadline %s): %s",

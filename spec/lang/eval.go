@@ -303,7 +303,7 @@ func (e *evaluator) unknown(r reference, p place, kind string, known []string, r
 	if e.symbols.incomplete {
 		return cty.NilVal, false
 	}
-	if near := nearest(r.name, known); near != "" {
+	if near := Nearest(r.name, known); near != "" {
 		remedy = "Did you mean " + r.root + "." + near + "?"
 	}
 	e.errorf(r.rng, p, "Unknown "+kind, "Nothing declares %s. %s", ref{root: r.root, name: r.name}, remedy)

@@ -8,17 +8,17 @@ import (
 // didYouMean returns " Did you mean ...?" with the known name nearest to the
 // one that was written, or "" if none is near.
 func didYouMean(written string, known []string) string {
-	if near := nearest(written, known); near != "" {
+	if near := Nearest(written, known); near != "" {
 		return " Did you mean " + near + "?"
 	}
 	return ""
 }
 
-// nearest returns the known name with the smallest edit distance, the first in
+// Nearest returns the known name with the smallest edit distance, the first in
 // alphabetical order where several are as near. A name is near if fewer than
 // about a third of its letters differ, so that short names are not suggested
 // for each other at random.
-func nearest(written string, known []string) string {
+func Nearest(written string, known []string) string {
 	if len(written) > 128 {
 		return ""
 	}

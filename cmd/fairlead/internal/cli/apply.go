@@ -46,6 +46,7 @@ Exit codes: 0 all models are as the specs say, 1 error, or a model that is not.`
 	}
 	f.register(cmd.Flags())
 	f.registerEngine(cmd.Flags())
+	f.registerSpecs(cmd.Flags())
 	f.registerGit(cmd.Flags())
 	f.registerAct(cmd.Flags())
 	cmd.Flags().DurationVar(&timeout, "timeout", 15*time.Minute, "give up after so long")
@@ -91,9 +92,9 @@ func (p *program) converge(ctx context.Context, site *app.Site, progress *view.P
 	case ctx.Err() != nil:
 		return errors.New("interrupted; what is half done, the next apply finds and finishes")
 	case running.Err() != nil:
-		return progress.Failed(s, fmt.Errorf("not done after %s", timeout))
+		return progress.Failed(s, fmt.Errorf("not done after %s", timeout), site.LastWords(ctx, s))
 	default:
-		return progress.Failed(s, nil)
+		return progress.Failed(s, nil, site.LastWords(ctx, s))
 	}
 }
 
@@ -111,6 +112,9 @@ func settled(s *controller.Status) bool {
 	}
 	open := 0
 	failed := s.Gateway.Failures >= stubborn || s.Gateway.Phase == rollout.Degraded
+	if !failed && s.Gateway.Phase != rollout.Steady {
+		open++ // an interrupted start of the gateway is one more thing to wonder about
+	}
 	for i := range s.Models {
 		m := &s.Models[i]
 		switch {

@@ -18,7 +18,7 @@ the network. Volumes that models mount stay. Nothing of another owner or
 environment is touched. A daemon that runs must be stopped first.
 
 Exit codes: 0 nothing is left, 1 error.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.resolve(cmd, &f)
 			if err != nil {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead/fairlead/spec/diag"
@@ -21,7 +23,12 @@ one counts: the default, the block, the environment.
     fairlead explain var.registry
 
 Exit codes: 0 fine, 1 error, or there is no such thing.`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("say what to explain; for example: fairlead explain model.digits.replicas")
+			}
+			return atMost(2, "fairlead explain model.digits .")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := p.languageConfig(cmd, &f)
 			if err != nil {
@@ -39,7 +46,7 @@ Exit codes: 0 fine, 1 error, or there is no such thing.`,
 		},
 	}
 	f.registerLanguage(cmd.Flags())
-	cmd.Flags().StringVar(&f.Environment, "environment", "", "environment to look at")
+	cmd.Flags().StringVar(&f.Environment, "environment", "", "`NAME` of the environment to look at")
 	return cmd
 }
 
@@ -51,7 +58,7 @@ func (p *program) schemaCommand() *cobra.Command {
 same table for programs: editors, converters, checks.
 
 Exit codes: 0 fine, 1 error.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(*cobra.Command, []string) error {
 			return p.show(schema.JSON(), func() error { return p.view.Line(schema.Reference()) })
 		},

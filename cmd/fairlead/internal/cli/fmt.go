@@ -60,6 +60,9 @@ func (f *formatter) argument(arg string) error {
 		return f.stdin()
 	}
 	info, err := os.Stat(arg)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no file or directory %s", arg)
+	}
 	if err != nil {
 		return err
 	}

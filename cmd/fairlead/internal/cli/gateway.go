@@ -18,8 +18,8 @@ import (
 type logFlags struct{ level, format string }
 
 func (f *logFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.level, "log-level", "info", "debug, info, warn or error")
-	flags.StringVar(&f.format, "log-format", "", "text or json (default: text on a terminal)")
+	flags.StringVar(&f.level, "log-level", "info", "`LEVEL`: debug, info, warn or error")
+	flags.StringVar(&f.format, "log-format", "", "`FORMAT`: text or json (default: text on a terminal)")
 }
 
 func (p *program) gatewayCommand() *cobra.Command {
@@ -35,7 +35,7 @@ this binary, and gives it its routing table over the admin listener. It goes on
 with the last table while the daemon is away.
 
 Exit codes: 0 stopped by a signal, 1 error.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.fromEnvironment(cmd.Flags()); err != nil {
 				return err
@@ -59,10 +59,10 @@ Exit codes: 0 stopped by a signal, 1 error.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&c.Listen, "listen", ":8080", "address for requests to models")
-	flags.StringVar(&c.Admin, "admin", ":9901", "address of the admin listener")
-	flags.StringVar(&c.TablePath, "table", "", "`file` that keeps the last routing table")
-	flags.StringVar(&tokenFile, "token-file", "", "`file` with the token of the admin listener")
+	flags.StringVar(&c.Listen, "listen", ":8080", "`ADDRESS` for requests to models")
+	flags.StringVar(&c.Admin, "admin", ":9901", "`ADDRESS` of the admin listener")
+	flags.StringVar(&c.TablePath, "table", "", "`FILE` that keeps the last routing table")
+	flags.StringVar(&tokenFile, "token-file", "", "`FILE` with the token of the admin listener")
 	flags.DurationVar(&c.DrainTimeout, "drain", 20*time.Second, "how long open requests may go on after a signal")
 	flags.Int64Var(&c.Limits.Body, "max-body", 64<<20, "bytes of one request body")
 	logs.register(flags)
@@ -73,7 +73,10 @@ func (p *program) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Long: `Prints the release, or the commit that this program was built from.
+
+Exit codes: 0 fine, 1 error.`,
+		Args: none,
 		RunE: func(*cobra.Command, []string) error {
 			v := struct {
 				Version string `json:"version"`

@@ -52,6 +52,7 @@ Exit codes: 0 fine, 1 error; with --detailed-exitcode 2 when there are changes.`
 	}
 	f.register(cmd.Flags())
 	f.registerEngine(cmd.Flags())
+	f.registerSpecs(cmd.Flags())
 	f.registerGit(cmd.Flags())
 	f.Limits.MaxDestroy = 0.5
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit with 2 when there are changes")

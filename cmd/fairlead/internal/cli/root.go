@@ -11,10 +11,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/view"
 	"github.com/fairlead/fairlead/spec/diag"
+	"github.com/fairlead/fairlead/spec/lang"
 )
 
 // Exit codes. Each command's help lists those that it uses.
@@ -116,14 +118,48 @@ First steps:
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "print JSON for programs instead of text")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w\nSee: %s --help", err, c.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(
 		p.validateCommand(), p.fmtCommand(), p.planCommand(), p.applyCommand(), p.destroyCommand(), p.serveCommand(),
 		p.statusCommand(), p.explainCommand(), p.schemaCommand(), p.gatewayCommand(), p.versionCommand(),
 	)
 	return root
+}
+
+// flagError says what is wrong with a flag, and for one that does not exist
+// which one was perhaps meant.
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+		if near := lang.Nearest(unknown.GetSpecifiedName(), known); near != "" {
+			return fmt.Errorf("%w; did you mean --%s?", err, near)
+		}
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Errorf("--%s is %q, and %s", invalid.GetFlag().Name, invalid.GetValue(), wants(invalid.GetFlag()))
+	}
+	return fmt.Errorf("%w; see: %s --help", err, cmd.CommandPath())
+}
+
+// helpCommand is cobra's own, except that help for what does not exist is an
+// error.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return unexpected(rest[0], "fairlead help plan")
+			}
+			return cmd.Help()
+		},
+	}
 }
 
 // buildVersion is set by the linker for releases.

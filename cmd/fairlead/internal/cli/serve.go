@@ -30,7 +30,7 @@ Over the unix socket in --data the API answers everything; over TCP (--listen)
 /api needs the token of --token-file. /healthz, /readyz and /metrics are open.
 
 Exit codes: 0 stopped by a signal, 1 error.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.resolve(cmd, &f)
 			if err != nil {
@@ -52,12 +52,13 @@ Exit codes: 0 stopped by a signal, 1 error.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.Repo, "repo", "", "`URL` or path of the repository, or a plain directory")
-	flags.StringVar(&f.Branch, "branch", "", "branch to follow (default: the one that HEAD of the repository names)")
-	flags.StringVar(&f.OnRewrite, "on-rewrite", "follow", "what to do when history was rewritten: follow or refuse; it is always said")
+	flags.StringVar(&f.Branch, "branch", "", "`BRANCH` to follow (default: the one that HEAD of the repository names)")
+	flags.StringVar(&f.OnRewrite, "on-rewrite", "follow", "`WHAT` to do when history was rewritten: follow or refuse; it is always said")
 	flags.StringVar(&f.Listen, "listen", "", "`HOST:PORT` for the API over TCP (default: only the unix socket)")
-	flags.StringVar(&f.TokenFile, "token-file", "", "`file` with the bearer token for the API over TCP")
+	flags.StringVar(&f.TokenFile, "token-file", "", "`FILE` with the bearer token for the API over TCP")
 	f.register(flags)
 	f.registerEngine(flags)
+	f.registerSpecs(flags)
 	f.registerGit(flags)
 	f.registerAct(flags)
 	logs.register(flags)

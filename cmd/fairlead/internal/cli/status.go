@@ -3,11 +3,14 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +26,7 @@ func (p *program) statusCommand() *cobra.Command {
 		Long: `Asks the daemon over the unix socket in its data directory.
 
 Exit codes: 0 fine, 1 error, or no daemon answers.`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.resolve(cmd, &f)
 			if err != nil {
@@ -55,8 +58,11 @@ func ask(ctx context.Context, data, path string, answer any) error {
 		return err
 	}
 	response, err := client.Do(request)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("no daemon answers on %s; is \"fairlead serve\" running, with the same --data and --environment?", socket)
+	}
 	if err != nil {
-		return fmt.Errorf("no daemon answers on %s; is \"fairlead serve\" running, with the same --data and --environment? (%w)", socket, err)
+		return fmt.Errorf("ask the daemon on %s: %w", socket, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))

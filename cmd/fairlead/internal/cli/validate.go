@@ -24,7 +24,7 @@ with file, line and what to do. Needs neither engine nor network. Without
 --environment every environment that the specs declare is checked.
 
 Exit codes: 0 valid, warnings at most; 1 not valid.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1, "fairlead validate ."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.languageConfig(cmd, &f)
 			if err != nil {
@@ -52,7 +52,7 @@ Exit codes: 0 valid, warnings at most; 1 not valid.`,
 		},
 	}
 	f.registerLanguage(cmd.Flags())
-	cmd.Flags().StringVar(&f.Environment, "environment", "", "environment to check (default: all)")
+	cmd.Flags().StringVar(&f.Environment, "environment", "", "`NAME` of the environment to check (default: all)")
 	return cmd
 }
 

@@ -20,7 +20,7 @@ func (v *View) Validated(environments []string, models map[string]int) error {
 		if n == 0 {
 			n = models[""]
 		}
-		parts = append(parts, fmt.Sprintf("%s (%d models)", name, n))
+		parts = append(parts, fmt.Sprintf("%s (%s)", name, count(n, "model")))
 	}
 	return v.Line(fmt.Sprintf("%s Valid: %s.", v.paint(green, "✓"), strings.Join(parts, ", ")))
 }

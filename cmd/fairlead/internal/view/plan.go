@@ -11,7 +11,7 @@ import (
 func (v *View) Plan(p *plan.Plan) error {
 	out := &printer{v: v}
 	if p.Empty() {
-		out.line("%s %s at %s is as Git wants it: nothing to do (%d unchanged).", v.paint(green, "✓"), p.Environment, p.Commit.Short(), p.Unchanged)
+		out.line("%s Nothing to do: what runs in %s is what %s says (%d unchanged).", v.paint(green, "✓"), v.paint(bold, p.Environment), v.commit(p), p.Unchanged)
 	} else {
 		out.line("Plan for %s at %s", v.paint(bold, p.Environment), v.commit(p))
 		for i := range p.Changes {

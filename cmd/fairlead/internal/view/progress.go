@@ -2,32 +2,37 @@ package view
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // Progress shows an apply while it goes on: lines of text, or JSON with one
 // object per line (fields @level, @message, @timestamp and type, as Terraform's
 // machine-readable UI has them).
 type Progress struct {
-	v     *View
-	json  bool
-	start time.Time
-	mu    sync.Mutex
+	v       *View
+	json    bool
+	start   time.Time
+	planned map[spec.Address]plan.Action // what the plan changes
+
+	mu   sync.Mutex
+	said bool // an event was shown
 }
 
 // Progress returns the view of a running apply.
 func (v *View) Progress(asJSON bool) *Progress {
-	return &Progress{v: v, json: asJSON, start: time.Now()}
+	return &Progress{v: v, json: asJSON, start: time.Now(), planned: map[spec.Address]plan.Action{}}
 }
 
 // entry is one line of the JSON form.
@@ -41,6 +46,7 @@ type entry struct {
 	Plan      *plan.Plan        `json:"plan,omitempty"`
 	Event     *controller.Event `json:"event,omitempty"`
 	Status    any               `json:"status,omitempty"`
+	Words     []app.LastWords   `json:"last_output,omitempty"`
 }
 
 func (p *Progress) emit(e entry) error {
@@ -53,6 +59,9 @@ func (p *Progress) emit(e entry) error {
 
 // Plan shows what is about to be done.
 func (p *Progress) Plan(before *plan.Plan) error {
+	for _, c := range before.Changes {
+		p.planned[c.Address] = c.Action
+	}
 	if p.json {
 		return p.emit(entry{Type: "planned_changes", Message: summary(&before.Summary), Format: plan.FormatVersion, Plan: before})
 	}
@@ -64,27 +73,16 @@ func (p *Progress) Plan(before *plan.Plan) error {
 
 // Event shows one thing that happened. It is called from several goroutines.
 func (p *Progress) Event(e controller.Event) {
-	mark, shown := p.mark(&e)
-	if !shown {
-		return
+	if errors.Is(e.Err, context.Canceled) {
+		return // given up because the apply ends
 	}
 	if p.json {
-		level := "info"
-		if e.Err != nil {
-			level = "error"
-		}
-		_ = p.emit(entry{Level: level, Type: string(e.Type), Message: e.Message, Event: &e})
+		p.eventJSON(&e)
 		return
 	}
-	text := e.Message
-	if e.Verb != "" {
-		text = fmt.Sprintf("%s: %s", strings.TrimSpace(string(e.Verb)+" "+e.Name), e.Message)
-	}
-	if e.Type == controller.ActionFailed {
-		text = e.Message
-	}
-	if e.Type == controller.ActionDone {
-		text = fmt.Sprintf("%s %s", text, p.v.paint(dim, fmt.Sprintf("(%s)", e.Took.Round(time.Millisecond))))
+	line, shown := p.line(&e)
+	if !shown {
+		return
 	}
 	object := ""
 	if e.Address.Kind != "" {
@@ -92,42 +90,80 @@ func (p *Progress) Event(e controller.Event) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, _ = io.WriteString(p.v.Out, fmt.Sprintf("%6.1fs %s %-16s %s\n", time.Since(p.start).Seconds(), mark, object, text))
+	p.said = true
+	_, _ = fmt.Fprintf(p.v.Out, "%6.1fs %s %-16s %s\n", time.Since(p.start).Seconds(), line.mark, object, line.text)
 }
 
-// mark is the sign before a line; false where the event is not for people who
-// wait.
-func (p *Progress) mark(e *controller.Event) (string, bool) {
+func (p *Progress) eventJSON(e *controller.Event) {
+	switch e.Type {
+	case controller.Resynced, controller.Reconciled, controller.TablePushed, controller.CommitAccepted:
+		return // inner life
+	case controller.PhaseChanged:
+		if e.Phase == rollout.Rolling {
+			return
+		}
+	default:
+	}
+	level := "info"
+	if e.Err != nil || e.Phase == rollout.Degraded {
+		level = "error"
+	}
+	_ = p.emit(entry{Level: level, Type: string(e.Type), Message: cmp.Or(e.Message, string(e.Phase)), Event: e})
+}
+
+// line is what an event looks like to a person who waits.
+type line struct{ mark, text string }
+
+// line is false for what such a person need not know: the start of what will
+// soon be done, and that all is well with what was not to change.
+func (p *Progress) line(e *controller.Event) (line, bool) {
+	good, bad := p.v.paint(green, "✓"), p.v.paint(red, "✗")
 	switch e.Type {
 	case controller.ActionDone:
-		return p.v.paint(green, "✓"), true
+		took := p.v.paint(dim, fmt.Sprintf("(%s)", e.Took.Round(time.Millisecond)))
+		return line{good, fmt.Sprintf("%s: %s %s", strings.TrimSpace(string(e.Verb)+" "+e.Name), e.Message, took)}, true
 	case controller.ActionFailed, controller.SourceFailed, controller.EngineFailed, controller.GatewayFailed, controller.CommitRefused:
-		return p.v.paint(red, "✗"), true
-	case controller.Pulling, controller.ActionStarted:
-		return "…", true
+		return line{bad, e.Message}, true
+	case controller.Pulling:
+		return line{"…", e.Message}, true
+	case controller.EngineRecovered, controller.SourceRecovered:
+		return line{"·", e.Message}, true
 	case controller.PhaseChanged:
-		if e.Phase == rollout.Steady {
-			e.Message = "ready"
-			return p.v.paint(green, "✓"), true
+		action, planned := p.planned[e.Address]
+		switch {
+		case e.Phase == rollout.Degraded:
+			return line{bad, e.Message}, action != plan.Blocked // the plan has said it
+		case e.Phase == rollout.Steady:
+			return line{good, "ready"}, planned
 		}
-		return "…", e.Phase == rollout.Degraded
-	case controller.EngineRecovered, controller.SourceRecovered, controller.GatewayAnswers:
-		return "·", true
-	case controller.CommitAccepted, controller.TablePushed, controller.Resynced, controller.Reconciled:
+	case controller.ActionStarted, controller.GatewayAnswers, controller.CommitAccepted, controller.TablePushed, controller.Resynced, controller.Reconciled:
 	}
-	return "", false
+	return line{}, false
 }
 
-// Done shows the end of an apply that reached what it was for.
+// Done shows the end of an apply that reached what it was for. Where there was
+// nothing to do, the plan has said so.
 func (p *Progress) Done(s *controller.Status, took time.Duration) error {
 	if p.json {
 		return p.emit(entry{Type: "apply_complete", Message: "what runs is what the specs say", Status: s})
 	}
-	return p.v.Line(fmt.Sprintf("%s Applied in %s: %d models serve on %s.", p.v.paint(green, "✓"), took.Round(100*time.Millisecond), len(s.Models), s.Gateway.Listens))
+	if len(p.planned) == 0 && !p.said {
+		return nil
+	}
+	return p.v.Line(fmt.Sprintf("%s Applied in %s: %s on %s.", p.v.paint(green, "✓"), took.Round(100*time.Millisecond), count(len(s.Models), "model"), s.Gateway.Listens))
 }
 
-// Failed shows the end of one that did not, and returns the error to end with.
-func (p *Progress) Failed(s *controller.Status, cause error) error {
+// Failed shows the end of one that did not, and returns the error to end with:
+// what is wrong, and what the containers that fail wrote last.
+func (p *Progress) Failed(s *controller.Status, cause error, words []app.LastWords) error {
+	err := errors.New(strings.Join(failure(s, cause, words), "\n       "))
+	if p.json {
+		return errors.Join(err, p.emit(entry{Level: "error", Type: "apply_errored", Message: err.Error(), Status: s, Words: words}))
+	}
+	return err
+}
+
+func failure(s *controller.Status, cause error, words []app.LastWords) []string {
 	var lines []string
 	if cause != nil {
 		lines = append(lines, cause.Error())
@@ -136,6 +172,9 @@ func (p *Progress) Failed(s *controller.Status, cause error) error {
 		if text != "" {
 			lines = append(lines, text)
 		}
+	}
+	if s.Gateway.Phase == rollout.Degraded && s.Gateway.Error == "" {
+		lines = append(lines, "the gateway is degraded: "+s.Gateway.Reason)
 	}
 	for i := range s.Models {
 		m := &s.Models[i]
@@ -146,9 +185,11 @@ func (p *Progress) Failed(s *controller.Status, cause error) error {
 	if len(lines) == 0 {
 		lines = append(lines, "not every model is as the specs say")
 	}
-	err := errors.New(strings.Join(lines, "\n       "))
-	if p.json {
-		return errors.Join(err, p.emit(entry{Level: "error", Type: "apply_errored", Message: err.Error(), Status: s}))
+	for _, w := range words {
+		lines = append(lines, fmt.Sprintf("The last output of %s:", w.Container))
+		for _, text := range w.Lines {
+			lines = append(lines, "    "+text)
+		}
 	}
-	return err
+	return lines
 }

@@ -145,5 +145,5 @@ func (v *View) Destroyed(asJSON bool, environment string, removed []string, took
 			Removed     []string `json:"removed"`
 		}{environment, removed})
 	}
-	return v.Line(fmt.Sprintf("Environment %s is taken down: %d containers removed in %s.", environment, len(removed), took.Round(100*time.Millisecond)))
+	return v.Line(fmt.Sprintf("Environment %s is taken down: %s removed in %s.", environment, count(len(removed), "container"), took.Round(100*time.Millisecond)))
 }
