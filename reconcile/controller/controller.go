@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,12 +65,13 @@ func (c *Controller) Plan(now time.Time) *plan.Plan {
 	if in == nil {
 		return nil
 	}
-	return plan.Diff(in.desired, &in.observed, now)
+	return plan.Diff(in.desired, &plan.Observed{Containers: slices.Concat(in.containers...), View: in.view}, now)
 }
 
 type planInputs struct {
-	desired  *reconcile.Desired
-	observed plan.Observed
+	desired    *reconcile.Desired
+	containers [][]reconcile.Container // by object
+	view       reconcile.RouterView
 }
 
 // Sync asks for a fetch now, as a hint does.

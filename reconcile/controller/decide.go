@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
-	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -177,7 +176,7 @@ func (l *loop) report(now time.Time, changed bool) {
 			l.status.Models = l.modelStatus(now)
 		}
 		if l.planDirty {
-			l.c.plan.Store(&planInputs{l.desired, plan.Observed{Containers: l.containers(), View: l.view}})
+			l.c.plan.Store(&planInputs{l.desired, l.observed(), l.view})
 		}
 	}
 	l.planDirty = false

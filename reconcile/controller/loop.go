@@ -328,10 +328,14 @@ func (l *loop) guard(s *synced) error {
 	return plan.Guard(p, s.desired, l.c.opts.Limits)
 }
 
-func (l *loop) containers() []reconcile.Container {
-	var all []reconcile.Container
+func (l *loop) containers() []reconcile.Container { return slices.Concat(l.observed()...) }
+
+// observed are the containers of every object. Each slice is what a list
+// brought, and is never written to.
+func (l *loop) observed() [][]reconcile.Container {
+	all := make([][]reconcile.Container, 0, len(l.objects))
 	for _, o := range l.objects {
-		all = append(all, o.containers...)
+		all = append(all, o.containers)
 	}
 	return all
 }

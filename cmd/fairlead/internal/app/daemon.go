@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,8 +42,16 @@ func NewDaemon(ctx context.Context, c Config, log *slog.Logger) (*Daemon, error)
 	return d, nil
 }
 
+// gcPercent is half of Go's default. A daemon holds its memory all day beside
+// models that want it, and makes garbage for moments: at a commit, and while
+// models come up.
+const gcPercent = 50
+
 // Run serves until ctx ends. Replicas and the gateway go on without it.
 func (d *Daemon) Run(ctx context.Context) error {
+	if os.Getenv("GOGC") == "" { // else the operator knows better
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer func() {
