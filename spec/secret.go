@@ -1,8 +1,12 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
 	"log/slog"
+	"slices"
+	"strings"
 )
 
 // Secret declares where a secret value comes from. Exactly one source is set.
@@ -44,3 +48,32 @@ func (s Sensitive) MarshalText() ([]byte, error) { return []byte(redacted), nil 
 
 // LogValue implements slog.LogValuer.
 func (s Sensitive) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// telling is how long a line of a secret value must be to count as a part of the
+// secret: many keys share their first and last line, and most files their empty
+// ones.
+const telling = 8
+
+// Redact returns the text with the values blotted out: for what others wrote and
+// may quote them, such as an engine's error or the log of a container. Of a value
+// with several lines each line is looked for as well.
+func Redact(text string, values iter.Seq[Sensitive]) string {
+	var parts []string
+	for v := range values {
+		if v.IsZero() {
+			continue
+		}
+		parts = append(parts, v.value)
+		for line := range strings.Lines(v.value) {
+			if line = strings.TrimSpace(line); len(line) >= telling {
+				parts = append(parts, line)
+			}
+		}
+	}
+	// Longer ones first: else the rest of one shows that begins with another.
+	slices.SortFunc(parts, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, part := range parts {
+		text = strings.ReplaceAll(text, part, redacted)
+	}
+	return text
+}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
-	"strings"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
@@ -49,17 +49,9 @@ func withoutSecrets(err error, c reconcile.ContainerSpec) error {
 	if err == nil {
 		return nil
 	}
-	text, found := err.Error(), false
-	blot := func(values map[string]spec.Sensitive) {
-		for _, v := range values {
-			if !v.IsZero() && strings.Contains(text, v.Reveal()) {
-				text, found = strings.ReplaceAll(text, v.Reveal(), v.String()), true
-			}
-		}
-	}
-	blot(c.SecretEnv)
-	blot(c.SecretFiles)
-	if !found {
+	text := spec.Redact(err.Error(), maps.Values(c.SecretEnv))
+	text = spec.Redact(text, maps.Values(c.SecretFiles))
+	if text == err.Error() {
 		return err
 	}
 	for _, kind := range []error{reconcile.ErrUnavailable, reconcile.ErrImageNotFound, reconcile.ErrNameTaken} {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,8 +31,9 @@ const (
 
 // LastWords asks for the last output of one replica of each failing model, and
 // of the gateway if that fails. What cannot be had is left out: this is for an
-// error message that must not fail itself.
-func (s *Site) LastWords(ctx context.Context, status *controller.Status) []LastWords {
+// error message that must not fail itself. A model that prints its secrets does
+// so for those who may read its log, and not for those who may run Fairlead.
+func (s *Site) LastWords(ctx context.Context, status *controller.Status, secrets map[string]spec.Sensitive) []LastWords {
 	ctx, cancel := context.WithTimeout(ctx, lastWordsTime)
 	defer cancel()
 	containers, err := s.Runtime.List(ctx, reconcile.Filter{})
@@ -45,7 +47,7 @@ func (s *Site) LastWords(ctx context.Context, status *controller.Status) []LastW
 			return
 		}
 		if text, err := s.Runtime.Logs(ctx, c.ID, lastWordsLines); err == nil && strings.TrimSpace(text) != "" {
-			found = append(found, LastWords{Address: address, Container: c.Name, Lines: printable(text)})
+			found = append(found, LastWords{Address: address, Container: c.Name, Lines: printable(spec.Redact(text, maps.Values(secrets)))})
 		}
 	}
 	if status.Gateway.Failed() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/view"
+	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/rollout"
@@ -74,12 +75,12 @@ func (p *program) apply(ctx context.Context, site *app.Site, timeout time.Durati
 	if err := plan.Guard(before, desired, site.Config.Limits); err != nil {
 		return err
 	}
-	return p.converge(ctx, site, progress, timeout)
+	return p.converge(ctx, site, desired, progress, timeout)
 }
 
 // converge runs a controller until nothing is left to do, or nothing will get
 // better by waiting.
-func (p *program) converge(ctx context.Context, site *app.Site, progress *view.Progress, timeout time.Duration) error {
+func (p *program) converge(ctx context.Context, site *app.Site, desired *reconcile.Desired, progress *view.Progress, timeout time.Duration) error {
 	running, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	c := site.Controller(nil, progress.Event)
@@ -92,9 +93,9 @@ func (p *program) converge(ctx context.Context, site *app.Site, progress *view.P
 	case ctx.Err() != nil:
 		return errors.New("interrupted; what is half done, the next apply finds and finishes")
 	case running.Err() != nil:
-		return progress.Failed(s, fmt.Errorf("not done after %s", timeout), site.LastWords(ctx, s))
+		return progress.Failed(s, fmt.Errorf("not done after %s", timeout), site.LastWords(ctx, s, desired.Secrets))
 	default:
-		return progress.Failed(s, nil, site.LastWords(ctx, s))
+		return progress.Failed(s, nil, site.LastWords(ctx, s, desired.Secrets))
 	}
 }
 
