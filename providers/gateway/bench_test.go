@@ -90,7 +90,7 @@ type subject struct {
 
 // BenchmarkGatewayCPU reports the CPU time per request, user and system, of the
 // gateway with two weighted revisions and metrics on, of a bare
-// httputil.ReverseProxy, and of Caddy and HAProxy where they are installed. The
+// httputil.ReverseProxy, and of Caddy, HAProxy and nginx where they are installed. The
 // proxies take turns in short rounds, so that whatever else the machine does
 // falls on all of them. Only the ratios mean something on another machine.
 func BenchmarkGatewayCPU(b *testing.B) {
@@ -100,7 +100,7 @@ func BenchmarkGatewayCPU(b *testing.B) {
 	a, c := benchBackend(b), benchBackend(b)
 	subjects := []*subject{
 		startBare(b, "bare", a, c), startBare(b, "pooled", a, c), startGateway(b, a, c),
-		startCaddy(b, a, c), startHAProxy(b, a, c),
+		startCaddy(b, a, c), startHAProxy(b, a, c), startNginx(b, a, c),
 	}
 	body := bytes.Repeat([]byte("0123456789abcdef"), 48) // 768 bytes, an inference of 64 numbers
 	for _, s := range subjects {
@@ -305,6 +305,24 @@ func startHAProxy(b *testing.B, backends ...string) *subject {
 		config += fmt.Sprintf("  server s%d %s\n", i, backend)
 	}
 	return launch(b, "haproxy", address, exec.CommandContext(b.Context(), haproxy, "-db", "-f", benchFile(b, "haproxy.cfg", config)))
+}
+
+// startNginx has one process, whose CPU time is all there is.
+func startNginx(b *testing.B, backends ...string) *subject {
+	b.Helper()
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		b.Log("nginx is not installed, so it is left out")
+		return nil
+	}
+	address, dir := freeAddress(b), b.TempDir()
+	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %s/pid;\nerror_log stderr;\nevents { worker_connections 1024; }\nhttp {\n  access_log off;\n  keepalive_requests 1000000;\n", dir)
+	for _, temporary := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		config += fmt.Sprintf("  %s_temp_path %s/%s;\n", temporary, dir, temporary)
+	}
+	config += fmt.Sprintf("  upstream b {\n    least_conn;\n    server %s;\n    keepalive 256;\n  }\n", strings.Join(backends, ";\n    server "))
+	config += fmt.Sprintf("  server {\n    listen %s;\n    location / {\n      proxy_pass http://b;\n      proxy_http_version 1.1;\n      proxy_set_header Connection \"\";\n      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n    }\n  }\n}\n", address)
+	return launch(b, "nginx", address, exec.CommandContext(b.Context(), nginx, "-e", "stderr", "-c", benchFile(b, "nginx.conf", config)))
 }
 
 func benchFile(b *testing.B, name, content string) string {
