@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -78,6 +79,7 @@ type model struct {
 	version     string // another one needs new containers
 	replicas    int
 	env         map[string]string // expressions of HCL
+	deadline    string            // for being healthy; a generous one if empty
 	body        string            // more of the block
 }
 
@@ -97,8 +99,8 @@ model %q {
   health {
     interval    = "500ms"
     min_healthy = "500ms"
-    deadline    = "45s"
+    deadline    = %q
   }
 %s}
-`, m.name, m.image, m.replicas, m.version, env.String(), m.body)
+`, m.name, m.image, m.replicas, m.version, env.String(), cmp.Or(m.deadline, "45s"), m.body)
 }
