@@ -6,6 +6,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -56,14 +57,16 @@ const telling = 8
 
 // Redact returns the text with the values blotted out: for what others wrote and
 // may quote them, such as an engine's error or the log of a container. Of a value
-// with several lines each line is looked for as well.
+// with several lines each line is looked for as well, and the form that the whole
+// has between quotes.
 func Redact(text string, values iter.Seq[Sensitive]) string {
 	var parts []string
 	for v := range values {
 		if v.IsZero() {
 			continue
 		}
-		parts = append(parts, v.value)
+		quoted := strconv.Quote(v.value)
+		parts = append(parts, v.value, quoted[1:len(quoted)-1])
 		for line := range strings.Lines(v.value) {
 			if line = strings.TrimSpace(line); len(line) >= telling {
 				parts = append(parts, line)

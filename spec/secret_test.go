@@ -16,6 +16,7 @@ func TestRedactLeavesNothingOfAValue(t *testing.T) {
 		"the longer of two that overlap":  {"hush-hush", "(sensitive)", []string{"hush", "hush-hush"}},
 		"the whole of several lines":      {"x first line\nsecond line y", "x (sensitive) y", []string{"first line\nsecond line"}},
 		"one of several lines":            {"... second line", "... (sensitive)", []string{"first line\nsecond line\n"}},
+		"a value between quotes":          {`"a\"b\x00c"`, `"(sensitive)"`, []string{"a\"b\x00c"}},
 		"not what is common to many":      {"{ }", "{ }", []string{"{\n}"}},
 		"nothing where there is no value": {"as it was", "as it was", []string{""}},
 	} {

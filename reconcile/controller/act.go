@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -79,12 +80,31 @@ func (a *actor) do(ctx context.Context, j job, c rollout.Command) error {
 	err := a.act(ctx, j, c)
 	event.Took, event.Time, event.Type = time.Since(event.Time), time.Now(), ActionDone
 	if err != nil {
-		err = fmt.Errorf("%s %s: %w", c.Verb, c.Name, err)
+		err = withoutSecrets(fmt.Errorf("%s %s: %w", c.Verb, c.Name, err), j.desired.Secrets)
 		event.Type, event.Err, event.Message = ActionFailed, err, err.Error()
 	}
 	a.emit(event)
 	return err
 }
+
+// withoutSecrets takes secret values out of an error: an engine quotes what it
+// does not like about a container.
+func withoutSecrets(err error, secrets map[string]spec.Sensitive) error {
+	text := spec.Redact(err.Error(), maps.Values(secrets))
+	if text == err.Error() {
+		return err
+	}
+	return &redactedError{text, err}
+}
+
+// redactedError is an error with another text.
+type redactedError struct {
+	text string
+	err  error
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.err }
 
 func (a *actor) act(ctx context.Context, j job, c rollout.Command) error {
 	switch c.Verb {

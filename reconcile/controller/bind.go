@@ -137,12 +137,29 @@ func (b *Binder) secrets(ctx context.Context, d *reconcile.Desired, m *spec.Mode
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", m.Pos, m.Address, err)
 	}
+	if err := checkEnv(m, values); err != nil {
+		return nil, err
+	}
 	versions := make(map[string]string, len(values))
 	for name, value := range values {
 		d.Secrets[name] = value
 		versions[name] = b.version("secret "+name, value.Reveal())
 	}
 	return versions, nil
+}
+
+// checkEnv refuses what no engine takes as an environment variable. It is found
+// here, because an engine finds it late, and then keeps the value in the error
+// that it stores with the container.
+func checkEnv(m *spec.Model, values map[string]spec.Sensitive) error {
+	for _, name := range slices.Sorted(maps.Keys(m.Container.Env)) {
+		secret := m.Container.Env[name].Secret
+		if strings.Contains(values[secret].Reveal(), "\x00") {
+			return fmt.Errorf("%s: %s: env.%s cannot hold the value of secret.%s, which has a zero byte in it; deliver it as a file: secrets = { %s = secret.%s }",
+				m.Pos, m.Address, name, secret, secret, secret)
+		}
+	}
+	return nil
 }
 
 func (b *Binder) version(purpose, value string) string {
