@@ -10,10 +10,12 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/fairlead/fairlead/reconcile/rollout"
@@ -190,6 +192,11 @@ func (v *vault) bad() []string {
 	file("directory", path)
 	file("missing", filepath.Join(v.root, "missing"))
 
+	// It resolves, but no engine takes it as a variable.
+	path = filepath.Join(v.root, "binary")
+	v.keep(path, v.canaries.plant("a secret with a zero byte")+"\x00"+v.canaries.plant("what follows the zero byte"), 0o600)
+	file("binary", path)
+
 	v.variable("OTHER_PREFIX", v.canaries.plant("a variable without the prefix"))
 	add("no_prefix", "env", `"OTHER_PREFIX"`)
 	token := filepath.Join(t.TempDir(), "token")
@@ -340,7 +347,11 @@ func TestSecretsShowNowhereButInTheContainer(t *testing.T) {
 		v.canaries.absent(t, where, text)
 		v.inRepo.absent(t, where, text)
 	}
-	v.canaries.absent(t, "the data directory", v.stored())
+	v.canaries.absent(t, "the data directory", stored(t, v.data))
+	if out, code := v.fairlead("destroy"); code != 0 {
+		t.Errorf("destroy ends with %d: %s", code, out)
+	}
+	v.canaries.absent(t, "the directory of secret files, after destroy,", stored(t, v.secrets))
 	t.Logf("%d canaries, %d places, %d bytes searched", planted, len(printed)+1, size(printed))
 }
 
@@ -399,12 +410,11 @@ func (v *vault) engineShows() map[string]string {
 	return shown
 }
 
-// stored is all that the daemon keeps in its data directory.
-func (v *vault) stored() string {
-	t := v.environment.t
+// stored is all that a directory holds.
+func stored(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder
-	err := filepath.WalkDir(v.data, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -416,4 +426,51 @@ func (v *vault) stored() string {
 		t.Fatal(err)
 	}
 	return all.String()
+}
+
+// Credentials of Git show nowhere either, also where a server sends them back.
+func TestCredentialsOfGitShowNowhere(t *testing.T) {
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		user, password, _ := r.BasicAuth()
+		w.Header().Set("Location", "http://"+user+":"+password+"@"+r.Host+r.URL.Path)
+		http.Error(w, fmt.Sprintf("not with %v %s:%s", r.Header, user, password), http.StatusForbidden)
+	}))
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	for name, address := range map[string]string{"a server that refuses": host, "no server": freeAddress(t)} {
+		t.Run(name, func(t *testing.T) {
+			planted := canaries{}
+			inURL := "http://someone:" + planted.plant("the password in the URL") + "@" + address + "/models.git"
+			token := filepath.Join(t.TempDir(), "token")
+			if err := os.WriteFile(token, []byte(planted.plant("the token of Git")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, repo := range []string{inURL, "http://" + address + "/models.git"} {
+				e := newEnvironment(t)
+				e.set("GIT_TOKEN_FILE", token)
+				e.serve(repo)
+				e.until("the failure shows, or the daemon refuses to start", func() bool {
+					s, ok := e.status()
+					return ok && s.Source.Error != "" || !e.daemon.running()
+				})
+				for _, args := range [][]string{{"status"}, {"status", "--json"}, {"plan", repo}, {"plan", repo, "--json"}} {
+					out, _ := e.fairlead(args...)
+					planted.absent(t, "fairlead "+args[0], out)
+				}
+				for _, path := range []string{"/metrics", "/api/v1/status", "/readyz"} {
+					if text, err := e.ask(path); err == nil {
+						planted.absent(t, path, string(text))
+					}
+				}
+				e.daemon.kill()
+				planted.absent(t, "the log of serve", e.daemon.log.String())
+				planted.absent(t, "the data directory", stored(t, e.data))
+			}
+		})
+	}
+	if asked.Load() == 0 {
+		t.Error("the server was never asked")
+	}
 }
