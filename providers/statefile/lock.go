@@ -23,13 +23,14 @@ type HeldError struct {
 	Holder Holder // zero if the holder has not written it yet
 }
 
-// Error names the holder and what to do.
+// Error names the holder. What to do is for the caller to say, who knows what the
+// lock is for.
 func (e *HeldError) Error() string {
-	who := "another fairlead daemon"
+	who := "another fairlead"
 	if e.Holder.PID != 0 {
 		who += fmt.Sprintf(" (pid %d, since %s)", e.Holder.PID, e.Holder.Since.Local().Format(time.DateTime))
 	}
-	return fmt.Sprintf("%s uses %s; stop it, or give this one a data directory of its own with --data", who, filepath.Dir(e.Path))
+	return fmt.Sprintf("%s holds %s", who, e.Path)
 }
 
 // Lock is an exclusive lock that ends with the process that holds it, however it

@@ -77,6 +77,9 @@ func (c Config) WithDefaults() (Config, error) {
 	if _, _, err := c.gatewayAddress(); err != nil {
 		errs = append(errs, err)
 	}
+	if on := git.OnRewrite(c.OnRewrite); on != "" && on != git.Follow && on != git.Refuse {
+		errs = append(errs, fmt.Errorf("--on-rewrite %q is neither follow nor refuse", c.OnRewrite))
+	}
 	if c.Interval < time.Second {
 		errs = append(errs, fmt.Errorf("--interval %s is too short; use 1s or more", c.Interval))
 	}

@@ -141,8 +141,11 @@ func (s *Site) Lock(ctx context.Context) (*statefile.Lock, error) {
 	}
 	name := fmt.Sprintf("%s-%s.lock", s.Config.scope().NetworkName(), fileName(engine.ID))
 	lock, err := statefile.TryLock(filepath.Join(dir, name))
+	if _, held := errors.AsType[*statefile.HeldError](err); held {
+		return nil, fmt.Errorf("environment %s of owner %s is in other hands: %w; stop it, or choose another --environment or --owner", s.Config.Environment, s.Config.Owner, err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("owner %s, environment %s: %w", s.Config.Owner, s.Config.Environment, err)
+		return nil, fmt.Errorf("environment %s of owner %s: %w", s.Config.Environment, s.Config.Owner, err)
 	}
 	return lock, nil
 }

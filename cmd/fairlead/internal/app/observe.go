@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/url"
@@ -36,7 +37,8 @@ func (d *Daemon) observe(e controller.Event) {
 	if e.Took > 0 {
 		attrs = append(attrs, slog.Duration("took", e.Took))
 	}
-	d.log.LogAttrs(context.Background(), level, e.Message, attrs...)
+	message := cmp.Or(e.Message, string(e.Phase)) // a steady model gives no reason
+	d.log.LogAttrs(context.Background(), level, message, attrs...)
 }
 
 func levelOf(e controller.Event) (slog.Level, bool) {

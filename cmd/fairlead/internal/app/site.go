@@ -98,7 +98,7 @@ func (s *Site) Destroy(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var mu sync.Mutex
-	var removed []string
+	removed := []string{}
 	var errs []error
 	var wg sync.WaitGroup
 	for _, c := range containers {

@@ -18,7 +18,7 @@ import (
 )
 
 func (p *program) fmtCommand() *cobra.Command {
-	var f formatter
+	f := formatter{changed: []string{}}
 	cmd := &cobra.Command{
 		Use:   "fmt [FILE | DIR | -]...",
 		Short: "Bring specs into the common layout",

@@ -43,6 +43,9 @@ Exit codes: 0 valid, warnings at most; 1 not valid.`,
 				p.view.Diagnostics(result.diags, lang.Sources(tree))
 			}
 			if result.diags.HasErrors() {
+				if !p.json {
+					p.view.Invalid(result.diags)
+				}
 				return &exit{code: exitError}
 			}
 			if p.json {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/diag"
 	"github.com/fairlead/fairlead/spec/lang"
 )
 
@@ -23,6 +24,16 @@ func (v *View) Validated(environments []string, models map[string]int) error {
 		parts = append(parts, fmt.Sprintf("%s (%s)", name, count(n, "model")))
 	}
 	return v.Line(fmt.Sprintf("%s Valid: %s.", v.paint(green, "✓"), strings.Join(parts, ", ")))
+}
+
+// Invalid counts what is wrong, below the findings themselves.
+func (v *View) Invalid(ds diag.Diagnostics) {
+	mistakes, warnings := ds.Sorted().Count()
+	text := count(mistakes, "mistake")
+	if warnings > 0 {
+		text += ", " + count(warnings, "warning")
+	}
+	_, _ = fmt.Fprintf(v.Err, "%s Not valid: %s.\n", v.paint(red, "✗"), text)
 }
 
 // Explanation prints every layer of a value, the weakest first, and marks the

@@ -18,7 +18,11 @@ func (v *View) Status(s *app.DaemonStatus, now time.Time) error {
 		out.line("%s %s", v.paint(yellow, "!"), s.Standby)
 		return out.flush()
 	}
-	out.line("%s of %s at %s  %s", v.paint(bold, s.Environment), s.Owner, v.paint(bold, s.Commit.Short()), s.Commit.Subject)
+	revision := "nothing read yet"
+	if s.Commit.ID != "" || !s.Source.Fetched.IsZero() {
+		revision = strings.TrimRight(fmt.Sprintf("at %s  %s", v.paint(bold, s.Commit.Short()), s.Commit.Subject), " ")
+	}
+	out.line("%s of %s, %s", v.paint(bold, s.Environment), s.Owner, revision)
 	out.source(&s.Source, now)
 	if s.Engine.Error != "" {
 		out.trouble("engine", s.Engine.Error)

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fairlead/fairlead/cmd/fairlead/internal/cli"
+	"github.com/fairlead/fairlead/providers/docker"
+	"github.com/fairlead/fairlead/providers/providertest"
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+// The scripts below testdata/script run the program as a person does, with the
+// output that the person sees. go test -run Script -update writes what it prints
+// now into the scripts; the diff is then the review.
+var update = flag.Bool("update", false, "write the output of the program into the scripts")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"fairlead": func() { os.Exit(cli.Main(os.Args[1:], cli.System())) },
+	})
+}
+
+func TestScripts(t *testing.T) {
+	gateway := buildGateway(t)
+	testscript.Run(t, scripts(t, "testdata/script", func(e *testscript.Env) error {
+		e.Setenv("FAIRLEAD_GATEWAY_BINARY", gateway) // a test's own program is no static one
+		return nil
+	}))
+}
+
+// TestScriptsWithEngine runs those that need one. Each script has an owner and a
+// port of its own, and is taken down when it ends.
+func TestScriptsWithEngine(t *testing.T) {
+	socket := providertest.EngineSocket(t)
+	gateway := buildGateway(t)
+	image := providertest.ReplicaImage(t, socket)
+	t.Cleanup(func() { removeGatewayImage(t, socket, gateway) })
+	testscript.Run(t, scripts(t, "testdata/script/engine", func(e *testscript.Env) error {
+		address, err := freeAddress(t.Context())
+		if err != nil {
+			return err
+		}
+		e.Setenv("IMAGE", image)
+		e.Setenv("FAIRLEAD_ENGINE", "unix://"+socket)
+		e.Setenv("FAIRLEAD_GATEWAY", address)
+		e.Setenv("FAIRLEAD_GATEWAY_BINARY", gateway)
+		e.Defer(func() { takeDown(t, e.Vars) })
+		return nil
+	}))
+}
+
+// scriptDeadline is for all scripts of a test together.
+const scriptDeadline = 2 * time.Minute
+
+func scripts(t *testing.T, dir string, setup func(*testscript.Env) error) testscript.Params {
+	t.Helper()
+	return testscript.Params{
+		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
+		// One that hangs, such as a daemon that starts where it should refuse to, is
+		// shown with its goroutines.
+		Deadline: time.Now().Add(scriptDeadline),
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"mask": mask, "await": await, "mode": mode},
+		Setup: func(e *testscript.Env) error {
+			owner := "script-" + strings.ToLower(filepath.Base(e.WorkDir)) + fmt.Sprint(os.Getpid())
+			owner = strings.NewReplacer("_", "-", ".", "-").Replace(owner)
+			for name, value := range map[string]string{
+				"FAIRLEAD_OWNER": owner, "FAIRLEAD_DATA": filepath.Join(e.WorkDir, ".data"),
+				"FAIRLEAD_SECRETS_DIR": filepath.Join(e.WorkDir, ".run"), "XDG_RUNTIME_DIR": filepath.Join(e.WorkDir, ".run"),
+				"GIT_AUTHOR_NAME": "ann", "GIT_AUTHOR_EMAIL": "ann@example.com", "GIT_COMMITTER_NAME": "ann", "GIT_COMMITTER_EMAIL": "ann@example.com",
+				"GIT_CONFIG_NOSYSTEM": "1", "DOCKER_HOST": "unix://" + filepath.Join(e.WorkDir, "no-engine.sock"),
+			} {
+				e.Setenv(name, value)
+			}
+			e.Defer(func() { removeLocks(t, owner) })
+			return setup(e)
+		},
+	}
+}
+
+// masks hide what differs from run to run, in this order.
+var masks = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`script-[a-z0-9-]+`), "OWNER"},
+	{regexp.MustCompile(`fairlead-test/replica:[0-9a-f]+`), "IMAGE"},
+	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "DIGEST"},
+	{regexp.MustCompile(`\b[0-9a-f]{40}\b`), "COMMIT"},
+	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "REVISION"},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "TIME"},
+	{regexp.MustCompile(` *\b[0-9.]+m?s\b`), " TIME"},
+}
+
+// mask FILE writes FILE, stdout or stderr to the file masked, without what
+// differs from run to run. Paths of the script's directory become $WORK.
+func mask(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: mask FILE")
+	}
+	text := strings.ReplaceAll(ts.ReadFile(args[0]), ts.Getenv("WORK"), "$WORK")
+	for _, m := range masks {
+		text = m.pattern.ReplaceAllString(text, m.with)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("masked"), []byte(text), 0o600))
+}
+
+// await PATTERN PROGRAM ARGS... runs the program until its output matches, for
+// half a minute at the most.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await PATTERN PROGRAM ARGS...")
+	}
+	pattern := regexp.MustCompile(args[0])
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-ticker.C {
+		err := ts.Exec(args[1], args[2:]...)
+		if err == nil && pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("no output matches %s: %v", args[0], err)
+		}
+	}
+}
+
+// mode PERMISSIONS FILE compares the mode of a file.
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode PERMISSIONS FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+// buildGateway builds the program as it is shipped. A version of its own gives
+// it an image of its own, which can be removed without harm to anybody.
+func buildGateway(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "fairlead")
+	version := fmt.Sprintf("-s -w -X github.com/fairlead/fairlead/cmd/fairlead/internal/cli.buildVersion=0.0.0-script%d", os.Getpid())
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", version, "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the gateway: %v\n%s", err, out)
+	}
+	return program
+}
+
+func removeGatewayImage(t *testing.T, socket, program string) {
+	ctx := context.WithoutCancel(t.Context())
+	runtime, err := docker.New(docker.Options{Host: "unix://" + socket, Scope: reconcile.Scope{Owner: "script", Environment: "none"}, SelfBinary: program, SecretsDir: t.TempDir()})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	image, err := runtime.SelfImage(ctx)
+	if err = errors.Join(err, runtime.Close()); err != nil {
+		t.Error(err)
+		return
+	}
+	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, "http://engine/images/"+image.Ref, nil)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusNotFound {
+		t.Errorf("remove image %s: %s", image.Ref, answer.Status)
+	}
+}
+
+// takeDown removes what a script has left on the engine.
+func takeDown(t *testing.T, vars []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	defer cancel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	// Called by the name of the command, the test's program is that command.
+	destroy := exec.CommandContext(ctx, self)
+	destroy.Args = []string{"fairlead", "destroy"}
+	destroy.Env = vars
+	if out, err := destroy.CombinedOutput(); err != nil {
+		t.Errorf("take down: %v\n%s", err, out)
+	}
+}
+
+// removeLocks removes the lock files of an owner, which lie where all processes
+// of the host look.
+func removeLocks(t *testing.T, owner string) {
+	var files []string
+	for _, dir := range []string{"/run/fairlead", filepath.Join(os.TempDir(), fmt.Sprintf("fairlead-%d", os.Geteuid()))} {
+		found, err := filepath.Glob(filepath.Join(dir, owner+".*.lock"))
+		if err != nil {
+			t.Error(err)
+		}
+		files = append(files, found...)
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
