@@ -77,7 +77,7 @@ func TestServedDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	site.Config.Interval = 5 * time.Second
-	d := &Daemon{site: site, log: slog.New(slog.NewTextHandler(io.Discard, nil)), metrics: newMetrics()}
+	d := &Daemon{site: site, log: slog.New(slog.DiscardHandler), metrics: newMetrics()}
 	if d.api, err = newAPI(site.Config, d); err != nil {
 		t.Fatal(err)
 	}
