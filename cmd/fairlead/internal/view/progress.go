@@ -156,7 +156,8 @@ func (p *Progress) Done(s *controller.Status, took time.Duration) error {
 // Failed shows the end of one that did not, and returns the error to end with:
 // what is wrong, and what the containers that fail wrote last.
 func (p *Progress) Failed(s *controller.Status, cause error, words []app.LastWords) error {
-	err := errors.New(strings.Join(failure(s, cause, words), "\n       "))
+	const indent = "\n       " // below the text behind "Error: "
+	err := errors.New(strings.ReplaceAll(strings.Join(failure(s, cause, words), "\n"), "\n", indent))
 	if p.json {
 		return errors.Join(err, p.emit(entry{Level: "error", Type: "apply_errored", Message: err.Error(), Status: s, Words: words}))
 	}
@@ -168,18 +169,18 @@ func failure(s *controller.Status, cause error, words []app.LastWords) []string 
 	if cause != nil {
 		lines = append(lines, cause.Error())
 	}
-	for _, text := range []string{s.Source.Error, s.Engine.Error, s.Gateway.Error} {
+	for _, text := range []string{s.Source.Error, s.Engine.Error} {
 		if text != "" {
 			lines = append(lines, text)
 		}
 	}
-	if s.Gateway.Phase == rollout.Degraded && s.Gateway.Error == "" {
-		lines = append(lines, "the gateway is degraded: "+s.Gateway.Reason)
+	if s.Gateway.Failed() {
+		lines = append(lines, fmt.Sprintf("the gateway is %s: %s", s.Gateway.Phase, cmp.Or(s.Gateway.Error, s.Gateway.Reason)))
 	}
 	for i := range s.Models {
 		m := &s.Models[i]
 		if m.Phase != rollout.Steady || m.Error != "" {
-			lines = append(lines, fmt.Sprintf("%s is %s: %s", m.Address, m.Phase, cmp.Or(m.Error, m.Reason)))
+			lines = append(lines, fmt.Sprintf("%s is %s: %s", m.Address, m.Phase, cmp.Or(m.Error, m.Reason, "not done yet")))
 		}
 	}
 	if len(lines) == 0 {

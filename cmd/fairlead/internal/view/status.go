@@ -91,7 +91,10 @@ func (p *printer) models(models []controller.ModelStatus, now time.Time) {
 	for n, row := range rows {
 		var b strings.Builder
 		for i, cell := range row {
-			padded := fmt.Sprintf("%-*s", widths[i], cell)
+			padded := cell
+			if i < len(row)-1 {
+				padded = fmt.Sprintf("%-*s", widths[i], cell)
+			}
 			switch {
 			case n == 0:
 				padded = p.v.paint(dim, padded)
