@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -161,7 +162,7 @@ func (a *api) status(w http.ResponseWriter, _ *http.Request) {
 func (a *api) plan(w http.ResponseWriter, _ *http.Request) {
 	c := a.daemon.current.Load()
 	if c == nil {
-		writeError(w, http.StatusServiceUnavailable, "this daemon stands by; ask the one that acts")
+		writeError(w, http.StatusServiceUnavailable, cmp.Or(a.daemon.Status().Standby, "this daemon waits for the engine; try again later"))
 		return
 	}
 	p := c.Plan(time.Now())

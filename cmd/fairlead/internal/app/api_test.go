@@ -127,8 +127,12 @@ func TestADaemonThatStandsByIsReadyAndHasNoPlan(t *testing.T) {
 func TestMetricsKeepTheirNames(t *testing.T) {
 	a := idleDaemon(t, "")
 	for _, e := range []controller.Event{
-		{Type: controller.Reconciled}, {Type: controller.Resynced}, {Type: controller.ActionStarted, Verb: "launch"},
-		{Type: controller.ActionDone, Verb: "launch"}, {Type: controller.SourceFailed}, {Type: controller.CommitAccepted},
+		{Type: controller.Reconciled},
+		{Type: controller.Resynced},
+		{Type: controller.ActionStarted, Verb: "launch"},
+		{Type: controller.ActionDone, Verb: "launch"},
+		{Type: controller.SourceFailed},
+		{Type: controller.CommitAccepted},
 	} {
 		a.daemon.observe(e)
 	}

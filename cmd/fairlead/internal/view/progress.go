@@ -130,11 +130,12 @@ func (p *Progress) line(e *controller.Event) (line, bool) {
 		return line{"·", e.Message}, true
 	case controller.PhaseChanged:
 		action, planned := p.planned[e.Address]
-		switch {
-		case e.Phase == rollout.Degraded:
+		switch e.Phase {
+		case rollout.Degraded:
 			return line{bad, e.Message}, action != plan.Blocked // the plan has said it
-		case e.Phase == rollout.Steady:
+		case rollout.Steady:
 			return line{good, "ready"}, planned
+		case rollout.Rolling:
 		}
 	case controller.ActionStarted, controller.GatewayAnswers, controller.CommitAccepted, controller.TablePushed, controller.Resynced, controller.Reconciled:
 	}
