@@ -32,7 +32,7 @@ func secretOf(v cty.Value) (string, bool) {
 func (e *evaluator) secretValue(r reference, p place) (cty.Value, bool) {
 	base := e.symbols.secrets[r.name]
 	if base == nil {
-		return e.unknown(r, p, "secret", names(e.symbols.secrets), fmt.Sprintf("Declare it:\n    secret %q {\n      file = \"/etc/fairlead/%s\"\n    }", r.name, r.name))
+		return e.unknown(r, p, "secret", names(e.symbols.secrets), fmt.Sprintf("Declare it:\n    secret %q {\n      file = \"/etc/fairlead/secrets/%s\"\n    }", r.name, r.name))
 	}
 	n := e.merged(base)
 	enabled, ok := e.enabled(n)

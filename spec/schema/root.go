@@ -106,10 +106,10 @@ func secretBlock() *Block {
 		Doc: "Where a secret value comes from; exactly one source. The value is read on the daemon's host only, and is never part of a plan, log or label. " +
 			"`secret.NAME` can stand as a value of `env` and `secrets`, nowhere else.",
 		Example: `secret "db_password" {
-  file = "/etc/fairlead/db_password"
+  file = "/etc/fairlead/secrets/db_password"
 }`,
 		Arguments: []*Argument{
-			{Name: "file", Type: String, Example: `"/etc/fairlead/db_password"`, Doc: "Absolute path of a file on the daemon's host."},
+			{Name: "file", Type: String, Example: `"/etc/fairlead/secrets/db_password"`, Doc: "Absolute path of a file on the daemon's host."},
 			{Name: "env", Type: String, Example: `"DB_PASSWORD"`, Doc: "Environment variable of the daemon."},
 			{Name: "age", Type: String, Example: `file("secrets/db_password.age")`, Doc: "The value itself, encrypted with age for the daemon's key: armoured, or base64."},
 		},
