@@ -35,20 +35,24 @@ func TestActionSaysWhatWillHappen(t *testing.T) {
 	}{
 		"a model that does not run is created": {two, nil, plan.Create, "is in Git at c0ffee and does not run"},
 		"one of another content is replaced": {
-			target(model("digits", 2), "b"), []reconcile.Container{container(two, 1), container(two, 2)},
+			target(model("digits", 2), "b"),
+			[]reconcile.Container{container(two, 1), container(two, 2)},
 			plan.Replace, "changed in Git; needs new containers",
 		},
 		"a replacement under way goes on": {
-			two, []reconcile.Container{container(two, 1), container(target(model("digits", 2), "b"), 1)},
+			two,
+			[]reconcile.Container{container(two, 1), container(target(model("digits", 2), "b"), 1)},
 			plan.Replace, "is not finished",
 		},
 		"more replicas are an update": {
-			target(model("digits", 3), "a"), []reconcile.Container{from("old", container(two, 1)), from("old", container(two, 2))},
+			target(model("digits", 3), "a"),
+			[]reconcile.Container{from("old", container(two, 1)), from("old", container(two, 2))},
 			plan.Update, "needs no new container",
 		},
 		"a lost replica is healed": {two, []reconcile.Container{container(two, 2)}, plan.Heal, "1 of 2 replicas are gone"},
 		"an ended replica is healed": {
-			two, []reconcile.Container{container(two, 1), ended(container(two, 2))},
+			two,
+			[]reconcile.Container{container(two, 1), ended(container(two, 2))},
 			plan.Heal, "replica 2 ended 5s ago (exit code 137)",
 		},
 	}
