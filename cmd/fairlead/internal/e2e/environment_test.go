@@ -173,11 +173,26 @@ func (e *environment) status() (app.DaemonStatus, bool) {
 // what the daemon thinks and has logged.
 func (e *environment) until(wanted string, satisfied func() bool) {
 	e.t.Helper()
+	e.untilNothing(func() string {
+		if satisfied() {
+			return ""
+		}
+		return "not so: " + wanted
+	})
+}
+
+// untilNothing is until, for a condition that can say what it waits for.
+func (e *environment) untilNothing(missing func() string) {
+	e.t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	for !satisfied() {
+	for {
+		what := missing()
+		if what == "" {
+			return
+		}
 		select {
 		case <-again.C:
 			continue
@@ -188,7 +203,7 @@ func (e *environment) until(wanted string, satisfied func() bool) {
 		if e.daemon != nil {
 			logged = e.daemon.log.tail()
 		}
-		e.t.Fatalf("after %s it is still not so: %s\nstatus: %s\nlog: %s", patience, wanted, status, logged)
+		e.t.Fatalf("still, after %s: %s\nstatus: %s\nlog: %s", patience, what, status, logged)
 	}
 }
 
@@ -206,15 +221,7 @@ func (e *environment) converged(commit string) {
 // take effect after it, so the answer is waited for; but an orphan stays.
 func (e *environment) exactly(models ...model) {
 	e.t.Helper()
-	wrong := ""
-	e.until("just the wanted containers", func() bool {
-		before := wrong
-		wrong = e.difference(models)
-		if wrong != "" && wrong != before {
-			e.t.Logf("not yet: %s", wrong)
-		}
-		return wrong == ""
-	})
+	e.untilNothing(func() string { return e.difference(models) })
 	var p plan.Plan
 	e.until("an empty plan", func() bool { return e.get("/api/v1/plan", &p) == nil && p.Empty() })
 }
