@@ -21,6 +21,9 @@ const (
 // any error the old file stands as it was.
 func writeDurably(path string, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
+	if err := makeDir(dir); err != nil {
+		return err
+	}
 	temp, err := os.CreateTemp(dir, tempPrefix+"*"+tempSuffix)
 	if err != nil {
 		return explainWrite(path, err)

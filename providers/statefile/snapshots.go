@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -54,14 +53,9 @@ type revision struct {
 
 var _ reconcile.Snapshots = (*Snapshots)(nil)
 
-// NewSnapshots returns the keeper of the file at path, whose directory is
-// created if it is absent.
-func NewSnapshots(path string) (*Snapshots, error) {
-	if err := makeDir(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	return &Snapshots{path: path}, nil
-}
+// NewSnapshots returns the keeper of the file at path, whose directory the first
+// Keep creates.
+func NewSnapshots(path string) *Snapshots { return &Snapshots{path: path} }
 
 // Keep implements reconcile.Snapshots.
 func (s *Snapshots) Keep(ctx context.Context, snapshot reconcile.Snapshot) error {

@@ -32,24 +32,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func newStore(t *testing.T, dir string) *statefile.Store {
-	t.Helper()
-	s, err := statefile.NewStore(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func newSnapshots(t *testing.T, path string) *statefile.Snapshots {
-	t.Helper()
-	s, err := statefile.NewSnapshots(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 func snapshotOf(content string) reconcile.Snapshot {
 	file := spec.File{Path: "a.hcl", Hash: content, Size: int64(len(content))}
 	return reconcile.Snapshot{Tree: spec.NewTree(spec.Commit{}, []spec.Content{{File: file, Data: []byte(content)}})}
@@ -58,7 +40,7 @@ func snapshotOf(content string) reconcile.Snapshot {
 func TestSnapshotsKeepThePort(t *testing.T) {
 	providertest.SnapshotsSuite(t, func(t *testing.T) (before, after reconcile.Snapshots) {
 		path := filepath.Join(t.TempDir(), "data", "last-good")
-		return newSnapshots(t, path), newSnapshots(t, path)
+		return statefile.NewSnapshots(path), statefile.NewSnapshots(path)
 	})
 }
 
@@ -71,7 +53,7 @@ func TestDamagedSnapshotIsSaidAndNotUsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "last-good")
-			s := newSnapshots(t, path)
+			s := statefile.NewSnapshots(path)
 			if err := s.Keep(t.Context(), snapshotOf("content")); err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +73,7 @@ func TestDamagedSnapshotIsSaidAndNotUsed(t *testing.T) {
 
 func TestStoreReturnsWhatWasSavedLast(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	s := newStore(t, dir)
+	s := statefile.NewStore(dir)
 	if _, err := s.Load(t.Context(), "pins.prod"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v; want that there is none", err)
 	}
@@ -99,7 +81,7 @@ func TestStoreReturnsWhatWasSavedLast(t *testing.T) {
 		if err := s.Save(t.Context(), "pins.prod", []byte(value)); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := newStore(t, dir).Load(t.Context(), "pins.prod"); err != nil || string(got) != value {
+		if got, err := statefile.NewStore(dir).Load(t.Context(), "pins.prod"); err != nil || string(got) != value {
 			t.Errorf("got %s, %v; want %s", got, err, value)
 		}
 	}
@@ -114,7 +96,7 @@ func TestStoreReturnsWhatWasSavedLast(t *testing.T) {
 }
 
 func TestStoreRefusesWhatItCannotKeep(t *testing.T) {
-	s := newStore(t, t.TempDir())
+	s := statefile.NewStore(t.TempDir())
 	for _, key := range []string{"", ".", "..", ".hidden", "a/b", "../a", `a\b`, "a b", "ä", strings.Repeat("k", 200)} {
 		if err := s.Save(t.Context(), key, []byte("1")); err == nil {
 			t.Errorf("the key %q is allowed", key)
@@ -136,7 +118,7 @@ func TestDamagedValueIsSaid(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "k.json"), []byte(`{"a":`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newStore(t, dir).Load(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "k.json") {
+	if _, err := statefile.NewStore(dir).Load(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "k.json") {
 		t.Errorf("got %v; want an error that names the file", err)
 	}
 }
@@ -147,8 +129,8 @@ func TestFullDiskLeavesTheOldContent(t *testing.T) {
 		t.Skipf("a small file system cannot be mounted here, only root may: %v", err)
 	}
 	defer func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) }()
-	snapshots := newSnapshots(t, filepath.Join(dir, "last-good"))
-	store := newStore(t, filepath.Join(dir, "state"))
+	snapshots := statefile.NewSnapshots(filepath.Join(dir, "last-good"))
+	store := statefile.NewStore(filepath.Join(dir, "state"))
 	if err := errors.Join(snapshots.Keep(t.Context(), snapshotOf("old")), store.Save(t.Context(), "k", []byte(`"old"`))); err != nil {
 		t.Fatal(err)
 	}

@@ -22,13 +22,9 @@ type Store struct{ dir string }
 
 var _ reconcile.Store = (*Store)(nil)
 
-// NewStore returns the store in dir, which is created if it is absent.
-func NewStore(dir string) (*Store, error) {
-	if err := makeDir(dir); err != nil {
-		return nil, err
-	}
-	return &Store{dir: dir}, nil
-}
+// NewStore returns the store in dir, which the first Save creates: looking leaves
+// no trace.
+func NewStore(dir string) *Store { return &Store{dir: dir} }
 
 // Load implements reconcile.Store.
 func (s *Store) Load(ctx context.Context, key string) ([]byte, error) {

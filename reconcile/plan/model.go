@@ -45,7 +45,14 @@ func diffModel(d *reconcile.Desired, t *reconcile.Target, containers []*reconcil
 // brings its own count.
 func (m *modelDiff) replicas() {
 	have, want := len(m.current), m.target.Model.Replicas
-	if have == want || have == 0 && len(m.others) > 0 {
+	if have == 0 {
+		for _, c := range m.others { // those that are to be replaced
+			if c.Revision == m.others[0].Revision {
+				have++
+			}
+		}
+	}
+	if have == want {
 		return
 	}
 	if have < want && m.lost(have) {

@@ -27,10 +27,7 @@ func memorySite(repo, data, environment string) (*Site, *memory.Engine, error) {
 		return nil, nil, err
 	}
 	c.Limits.MaxDestroy = 0.5
-	snapshots, err := statefile.NewSnapshots(filepath.Join(data, "last-good"))
-	if err != nil {
-		return nil, nil, err
-	}
+	snapshots := statefile.NewSnapshots(filepath.Join(data, "last-good"))
 	source, err := git.New(git.Options{URL: repo, Branch: "main"})
 	if err != nil {
 		return nil, nil, err
@@ -39,10 +36,7 @@ func memorySite(repo, data, environment string) (*Site, *memory.Engine, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := statefile.NewStore(filepath.Join(data, "state"))
-	if err != nil {
-		return nil, nil, err
-	}
+	store := statefile.NewStore(filepath.Join(data, "state"))
 	engine := memory.NewEngine()
 	runtime := engine.Runtime(c.scope())
 	running := func(id string) bool { return engine.StateOf(id) == reconcile.StateRunning }

@@ -60,10 +60,7 @@ const (
 // OpenSite wires an environment together. It reaches nothing: the first call
 // that needs the engine or the repo says if it is away.
 func OpenSite(ctx context.Context, c Config, access Access) (*Site, error) {
-	snapshots, err := statefile.NewSnapshots(filepath.Join(c.Data, "last-good"))
-	if err != nil {
-		return nil, err
-	}
+	snapshots := statefile.NewSnapshots(filepath.Join(c.Data, "last-good"))
 	source, err := openSource(ctx, c, snapshots)
 	if err != nil {
 		return nil, err
@@ -126,10 +123,7 @@ func (s *Site) Destroy(ctx context.Context) ([]string, error) {
 
 func (s *Site) wire(ctx context.Context, access Access) error {
 	c := s.Config
-	store, err := statefile.NewStore(filepath.Join(c.Data, "state"))
-	if err != nil {
-		return err
-	}
+	store := statefile.NewStore(filepath.Join(c.Data, "state"))
 	secrets, err := secret.New(c.Secrets)
 	if err != nil {
 		return err
@@ -173,10 +167,7 @@ const keyName = "key"
 // directory and beside the secrets: as long as one of the two is left, no
 // container is replaced for the loss of the other.
 func (s *Site) key(ctx context.Context, store *statefile.Store, access Access) ([]byte, error) {
-	mirror, err := statefile.NewStore(filepath.Join(s.Config.SecretsDir, "state"))
-	if err != nil {
-		return nil, err
-	}
+	mirror := statefile.NewStore(filepath.Join(s.Config.SecretsDir, "state"))
 	stores := []*statefile.Store{store, mirror}
 	var key string
 	missing := 0
