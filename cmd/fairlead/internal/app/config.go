@@ -29,6 +29,8 @@ type Config struct {
 	Path      string
 	OnRewrite string
 	GitAuth   git.Auth
+	// GitTimeout bounds one fetch; zero: a minute.
+	GitTimeout time.Duration
 
 	// What is reconciled.
 	Environment string

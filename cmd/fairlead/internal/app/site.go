@@ -299,7 +299,7 @@ func openSource(ctx context.Context, c Config, snapshots *statefile.Snapshots) (
 	}
 	return git.New(git.Options{
 		URL: c.Repo, Branch: c.Branch, Ref: c.Ref, Path: c.Path, DataDir: c.Data, Accepted: accepted,
-		OnRewrite: git.OnRewrite(c.OnRewrite), Auth: c.GitAuth,
+		OnRewrite: git.OnRewrite(c.OnRewrite), Auth: c.GitAuth, Timeout: c.GitTimeout,
 	})
 }
 

@@ -75,6 +75,8 @@ func (f *siteFlags) registerGit(flags *pflag.FlagSet) {
 	auth := &f.GitAuth
 	flags.StringVar(&auth.Username, "git-username", "", "user `NAME` for https, where the server wants one")
 	flags.StringVar(&auth.TokenFile, "git-token-file", "", "`FILE` with the token or password for https")
+	flags.StringVar(&auth.TokenEnv, "git-token-env", "", "`NAME` of an environment variable with the token, instead of a file")
+	flags.DurationVar(&f.GitTimeout, "git-timeout", time.Minute, "`TIME` that one fetch may take; a first clone of a large repository needs more")
 	flags.StringVar(&auth.CAFile, "git-ca-file", "", "`FILE` with certificates to trust beside the system's")
 	flags.StringVar(&auth.KeyFile, "git-ssh-key", "", "private key `FILE` for ssh")
 	flags.StringVar(&auth.KeyPassphraseFile, "git-ssh-passphrase-file", "", "`FILE` with the passphrase of the private key")
