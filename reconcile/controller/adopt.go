@@ -16,15 +16,15 @@ func (l *loop) onSynced(s synced) {
 		l.pending = &s // the guard compares with what runs: wait for the first list
 		return
 	}
+	if s.desired != nil {
+		err := l.guard(&s)
+		s.accepted <- err
+		if err != nil {
+			s.desired, s.err, s.loadErr = nil, err, true
+		}
+	}
 	l.noteSource(&s)
 	if s.desired == nil {
-		return
-	}
-	err := l.guard(&s)
-	s.accepted <- err
-	if err != nil {
-		l.status.Source.Error = err.Error()
-		l.emit(Event{Type: CommitRefused, Commit: s.commit.ID, Message: err.Error(), Err: err})
 		return
 	}
 	l.adopt(s.desired)

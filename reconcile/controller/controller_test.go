@@ -262,6 +262,21 @@ func TestGuardsRefuseAccidents(t *testing.T) {
 					if got := len(w.names()); got != 5 {
 						t.Errorf("%d containers are left of 5", got)
 					}
+					if s := c.Status(); s.Commit.ID != "0000001" || !strings.Contains(s.Source.Error, tc.refused) {
+						t.Errorf("later the status follows %s and says %q", s.Commit.ID, s.Source.Error)
+					}
+				})
+				if tc.refused == "" {
+					return
+				}
+				w.during(func(c *controller.Controller) { // a restart
+					w.await(c, "the refusal, and the last good revision", func(s *controller.Status) bool {
+						return strings.Contains(s.Source.Error, tc.refused) && s.Commit.ID == "0000001" && s.Converged
+					})
+					if err := w.engine.Kill(w.running("a")[0].ID); err != nil {
+						t.Fatal(err)
+					}
+					w.await(c, "a healed replica", func(*controller.Status) bool { return len(w.running("a")) == 1 })
 				})
 			})
 		})

@@ -61,9 +61,9 @@ func (c *Controller) follow(ctx context.Context, out chan<- synced) {
 type follower struct {
 	c    *Controller
 	out  chan<- synced
-	last spec.Tree    // loaded with success
-	cfg  *spec.Config // of last
-	sent *reconcile.Desired
+	last spec.Tree          // loaded with success
+	cfg  *spec.Config       // of last
+	sent *reconcile.Desired // the last one that was accepted
 }
 
 // look does one round; false means that it should be tried again soon.
@@ -114,8 +114,16 @@ func (f *follower) offer(ctx context.Context, snapshot reconcile.Snapshot, stale
 	case <-ctx.Done():
 		return true
 	}
+	if err != nil {
+		// It is offered again at each round: the guard compares with what runs,
+		// and that may change. Until then the last good revision is followed.
+		if f.sent == nil && !stale {
+			f.fallBack(ctx)
+		}
+		return true
+	}
 	f.sent = desired
-	if err == nil && !stale && f.c.opts.Snapshots != nil {
+	if !stale && f.c.opts.Snapshots != nil {
 		if err := f.c.opts.Snapshots.Keep(ctx, snapshot); err != nil {
 			f.send(ctx, synced{commit: commit, err: fmt.Errorf("commit %s is applied, but could not be stored as the last good one: %w", commit.Short(), err)})
 		}
@@ -125,7 +133,7 @@ func (f *follower) offer(ctx context.Context, snapshot reconcile.Snapshot, stale
 
 // fallBack takes the last good revision when there is none in memory yet: the
 // daemon was started while the remote is away, or on a commit that does not
-// load.
+// load or is refused.
 func (f *follower) fallBack(ctx context.Context) {
 	if f.c.opts.Snapshots == nil {
 		return
