@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,4 +151,82 @@ func anyModel(t *rapid.T, name, image string) model {
 	}
 	m.body = body.String()
 	return m
+}
+
+// A rename is no delete: the containers go on under the new name, and a second
+// apply has nothing to do.
+func TestMovedModelKeepsItsContainers(t *testing.T) {
+	e := newEnvironment(t)
+	m := model{name: "digits", image: e.image, version: "1", replicas: 2}
+	dir := tree(t, m.hcl())
+	e.applied(dir)
+	before := e.replicas("digits")
+	m.name = "numbers"
+	writeTree(t, dir, m.hcl()+"moved {\n  from = model.digits\n  to   = model.numbers\n}\n")
+	e.applied(dir)
+	var after []string
+	for _, c := range e.engine.containers(e.owner) {
+		if !c.isGateway() {
+			after = append(after, c.ID)
+		}
+	}
+	slices.Sort(before)
+	slices.Sort(after)
+	if !slices.Equal(before, after) {
+		t.Errorf("the containers are %v, were %v", after, before)
+	}
+	if got := e.serving("numbers"); got != "1" {
+		t.Errorf("under the new name version %q serves", got)
+	}
+	e.unchanged(dir)
+}
+
+// A removed block with destroy = false leaves the containers alone for good.
+func TestForgottenModelIsLeftAlone(t *testing.T) {
+	e := newEnvironment(t)
+	m := model{name: "digits", image: e.image, version: "1", replicas: 1}
+	keep := model{name: "fraud", image: e.image, version: "1", replicas: 1}
+	dir := tree(t, m.hcl()+keep.hcl())
+	e.applied(dir)
+	before := e.replicas("digits")
+	writeTree(t, dir, keep.hcl()+"removed {\n  from    = model.digits\n  destroy = false\n}\n")
+	e.applied(dir)
+	if after := e.replicas("digits"); !slices.Equal(before, after) {
+		t.Errorf("the containers are %v, were %v", after, before)
+	}
+	e.unchanged(dir)
+}
+
+// A commit that would empty the environment, or most of it, looks like an
+// accident: nothing happens before somebody says that it is none.
+func TestMassDeleteIsRefusedUntilItIsMeant(t *testing.T) {
+	e, r := newEnvironment(t), newRepo(t)
+	e.set("ALLOW_EMPTY", "false")
+	e.set("ALLOW_DESTROY", "false")
+	var all []model
+	for _, name := range []string{"digits", "fraud", "churn", "price"} {
+		all = append(all, model{name: name, image: e.image, version: "1", replicas: 1})
+	}
+	commit := r.commit(all...)
+	e.serve(r.dir)
+	e.converged(commit)
+	e.proxy.Forget()
+	for _, left := range []int{0, 1} {
+		r.commit(all[:left]...)
+		if left == 1 { // also by a daemon that has seen nothing else
+			e.daemon.stop()
+			e.serve(r.dir)
+		}
+		e.until("the refusal shows in the status", func() bool {
+			s, ok := e.status()
+			return ok && s.Source.Commit == r.git("rev-parse", "HEAD") && strings.Contains(s.Source.Error, "refused") && s.Commit.ID == commit
+		})
+		e.exactly(all...)
+	}
+	if calls := e.proxy.Mutations(); len(calls) != 0 {
+		t.Errorf("a refused commit changed the engine: %v", calls)
+	}
+	r.git("commit", "-q", "--allow-empty", "-m", "one is enough\n\nFairlead-Allow-Destroy: yes")
+	e.converged(r.git("rev-parse", "HEAD"))
+	e.exactly(all[0])
 }

@@ -6,6 +6,7 @@
 //	crash_test.go    kill -9 between any two engine calls leaves nothing behind,
 //	                 and no request notices
 //	faults_test.go   Git away, answers lost, events missed, two daemons
+//	heal_test.go     what people do to containers is put right
 //	restart_test.go  the engine itself dies and comes back
 //	secrets_test.go  no secret shows anywhere but in the container that uses it
 //

@@ -298,7 +298,9 @@ func (e *environment) fetch(url string) string {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	response, err := transport.RoundTrip(request)
 	if err != nil {
 		e.t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/fairlead/fairlead/providers/providertest"
 )
 
@@ -25,11 +27,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	scratch = dir
-	code := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(code)
+	}))
 }
 
 // buildProgram builds the program as it is shipped, once, when the first test
@@ -38,7 +41,7 @@ func TestMain(m *testing.M) {
 var buildProgram = sync.OnceValues(func() (string, error) {
 	program := filepath.Join(scratch, "fairlead")
 	version := fmt.Sprintf("0.0.0-e2e%d", os.Getpid())
-	build := exec.Command("go", "build", "-trimpath", //nolint:noctx // it belongs to no single test
+	build := exec.Command("go", "build", "-trimpath",
 		"-ldflags", "-s -w -X github.com/fairlead/fairlead/cmd/fairlead/internal/cli.buildVersion="+version,
 		"-o", program, "github.com/fairlead/fairlead/cmd/fairlead")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -62,7 +65,7 @@ var buildModel = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, ".") //nolint:noctx // it belongs to no single test
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, ".")
 	build.Dir = dir
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -41,7 +41,7 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if wait, err := time.ParseDuration(r.URL.Query().Get("wait")); err == nil {
-		time.Sleep(wait)
+		<-time.After(wait)
 	}
 	_ = json.NewEncoder(w).Encode(map[string]string{"name": os.Getenv("VERSION")})
 }
