@@ -207,7 +207,7 @@ func takeDown(t *testing.T, vars []string) {
 	}
 	// Called by the name of the command, the test's program is that command.
 	destroy := exec.CommandContext(ctx, self)
-	destroy.Args = []string{"fairlead", "destroy"}
+	destroy.Args = []string{"fairlead", "destroy", "--yes"}
 	destroy.Env = vars
 	if out, err := destroy.CombinedOutput(); err != nil {
 		t.Errorf("take down: %v\n%s", err, out)

@@ -30,7 +30,7 @@ clean() {
   [[ -d $work ]] || return 0
   stop_daemon
   if docker version >/dev/null 2>&1; then
-    [[ -x $fairlead ]] && "$fairlead" destroy
+    [[ -x $fairlead ]] && "$fairlead" destroy --yes
     # Images that something else still uses stay.
     docker image ls -q --filter reference='digits:1.*' --filter reference='fairlead:self-*' | sort -u | xargs -r docker image rm >/dev/null 2>&1 || true
   fi

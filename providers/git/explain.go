@@ -41,7 +41,7 @@ func (s *Source) explain(ctx context.Context, err error) error {
 // a server may repeat what it was sent.
 func (s *Source) explainRemote(ctx context.Context, err error) string {
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %s; the last good revision stays; is the network slow, or the repository large?", s.options.Timeout)
+		return fmt.Sprintf("no answer within %s; the last good revision stays. Is the network slow, or the repository large? --git-timeout gives it more time", s.options.Timeout)
 	}
 	if redirect, ok := errors.AsType[*redirectError](err); ok {
 		return redirect.Error()

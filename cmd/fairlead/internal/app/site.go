@@ -87,6 +87,16 @@ func OpenScope(ctx context.Context, c Config) (*Site, error) {
 	return s, s.wire(ctx, Look)
 }
 
+// Containers returns the names of all containers of the scope.
+func (s *Site) Containers(ctx context.Context) ([]string, error) {
+	containers, err := s.Runtime.List(ctx, reconcile.Filter{})
+	names := make([]string, 0, len(containers))
+	for i := range containers {
+		names = append(names, containers[i].Name)
+	}
+	return names, err
+}
+
 // Destroy removes everything of the scope, and returns the names of the
 // containers that it removed.
 func (s *Site) Destroy(ctx context.Context) ([]string, error) {

@@ -10,6 +10,7 @@ import (
 
 func (p *program) destroyCommand() *cobra.Command {
 	var f siteFlags
+	var yes bool
 	cmd := &cobra.Command{
 		Use:   "destroy",
 		Short: "Take an environment down: its models, its gateway, its network",
@@ -17,7 +18,9 @@ func (p *program) destroyCommand() *cobra.Command {
 the network. Volumes that models mount stay. Nothing of another owner or
 environment is touched. A daemon that runs must be stopped first.
 
-Exit codes: 0 nothing is left, 1 error.`,
+Without --yes it only lists what it would remove.
+
+Exit codes: 0 nothing is left, or listed; 1 error.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.resolve(cmd, &f)
@@ -29,6 +32,13 @@ Exit codes: 0 nothing is left, 1 error.`,
 				return err
 			}
 			defer func() { _ = site.Close() }()
+			if !yes {
+				names, err := site.Containers(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return p.view.WouldDestroy(p.json, c.Environment, names)
+			}
 			lock, err := site.Lock(cmd.Context())
 			if err != nil {
 				return err
@@ -44,5 +54,6 @@ Exit codes: 0 nothing is left, 1 error.`,
 	}
 	f.register(cmd.Flags())
 	f.registerEngine(cmd.Flags())
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it; there is no way back but apply")
 	return cmd
 }

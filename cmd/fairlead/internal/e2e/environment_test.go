@@ -100,7 +100,7 @@ func (e *environment) takeDown() {
 		}
 	}
 	e.set("ENGINE", "unix://"+e.engine.socket)
-	if out, code := run(e.t, e.env, "destroy"); code != 0 {
+	if out, code := run(e.t, e.env, "destroy", "--yes"); code != 0 {
 		e.t.Errorf("fairlead destroy ends with %d:\n%s", code, out)
 	}
 	for _, c := range e.engine.containers(e.owner) {

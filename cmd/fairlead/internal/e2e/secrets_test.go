@@ -348,7 +348,7 @@ func TestSecretsShowNowhereButInTheContainer(t *testing.T) {
 		v.inRepo.absent(t, where, text)
 	}
 	v.canaries.absent(t, "the data directory", stored(t, v.data))
-	if out, code := v.fairlead("destroy"); code != 0 {
+	if out, code := v.fairlead("destroy", "--yes"); code != 0 {
 		t.Errorf("destroy ends with %d: %s", code, out)
 	}
 	v.canaries.absent(t, "the directory of secret files, after destroy,", stored(t, v.secrets))

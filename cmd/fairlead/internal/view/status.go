@@ -154,3 +154,20 @@ func (v *View) Destroyed(asJSON bool, environment string, removed []string, took
 	}
 	return v.Line(fmt.Sprintf("Environment %s is taken down: %s removed in %s.", environment, count(len(removed), "container"), took.Round(100*time.Millisecond)))
 }
+
+// WouldDestroy lists what a destroy would remove.
+func (v *View) WouldDestroy(asJSON bool, environment string, names []string) error {
+	if asJSON {
+		return v.JSON(struct {
+			Environment string   `json:"environment"`
+			WouldRemove []string `json:"would_remove"`
+		}{environment, names})
+	}
+	out := &printer{v: v}
+	out.line("Taking environment %s down would remove %s, the gateway's volume and the network:", environment, count(len(names), "container"))
+	for _, name := range names {
+		out.line("  %s %s", v.paint(red, "-"), name)
+	}
+	out.line("To do it, say --yes.")
+	return out.flush()
+}
