@@ -115,6 +115,13 @@ func (e *environment) takeDown() {
 		e.t.Errorf("destroy has left volume %s", name)
 		_ = e.engine.call(http.MethodDelete, "/volumes/"+name, nil, nil)
 	}
+	// The lock's file stays, since the lock is not in it; no other run has this owner.
+	for _, dir := range []string{"/run/fairlead", filepath.Join(os.TempDir(), fmt.Sprintf("fairlead-%d", os.Geteuid()))} {
+		locks, _ := filepath.Glob(filepath.Join(dir, e.owner+".*.lock"))
+		for _, lock := range locks {
+			_ = os.Remove(lock)
+		}
+	}
 	if gateway != "" {
 		// Another environment of this run may use it still; the last one removes it.
 		if err := e.engine.call(http.MethodDelete, "/images/"+gateway, nil, nil); err != nil {
