@@ -51,7 +51,7 @@ const (
 	Create  Action = "create"
 	Replace Action = "replace" // new containers first, then the old ones go
 	Update  Action = "update"  // in place
-	Heal    Action = "heal"    // was altered outside of Git
+	Heal    Action = "heal"    // was altered by hand, or did not get all the way up
 	Destroy Action = "destroy"
 	Forget  Action = "forget"  // left running, no longer looked after
 	Blocked Action = "blocked" // Git wants something that cannot be done now

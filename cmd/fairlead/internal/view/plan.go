@@ -48,7 +48,7 @@ var looks = map[plan.Action]look{
 	plan.Create:  {"+", green, "will be created"},
 	plan.Replace: {"+/-", yellow, "will be replaced: new containers first, then the old ones go"},
 	plan.Update:  {"~", yellow, "will be changed in place"},
-	plan.Heal:    {"~", cyan, "was altered outside of Git and will be put right"},
+	plan.Heal:    {"~", cyan, "is not as Git wants it and will be put right"},
 	plan.Destroy: {"-", red, "will be destroyed"},
 	plan.Forget:  {".", dim, "will be left alone"},
 	plan.Blocked: {"!", red, "stays as it is: Git wants something that cannot be done"},
