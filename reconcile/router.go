@@ -104,12 +104,19 @@ type HealthProbe struct {
 	Timeout  time.Duration `json:"timeout"`
 }
 
+// DefaultRequestTimeout bounds a request on a route that has no Timeout, in a
+// gateway that was started without another limit. So whoever drains a replica
+// knows when its last request is over; streams and websockets alone may go on.
+const DefaultRequestTimeout = 5 * time.Minute
+
 // RoutedPath is one route of the published listener.
 type RoutedPath struct {
-	Host     string        `json:"host,omitempty"`
-	Path     string        `json:"path"`
-	Strip    bool          `json:"strip,omitempty"`
-	Timeout  time.Duration `json:"timeout,omitempty"` // 0: no limit
+	Host  string `json:"host,omitempty"`
+	Path  string `json:"path"`
+	Strip bool   `json:"strip,omitempty"`
+	// Timeout bounds a request; 0 stands for the gateway's own limit, which is
+	// DefaultRequestTimeout unless the gateway was started with another.
+	Timeout  time.Duration `json:"timeout,omitempty"`
 	Fallback string        `json:"fallback,omitempty"`
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -44,8 +45,8 @@ type Limits struct {
 	// 2 min.
 	IdleTimeout time.Duration
 	// RequestTimeout bounds the requests of routes without a time-out of their
-	// own; default 5 min. Websockets and event streams are bounded up to their
-	// first byte only.
+	// own; default reconcile.DefaultRequestTimeout. Websockets and event streams
+	// are bounded up to their first byte only.
 	RequestTimeout time.Duration
 	// ConnectTimeout bounds the connect to a replica; default 1 s, which is
 	// plenty on the bridge network that replicas and gateway share.
@@ -70,7 +71,7 @@ func (c Config) withDefaults() (Config, error) {
 	l.HeaderTimeout = cmp.Or(l.HeaderTimeout, 5*time.Second)
 	l.StallTimeout = cmp.Or(l.StallTimeout, 30*time.Second)
 	l.IdleTimeout = cmp.Or(l.IdleTimeout, 2*time.Minute)
-	l.RequestTimeout = cmp.Or(l.RequestTimeout, 5*time.Minute)
+	l.RequestTimeout = cmp.Or(l.RequestTimeout, reconcile.DefaultRequestTimeout)
 	l.ConnectTimeout = cmp.Or(l.ConnectTimeout, time.Second)
 	return c, nil
 }
