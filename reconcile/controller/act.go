@@ -32,29 +32,39 @@ type result struct {
 	listErr    error
 }
 
-// actor carries out commands, a bounded number at a time.
+// actor carries out commands, a bounded number at a time. Pulls are bounded by
+// themselves: they may take long, and must not hold up anything else.
 type actor struct {
 	runtime reconcile.Runtime
 	slots   chan struct{}
+	pulls   chan struct{}
 	emit    func(Event)
 }
 
-// run carries out the commands side by side and then looks at what came of it.
-// Commands of one decision are about different containers, so their order does
-// not matter.
-func (a *actor) run(ctx context.Context, j job) result {
+// parallelPulls bounds the images that are pulled at one time.
+const parallelPulls = 3
+
+// acquire takes a place, or returns false when ctx has ended.
+func acquire(ctx context.Context, places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// run carries out the commands side by side, until acting ends, and then looks at
+// what came of it. Commands of one decision are about different containers, so
+// their order does not matter.
+func (a *actor) run(ctx, acting context.Context, j job) result {
 	r := result{key: j.key, errs: map[string]error{}}
+	image := sync.OnceValue(func() error { return a.image(acting, j) })
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, c := range j.commands {
 		wg.Go(func() {
-			select {
-			case a.slots <- struct{}{}:
-				defer func() { <-a.slots }()
-			case <-ctx.Done():
-				return
-			}
-			err := a.do(ctx, j, c)
+			err := a.do(acting, j, c, image)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -74,14 +84,17 @@ func (a *actor) run(ctx context.Context, j job) result {
 }
 
 // do carries out one command and tells about it.
-func (a *actor) do(ctx context.Context, j job, c rollout.Command) error {
+func (a *actor) do(ctx context.Context, j job, c rollout.Command, image func() error) error {
 	event := Event{Time: time.Now(), Type: ActionStarted, Address: j.address, Verb: c.Verb, Name: c.Name, Message: c.Reason, Commit: j.desired.Commit.ID}
 	a.emit(event)
-	err := a.act(ctx, j, c)
+	err := a.act(ctx, j, c, image)
 	event.Took, event.Time, event.Type = time.Since(event.Time), time.Now(), ActionDone
 	if err != nil {
 		err = withoutSecrets(fmt.Errorf("%s %s: %w", c.Verb, c.Name, err), j.desired.Secrets)
 		event.Type, event.Err, event.Message = ActionFailed, err, err.Error()
+		if ctx.Err() != nil {
+			event.Message = "given up half-way; the next list shows how far it got"
+		}
 	}
 	a.emit(event)
 	return err
@@ -106,7 +119,29 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.err }
 
-func (a *actor) act(ctx context.Context, j job, c rollout.Command) error {
+// image makes the image of a job available, once for all of its launches.
+func (a *actor) image(ctx context.Context, j job) error {
+	if !acquire(ctx, a.pulls) {
+		return ctx.Err()
+	}
+	defer func() { <-a.pulls }()
+	image := j.desired.Gateway.Image
+	if j.target != nil {
+		image = j.target.Image
+	}
+	return a.runtime.EnsureImage(ctx, image, a.pulling(j))
+}
+
+func (a *actor) act(ctx context.Context, j job, c rollout.Command, image func() error) error {
+	if c.Verb == rollout.Launch {
+		if err := image(); err != nil {
+			return err
+		}
+	}
+	if !acquire(ctx, a.slots) {
+		return ctx.Err()
+	}
+	defer func() { <-a.slots }()
 	switch c.Verb {
 	case rollout.Launch:
 		return a.launch(ctx, j, c)
@@ -115,6 +150,9 @@ func (a *actor) act(ctx context.Context, j job, c rollout.Command) error {
 	case rollout.Rename:
 		return a.runtime.Rename(ctx, c.ContainerID, c.Name)
 	case rollout.Update:
+		if err := a.runtime.EnsureNetwork(ctx); err != nil { // it may be what is missing
+			return err
+		}
 		return a.runtime.Update(ctx, c.ContainerID, a.spec(j, c))
 	case rollout.Retire:
 		if err := a.runtime.Stop(ctx, c.ContainerID, c.Grace); err != nil {
@@ -125,13 +163,10 @@ func (a *actor) act(ctx context.Context, j job, c rollout.Command) error {
 	return fmt.Errorf("this is a bug in Fairlead: no command %q", c.Verb)
 }
 
-// launch is image, create, start. Interrupted anywhere, the next list shows how
-// far it got: an image is there or not, a container is created or running.
+// launch is create and start, once the image is there. Interrupted anywhere, the
+// next list shows how far it got.
 func (a *actor) launch(ctx context.Context, j job, c rollout.Command) error {
 	s := a.spec(j, c)
-	if err := a.runtime.EnsureImage(ctx, s.Image, a.pulling(j)); err != nil {
-		return err
-	}
 	if err := a.runtime.EnsureNetwork(ctx); err != nil {
 		return err
 	}

@@ -23,6 +23,10 @@ func (l *loop) onSynced(s synced) {
 			s.desired, s.err, s.loadErr = nil, err, true
 		}
 	}
+	if s.again && s.desired != nil {
+		l.adopt(s.desired)
+		return
+	}
 	l.noteSource(&s)
 	if s.desired == nil {
 		return
@@ -67,6 +71,9 @@ func (l *loop) adopt(d *reconcile.Desired) {
 		t := d.Targets[string(k)]
 		if o.target == t && t != nil {
 			continue
+		}
+		if o.busy && k != gatewayKey {
+			o.cancel() // what is under way is for a commit that is overtaken
 		}
 		o.target, o.dirty = t, true
 		o.failures, o.err, o.retryAt = 0, nil, time.Time{}

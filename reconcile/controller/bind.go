@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -33,6 +34,7 @@ type Binder struct {
 	GatewayPort int
 
 	pins    pins
+	unsaved bool         // pins are not stored
 	pinned  *spec.Config // whose images pins are, where there is no commit
 	targets map[string]*bound
 }
@@ -69,6 +71,12 @@ func (b *Binder) Bind(ctx context.Context, cfg *spec.Config, commit spec.Commit)
 	}
 	for _, m := range cfg.Moved {
 		d.MovedFrom[m.From.ServedName()] = m.To.ServedName()
+	}
+	for from, to := range d.MovedFrom { // a moved to b, and b to c: a is c now
+		for next, again := d.MovedFrom[to]; again; next, again = d.MovedFrom[to] {
+			to = next
+		}
+		d.MovedFrom[from] = to
 	}
 	for _, r := range cfg.Removed {
 		if !r.Destroy {
@@ -219,12 +227,27 @@ func (b *Binder) pin(ctx context.Context, cfg *spec.Config, models []*spec.Model
 			image, err := b.Runtime.Resolve(ctx, ref)
 			mu.Lock()
 			defer mu.Unlock()
-			images[ref], failed[ref] = image, err
+			images[ref], failed[ref] = b.settle(ref, image, err)
 		})
 	}
 	wg.Wait()
-	b.savePins(ctx, commit, images, failed)
+	b.takePins(commit, images, failed)
 	return images, failed
+}
+
+// settle decides what a tag means where the registry could not be asked: what it
+// meant at the commit before, if that is known. The engine's own copy of the tag,
+// which is what Resolve falls back on, may be far older.
+func (b *Binder) settle(ref string, image reconcile.Image, err error) (reconcile.Image, error) {
+	before, known := b.pins.Images[ref]
+	if !known || err == nil && image.Note == "" {
+		return image, err
+	}
+	if errors.Is(err, reconcile.ErrImageNotFound) {
+		return image, err // the registry did answer
+	}
+	before.Note = "the registry could not be asked what the tag means now; what it meant at the commit before stays"
+	return before, nil
 }
 
 // knownPins are those of this commit. A plain directory has no commit: what its
@@ -251,24 +274,28 @@ func (b *Binder) knownPins(ctx context.Context, cfg *spec.Config, commit spec.Co
 	return b.pins.Images
 }
 
-// savePins remembers the tags of the commit. That it could not be stored matters
-// only if the daemon restarts before the next commit and the tag moves between:
-// the pins in memory hold until then.
-func (b *Binder) savePins(ctx context.Context, commit spec.Commit, images map[string]reconcile.Image, failed map[string]error) {
+// takePins makes the images of a commit the ones that its tags mean.
+func (b *Binder) takePins(commit spec.Commit, images map[string]reconcile.Image, failed map[string]error) {
 	next := pins{Commit: commit.ID, Images: map[string]reconcile.Image{}}
 	for ref, image := range images {
 		if failed[ref] == nil && !byDigest(ref) {
 			next.Images[ref] = image
 		}
 	}
-	if b.pins.Commit == next.Commit && maps.Equal(b.pins.Images, next.Images) {
+	if b.pins.Commit != next.Commit || !maps.Equal(b.pins.Images, next.Images) {
+		b.pins, b.unsaved = next, true
+	}
+}
+
+// Accept stores what the tags of the commit that was bound last mean: it is the
+// one that is followed now. That it could not be stored matters only if the
+// daemon restarts before the next commit and a tag moves between.
+func (b *Binder) Accept(ctx context.Context) {
+	if !b.unsaved || b.pins.Commit == "" {
 		return
 	}
-	b.pins = next
-	if commit.ID == "" || len(next.Images) == 0 {
-		return
-	}
-	if data, err := json.Marshal(next); err == nil {
+	b.unsaved = false
+	if data, err := json.Marshal(b.pins); err == nil {
 		_ = b.Store.Save(ctx, pinsKey, data)
 	}
 }

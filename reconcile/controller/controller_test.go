@@ -237,10 +237,10 @@ func TestGuardsRefuseAccidents(t *testing.T) {
 	}{
 		"an empty repo is refused":                   {nil, false, "declares no model at all"},
 		"an empty repo with the trailer passes":      {nil, true, ""},
-		"most of the models gone is refused":         {many("a"), false, "would destroy 4 of 5 models"},
+		"most of the models gone is refused":         {many("a"), false, "would destroy 4 of the 5 models that run"},
 		"most of them gone with the trailer passes":  {many("a"), true, ""},
 		"two models gone pass":                       {many("a", "b", "c"), false, ""},
-		"three of five gone are more than the limit": {many("a", "b"), false, "would destroy 3 of 5 models (60 %, the limit is 50 %)"},
+		"three of five gone are more than the limit": {many("a", "b"), false, "would destroy 3 of the 5 models that run (60 %, the limit is 50 %)"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -17,7 +16,11 @@ func (l *loop) decide(now time.Time) {
 	changed := false
 	if l.desired != nil && l.seen {
 		for _, o := range l.objects {
-			if o.dirty && !o.busy && !now.Before(o.retryAt) {
+			switch {
+			case !o.dirty:
+			case o.busy || now.Before(o.retryAt):
+				l.reroute(o, now)
+			default:
 				l.decideObject(o, now)
 				changed = true
 			}
@@ -58,6 +61,20 @@ func (l *loop) decideObject(o *object, now time.Time) {
 	if o.key != gatewayKey && o.decision.Entry == nil && len(o.containers) == 0 && !l.wanted(o.key) && l.view.Model(string(o.key)) == nil {
 		delete(l.objects, o.key) // nothing of it is left
 	}
+}
+
+// reroute keeps the routing of an object up to date about which nothing can be
+// done now, because commands are under way or failed a moment ago: a replica that
+// comes back at another address must not be missed, nor another container that
+// has its old one be taken for it.
+func (l *loop) reroute(o *object, now time.Time) {
+	o.dirty = false
+	if o.key == gatewayKey {
+		return
+	}
+	d := rollout.Step(o.state, l.input(o), now)
+	o.decision.Entry, o.decision.Serving, o.decision.Ready = d.Entry, d.Serving, d.Ready
+	l.touch()
 }
 
 func (l *loop) wanted(k key) bool {
@@ -104,7 +121,12 @@ func (l *loop) start(o *object, address spec.Address) {
 		j.target = l.desired.Targets[string(o.key)]
 		j.labels = l.labelsOf(o)
 	}
-	spawn(l, l.results, func(ctx context.Context) result { return run(ctx, j) })
+	acting, cancel := context.WithCancel(l.ctx)
+	o.cancel = cancel
+	spawn(l, l.results, func(ctx context.Context) result {
+		defer cancel()
+		return run(ctx, acting, j)
+	})
 }
 
 // labelsOf are the model labels that the containers of an object carry: its
@@ -120,8 +142,8 @@ func (l *loop) labelsOf(o *object) []string {
 }
 
 // runGateway is run for the gateway, which no model label finds.
-func (a *actor) runGateway(ctx context.Context, j job) result {
-	r := a.run(ctx, j)
+func (a *actor) runGateway(ctx, acting context.Context, j job) result {
+	r := a.run(ctx, acting, j)
 	all, err := a.runtime.List(ctx, reconcile.Filter{})
 	r.listErr = err
 	r.containers = slices.DeleteFunc(all, func(c reconcile.Container) bool { return c.Kind != spec.KindGateway })
@@ -135,30 +157,12 @@ func (l *loop) publish(now time.Time) {
 	}
 	table := l.table()
 	if slices.EqualFunc(table.Models, l.view.Table.Models, reconcile.RoutedModel.Equal) {
-		l.tableDirty = false
+		l.tableDirty, l.pushRetryAt = false, time.Time{}
 		return
 	}
 	l.pushing, l.pushRetryAt = true, time.Time{}
 	endpoint, h := l.endpoint, heard{gateway: l.gatewaySeq, table: table}
 	spawn(l, l.heard, func(ctx context.Context) heard { return push(ctx, l.c.opts.Router, endpoint, h) })
-}
-
-func (l *loop) table() reconcile.Table {
-	table := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: l.view.Table.Version + 1}
-	for _, o := range l.objects {
-		switch {
-		case o.key == gatewayKey:
-		case o.decision.Entry != nil:
-			table.Models = append(table.Models, *o.decision.Entry)
-		case o.decision.Phase == "":
-			// Not decided yet: what is in force stays.
-			if entry := l.view.Model(string(o.key)); entry != nil {
-				table.Models = append(table.Models, *entry)
-			}
-		}
-	}
-	slices.SortFunc(table.Models, func(a, b reconcile.RoutedModel) int { return cmp.Compare(a.Name, b.Name) })
-	return table
 }
 
 // routed tells whether the table in force is what was decided.

@@ -37,7 +37,6 @@ type loop struct {
 	stopListen context.CancelFunc
 	pushing    bool
 	pushedAt   time.Time
-	pushErr    error
 	// pushRetryAt is when a failed push is tried again; zero if none failed.
 	pushRetryAt  time.Time
 	pushFailures int
@@ -61,7 +60,7 @@ func newLoop(ctx context.Context, c *Controller, wg *sync.WaitGroup) *loop {
 		objects: map[key]*object{}, owners: map[string]key{},
 		status: *c.Status(), stopListen: func() {},
 	}
-	l.actor = &actor{runtime: c.opts.Runtime, slots: make(chan struct{}, max(c.opts.Parallel, 1)), emit: c.emit}
+	l.actor = &actor{runtime: c.opts.Runtime, slots: make(chan struct{}, max(c.opts.Parallel, 1)), pulls: make(chan struct{}, parallelPulls), emit: c.emit}
 	return l
 }
 
@@ -170,13 +169,16 @@ func (l *loop) nextWake(now time.Time) time.Time {
 	if l.listAgain && !l.listing {
 		earlier(l.listedAt.Add(l.listPause()))
 	}
-	if !l.pushing {
+	if l.view.Known && l.tableDirty && !l.pushing {
 		earlier(l.pushRetryAt)
 	}
 	for _, o := range l.objects {
-		if !o.busy {
+		switch {
+		case o.busy: // its result wakes the loop
+		case !o.retryAt.IsZero():
+			earlier(o.retryAt) // nothing is done about it before
+		default:
 			earlier(o.decision.Wake)
-			earlier(o.retryAt)
 		}
 	}
 	return next

@@ -39,8 +39,8 @@ func (l *loop) list() {
 // listPause keeps lists below a tenth of the time that they take.
 func (l *loop) listPause() time.Duration { return max(100*time.Millisecond, 10*l.lastList) }
 
-// onListed takes a list in. Objects that acted since the list began keep what
-// they know: they listed themselves, later.
+// onListed takes a list in. Objects that finished acting since the list began keep
+// what they know: they listed themselves, later.
 func (l *loop) onListed(r listed) {
 	now := time.Now()
 	l.listing, l.listedAt, l.lastList = false, now, r.took
@@ -60,7 +60,7 @@ func (l *loop) onListed(r listed) {
 		l.object(k)
 	}
 	for k, o := range l.objects {
-		if !o.busy && o.actedAt <= r.seq {
+		if o.actedAt <= r.seq {
 			l.observe(o, byKey[k])
 		}
 	}
@@ -166,10 +166,16 @@ func (l *loop) onResult(r result) {
 	o := l.object(r.key)
 	l.seq++
 	o.busy, o.dirty, o.actedAt = false, true, l.seq
-	if r.listErr == nil {
+	theirs := func(c reconcile.Container) bool { return l.keyOf(&c) != r.key } // moved meanwhile
+	if r.listErr == nil && !slices.ContainsFunc(r.containers, theirs) {
 		l.observe(o, r.containers)
 	} else {
 		l.list()
+	}
+	for id, err := range r.errs {
+		if errors.Is(err, context.Canceled) { // by a newer commit: no failure
+			delete(r.errs, id)
+		}
 	}
 	o.err = firstError(r.errs)
 	if o.err == nil {

@@ -132,7 +132,6 @@ func (l *loop) loseGateway() {
 func (l *loop) onHeard(h heard) {
 	if h.pushed {
 		l.pushing = false
-		l.pushErr = h.err
 		l.pushedAt = time.Now()
 		if h.err != nil {
 			l.pushFailures++
@@ -144,6 +143,11 @@ func (l *loop) onHeard(h heard) {
 	}
 	if h.gateway != l.gatewaySeq || !h.pushed && h.err == nil && h.at.Before(l.pushedAt) {
 		return // of a gateway that was, or from before the table in force
+	}
+	if h.pushed && h.err != nil && !errors.Is(h.err, reconcile.ErrRouterUnavailable) {
+		l.status.Gateway.Error = h.err.Error() // it answers, but not as it should
+		l.tableDirty = true
+		return
 	}
 	if h.err != nil {
 		if l.status.Gateway.Error == "" && l.view.Known {

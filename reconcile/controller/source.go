@@ -21,11 +21,13 @@ type synced struct {
 	err     error // of the fetch, the load or the binding
 	loadErr bool  // err is about the content of the commit
 	stale   bool  // desired is the last good revision, for want of a newer one
+	again   bool  // desired is the revision that is followed, bound anew
 	// accepted is where the loop says whether it took desired.
 	accepted chan error
 }
 
-// maxBackoff bounds the wait after failures of the source.
+// maxBackoff bounds the wait after failures of the source, where the interval is
+// even longer: at first a failed look is repeated sooner than the interval says.
 const maxBackoff = 5 * time.Minute
 
 // follow keeps an eye on the source: at each hint, and at each interval.
@@ -64,6 +66,14 @@ type follower struct {
 	last spec.Tree          // loaded with success
 	cfg  *spec.Config       // of last
 	sent *reconcile.Desired // the last one that was accepted
+	kept revision           // that sent was bound from
+}
+
+// revision is a loaded snapshot.
+type revision struct {
+	cfg      *spec.Config
+	snapshot reconcile.Snapshot
+	stale    bool
 }
 
 // look does one round; false means that it should be tried again soon.
@@ -71,9 +81,7 @@ func (f *follower) look(ctx context.Context) bool {
 	snapshot, err := f.c.opts.Source.Latest(ctx)
 	if err != nil {
 		f.send(ctx, synced{err: err})
-		if f.cfg == nil {
-			f.fallBack(ctx)
-		}
+		f.goOn(ctx)
 		return false
 	}
 	commit := snapshot.Tree.Commit()
@@ -81,9 +89,7 @@ func (f *follower) look(ctx context.Context) bool {
 		cfg, err := f.c.opts.Load(ctx, snapshot.Tree)
 		if err != nil {
 			f.send(ctx, synced{commit: commit, notes: snapshot.Notes, err: err, loadErr: true})
-			if f.cfg == nil {
-				f.fallBack(ctx)
-			}
+			f.goOn(ctx)
 			return true // the commit will not get better by trying again
 		}
 		f.cfg = cfg
@@ -122,13 +128,39 @@ func (f *follower) offer(ctx context.Context, snapshot reconcile.Snapshot, stale
 		}
 		return true
 	}
-	f.sent = desired
+	f.sent, f.kept = desired, revision{f.cfg, snapshot, stale}
+	f.c.opts.Binder.Accept(ctx)
 	if !stale && f.c.opts.Snapshots != nil {
 		if err := f.c.opts.Snapshots.Keep(ctx, snapshot); err != nil {
 			f.send(ctx, synced{commit: commit, err: fmt.Errorf("commit %s is applied, but could not be stored as the last good one: %w", commit.Short(), err)})
 		}
 	}
 	return len(desired.Unbound) == 0
+}
+
+// goOn looks after the revision that is followed while there is no newer one: a
+// model that could not be bound may be bound now, and a secret of the host may
+// have changed. Before any was accepted, that is the last good one.
+func (f *follower) goOn(ctx context.Context) {
+	if f.sent == nil {
+		if f.cfg == nil {
+			f.fallBack(ctx)
+		}
+		return
+	}
+	desired, err := f.c.opts.Binder.Bind(ctx, f.kept.cfg, f.kept.snapshot.Tree.Commit())
+	if err != nil || sameDesired(f.sent, desired) {
+		return
+	}
+	s := synced{commit: desired.Commit, desired: desired, accepted: make(chan error, 1), again: true}
+	f.send(ctx, s)
+	select {
+	case err := <-s.accepted:
+		if err == nil {
+			f.sent = desired
+		}
+	case <-ctx.Done():
+	}
 }
 
 // fallBack takes the last good revision when there is none in memory yet: the

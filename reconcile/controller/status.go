@@ -32,7 +32,9 @@ type SourceStatus struct {
 	Commit  string    `json:"commit,omitempty"` // newest, followed or not
 	Error   string    `json:"error,omitempty"`
 	Stale   bool      `json:"stale,omitempty"` // the last good revision is followed instead of the newest
-	Notes   []string  `json:"notes,omitempty"`
+	// Refused: the newest commit does not load, or the guard refused it.
+	Refused bool     `json:"refused,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
 }
 
 // EngineStatus is how the container engine is doing.
@@ -78,7 +80,7 @@ func (m *ModelStatus) Failed() bool { return m.Phase == rollout.Degraded || m.Er
 func (g *GatewayStatus) Failed() bool { return g.Phase == rollout.Degraded || g.Error != "" }
 
 func (s *Status) converged() bool {
-	if s.Commit.ID == "" && s.Source.Fetched.IsZero() || s.Models == nil ||
+	if s.Commit.ID == "" && s.Source.Fetched.IsZero() || s.Models == nil || s.Source.Refused ||
 		s.Engine.Error != "" || s.Gateway.Phase != rollout.Steady || s.Gateway.Error != "" {
 		return false
 	}
@@ -91,7 +93,7 @@ func (l *loop) noteSource(s *synced) {
 	if s.commit.ID != "" {
 		src.Commit = s.commit.ID
 	}
-	src.Notes, src.Error = s.notes, ""
+	src.Notes, src.Error, src.Refused = s.notes, "", s.loadErr
 	if s.err == nil {
 		src.Stale = s.stale
 		if !s.stale {
@@ -139,8 +141,8 @@ func (l *loop) modelStatus(now time.Time) []ModelStatus {
 		}
 		if err := l.desired.Unbound[m.Name]; err != nil {
 			m.Phase, m.Error = rollout.Degraded, err.Error()
-		} else if o.err != nil {
-			m.Error = o.err.Error()
+		} else if err := cmp.Or(o.err, o.unroutable); err != nil {
+			m.Error = err.Error()
 		}
 		if m.Phase == "" {
 			m.Phase, m.Since = rollout.Rolling, now

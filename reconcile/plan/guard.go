@@ -42,10 +42,9 @@ func Guard(p *Plan, d *reconcile.Desired, limits Limits) error {
 	if wanted == 0 || limits.AllowDestroy || p.Summary.Destroy <= alwaysAllowed {
 		return nil
 	}
-	running := p.Summary.Destroy + wanted
-	if share := float64(p.Summary.Destroy) / float64(running); share > limits.MaxDestroy {
-		return fmt.Errorf("refused: %s would destroy %d of %d models (%.0f %%, the limit is %.0f %%); nothing was changed. If that is meant, say --allow-destroy, or put the trailer %q on the commit",
-			d.Commit.Short(), p.Summary.Destroy, running, 100*share, 100*limits.MaxDestroy, TrailerAllowDestroy+": yes")
+	if share := float64(p.Summary.Destroy) / float64(p.Running); share > limits.MaxDestroy {
+		return fmt.Errorf("refused: %s would destroy %d of the %d models that run (%.0f %%, the limit is %.0f %%); nothing was changed. If that is meant, say --allow-destroy, or put the trailer %q on the commit",
+			d.Commit.Short(), p.Summary.Destroy, p.Running, 100*share, 100*limits.MaxDestroy, TrailerAllowDestroy+": yes")
 	}
 	return nil
 }

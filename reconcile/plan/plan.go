@@ -22,6 +22,7 @@ type Plan struct {
 	Commit        spec.Commit `json:"commit"`
 	Changes       []Change    `json:"changes"`
 	Unchanged     int         `json:"unchanged"` // objects that are as Git wants them
+	Running       int         `json:"running"`   // models that have containers now
 	Summary       Summary     `json:"summary"`
 	Notes         []string    `json:"notes,omitempty"`
 }
@@ -89,6 +90,7 @@ type Observed struct {
 func Diff(d *reconcile.Desired, o *Observed, now time.Time) *Plan {
 	p := &Plan{FormatVersion: FormatVersion, Environment: d.Scope.Environment, Owner: d.Scope.Owner, Commit: d.Commit, Changes: []Change{}}
 	byModel, gateways := group(d, o.Containers)
+	p.Running = len(byModel)
 	p.add(diffGateway(d, gateways))
 	entries := routed(&o.View)
 	for name, t := range d.Targets { // in any order: the changes are sorted below

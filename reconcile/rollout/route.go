@@ -47,6 +47,9 @@ func (s *stepper) frame() *reconcile.RoutedModel {
 		return &reconcile.RoutedModel{Name: s.Name, Protocol: m.Protocol, Routes: routedPaths(m.Routes)}
 	case s.entry == nil, s.Intent == Destroy && !slices.ContainsFunc(s.Containers, func(c reconcile.Container) bool { return routable(&c) }):
 		return nil
+	case s.Intent == Destroy:
+		// Its ways in may belong to another model of the same commit.
+		return &reconcile.RoutedModel{Name: s.Name, Protocol: s.entry.Protocol}
 	default:
 		return &reconcile.RoutedModel{Name: s.Name, Protocol: s.entry.Protocol, Routes: s.entry.Routes}
 	}

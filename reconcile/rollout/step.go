@@ -150,7 +150,8 @@ func (s *stepper) serve() {
 	s.launchMissing()
 	s.serving = s.cutOver(rev)
 	if s.serving != rev {
-		return // what serves stays; only revisions that neither serve nor are wanted go
+		s.revive() // what serves stays; only revisions that neither serve nor are wanted go
+		return
 	}
 	for i := range s.unwant {
 		if s.unwant[i].reason == "" {
@@ -308,26 +309,38 @@ func (s *stepper) cutOver(rev string) string {
 }
 
 // current is the revision that takes the requests now: by the gateway's table,
-// or where that says nothing, the one with the most running replicas.
+// or where that says nothing, the one with the most healthy replicas, then with
+// the most that run; of equals the one that is not the target, as that has proven
+// itself.
 func (s *stepper) current() string {
 	if s.entry != nil {
 		if serving := s.entry.Serving(); serving != "" && s.exists(serving) {
 			return serving
 		}
 	}
-	running := map[string]int{}
-	best := ""
-	for _, c := range s.Containers {
+	merit := map[string]int{}
+	for i := range s.Containers {
+		c := &s.Containers[i]
 		if c.State != reconcile.StateRunning {
 			continue
 		}
-		running[c.Revision]++
-		if n := running[c.Revision]; n > running[best] || n == running[best] && c.Revision < best {
-			best = c.Revision
+		merit[c.Revision]++
+		if _, healthy := s.View.HealthyFor(c.ID, s.now); healthy {
+			merit[c.Revision] += healthyMerit
+		}
+	}
+	best := ""
+	for rev, n := range merit {
+		newcomer := s.Target != nil && rev == s.Target.Revision
+		if n > merit[best] || n == merit[best] && !newcomer && (rev < best || s.Target != nil && best == s.Target.Revision) {
+			best = rev
 		}
 	}
 	return best
 }
+
+// healthyMerit is more than any number of replicas that merely run.
+const healthyMerit = 1 << 20
 
 func (s *stepper) exists(rev string) bool {
 	return slices.ContainsFunc(s.Containers, func(c reconcile.Container) bool { return c.Revision == rev })
@@ -356,9 +369,17 @@ func (s *stepper) ready(c *reconcile.Container) bool {
 // keep leaves everything as it is.
 func (s *stepper) keep() {
 	s.serving = s.current()
+	if s.Intent == Hold {
+		s.revive()
+	}
+}
+
+// revive starts replicas of the serving revision that have ended, although it is
+// not the one that Git wants: for now it is all there is.
+func (s *stepper) revive() {
 	for i := range s.Containers {
 		c := &s.Containers[i]
-		if s.Intent == Hold && c.Revision == s.serving && c.State == reconcile.StateExited {
+		if c.Revision == s.serving && c.State == reconcile.StateExited {
 			s.start(c, c.Name, exitReason(c))
 		}
 	}
@@ -396,22 +417,24 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// drainLimit is how long a replica may finish its open requests: as long as a
-// request may take by the routes, and the time that the container itself has to
-// stop.
+// drainLimit is how long a replica may finish its open requests: as long as the
+// gateway lets a request take on any way into the model, and the time that the
+// container itself has to stop.
 func (s *stepper) drainLimit() time.Duration {
-	limit := defaultDrain
-	if s.Target == nil {
-		return limit
+	limit := time.Duration(0)
+	for _, entry := range []*reconcile.RoutedModel{s.entry, s.out.Entry} {
+		if entry == nil {
+			continue
+		}
+		if entry.Protocol == spec.OpenInference {
+			limit = max(limit, reconcile.DefaultRequestTimeout) // of /v2/models/NAME
+		}
+		for _, r := range entry.Routes {
+			limit = max(limit, cmp.Or(r.Timeout, reconcile.DefaultRequestTimeout))
+		}
 	}
-	m := s.Target.Model
-	for _, r := range m.Routes {
-		limit = max(limit, r.Timeout)
-	}
-	return limit + m.Container.StopTimeout
+	return limit + s.grace()
 }
-
-const defaultDrain = 30 * time.Second
 
 func (s *stepper) grace() time.Duration {
 	if s.Target == nil {

@@ -219,7 +219,7 @@ func TestOldReplicaFinishesItsRequestsWithinTheLimit(t *testing.T) {
 	in := rollout.Input{Name: "digits", Target: two, Scope: scope, Containers: w.containers, View: &w.view}
 
 	d := rollout.Step(rollout.State{}, in, now)
-	limit := 40 * time.Second // 30 s, more than the route's 20 s, and the 10 s to stop
+	limit := 30 * time.Second // the route's 20 s, and the 10 s to stop
 	if got := commands(d); got != "" || !d.Wake.Equal(now.Add(limit)) {
 		t.Fatalf("commands %q, wake after %s, want none after %s", got, d.Wake.Sub(now), limit)
 	}

@@ -1,0 +1,86 @@
+package controller
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+// table puts the entries of all models together. One model's entry never keeps
+// the others from being routed: what contradicts is left out.
+func (l *loop) table() reconcile.Table {
+	c := composer{routes: map[[2]string]bool{}, models: map[string]bool{}}
+	for _, wanted := range []bool{true, false} {
+		for _, o := range l.objects {
+			if o.key == gatewayKey || (l.desired.Targets[string(o.key)] != nil) != wanted {
+				continue
+			}
+			if entry := l.entry(o); entry != nil {
+				o.unroutable = c.add(*entry, l.view.Model(entry.Name))
+			}
+		}
+	}
+	return c.table(l.view.Table.Version + 1)
+}
+
+// entry is what an object wants to be routed by; before its first decision that
+// is what is in force.
+func (l *loop) entry(o *object) *reconcile.RoutedModel {
+	if o.decision.Phase == "" {
+		return l.view.Model(string(o.key))
+	}
+	return o.decision.Entry
+}
+
+// composer makes a table of entries. Those of models that Git wants come first:
+// a way in that a commit gives from one model to another is the new one's at
+// once, and not only when the old one is gone.
+type composer struct {
+	entries []reconcile.RoutedModel
+	routes  map[[2]string]bool // host and path that are taken
+	models  map[string]bool
+}
+
+// add takes an entry in, without the routes that are taken. One that no gateway
+// would accept is replaced by what is in force, and the error says why.
+func (c *composer) add(m reconcile.RoutedModel, inForce *reconcile.RoutedModel) error {
+	alone := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: 1, Models: []reconcile.RoutedModel{withoutFallbacks(m, nil)}}
+	err := alone.Validate()
+	if err != nil {
+		if inForce == nil {
+			return err
+		}
+		m = *inForce
+	}
+	m.Routes = slices.DeleteFunc(slices.Clone(m.Routes), func(r reconcile.RoutedPath) bool { return c.routes[[2]string{r.Host, r.Path}] })
+	for _, r := range m.Routes {
+		c.routes[[2]string{r.Host, r.Path}] = true
+	}
+	c.models[m.Name] = true
+	c.entries = append(c.entries, m)
+	return err
+}
+
+func (c *composer) table(version uint64) reconcile.Table {
+	for i := range c.entries {
+		c.entries[i] = withoutFallbacks(c.entries[i], c.models)
+	}
+	slices.SortFunc(c.entries, func(a, b reconcile.RoutedModel) int { return cmp.Compare(a.Name, b.Name) })
+	return reconcile.Table{FormatVersion: reconcile.TableFormat, Version: version, Models: c.entries}
+}
+
+// withoutFallbacks leaves out fallbacks to models that are not there.
+func withoutFallbacks(m reconcile.RoutedModel, there map[string]bool) reconcile.RoutedModel {
+	stale := func(r reconcile.RoutedPath) bool { return r.Fallback != "" && !there[r.Fallback] }
+	if !slices.ContainsFunc(m.Routes, stale) {
+		return m
+	}
+	m.Routes = slices.Clone(m.Routes)
+	for i := range m.Routes {
+		if stale(m.Routes[i]) {
+			m.Routes[i].Fallback = ""
+		}
+	}
+	return m
+}
