@@ -30,7 +30,12 @@ type Options struct {
 	// made with mode 0700. It should be on a tmpfs, so that values never reach a
 	// disk; but what is lost with a reboot is written again only when Fairlead
 	// replaces the container. Without it no container can have secret files.
+	// Below it every engine has a directory of its own.
 	SecretsDir string
+	// ReadOnly is for a process that only looks: it neither writes nor deletes
+	// secret files. Such a process runs beside the one that acts, and must not
+	// clean up after it.
+	ReadOnly bool
 	// DockerConfig is the directory of the user's config.json, which holds the
 	// credentials of registries. The default is DOCKER_CONFIG, else ~/.docker.
 	DockerConfig string
@@ -103,7 +108,7 @@ func New(options Options) (*Runtime, error) {
 	if strings.HasPrefix(host, "ssh:") {
 		return nil, fmt.Errorf("docker: %s: an engine over ssh is not supported; forward its socket with ssh -L and use unix://", host)
 	}
-	secrets, err := newSecretFiles(options.SecretsDir)
+	secrets, err := newSecretFiles(options.SecretsDir, options.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +116,7 @@ func New(options Options) (*Runtime, error) {
 		connection: engine,
 		options:    options,
 		scope:      options.Scope,
-		policy:     judge{policy: options.Policy, scope: options.Scope, host: hostFiles(host, secrets.root)},
+		policy:     judge{policy: options.Policy, scope: options.Scope, host: hostFiles(host, secrets.base)},
 		details:    newDetailCache(options.AuditInterval),
 		known:      newKnownContainers(),
 		secrets:    secrets,

@@ -20,6 +20,16 @@ func (r *Runtime) Vet(c reconcile.ContainerSpec) error {
 	return err
 }
 
+// admitHere is admit with the secret files where this engine has them.
+func (r *Runtime) admitHere(ctx context.Context, c reconcile.ContainerSpec) (object, error) {
+	if len(c.SecretFiles) > 0 {
+		if err := r.settleSecrets(ctx); err != nil {
+			return object{}, fmt.Errorf("place the secret files of %s: %w", c.Name, err)
+		}
+	}
+	return r.admit(c)
+}
+
 // admit builds the final API object and lets the policy judge it.
 func (r *Runtime) admit(c reconcile.ContainerSpec) (object, error) {
 	var denials []reconcile.Denial
@@ -44,7 +54,7 @@ func (r *Runtime) secretsDenied(c reconcile.ContainerSpec) []reconcile.Denial {
 		denials = append(denials, reconcile.Denial{Field: "secrets", Value: value, Remedy: remedy})
 	}
 	switch {
-	case r.secrets.root == "":
+	case r.secrets.base == "":
 		deny("files", "this command has no directory for secret files; use serve, or deliver the secret as env")
 	case r.policy.host == nil:
 		deny("files", "the engine is on another host and cannot mount files of this one; deliver the secret as env")
@@ -59,7 +69,7 @@ func (r *Runtime) secretsDenied(c reconcile.ContainerSpec) []reconcile.Denial {
 
 // Create implements reconcile.Runtime.
 func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string, error) {
-	o, err := r.admit(c)
+	o, err := r.admitHere(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -328,7 +338,7 @@ func (r *Runtime) Update(ctx context.Context, id string, want reconcile.Containe
 	if err != nil {
 		return fmt.Errorf("update container %s: %w", want.Name, err)
 	}
-	if _, err := r.admit(want); err != nil {
+	if _, err := r.admitHere(ctx, want); err != nil {
 		return err
 	}
 	if r.secrets.lost(who.secretsSource) && len(want.SecretFiles) > 0 {

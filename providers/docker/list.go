@@ -33,7 +33,7 @@ func (r *Runtime) List(ctx context.Context, filter reconcile.Filter) ([]reconcil
 	if filter == (reconcile.Filter{}) {
 		r.known.keep(present)
 		r.details.keep(present)
-		r.secrets.sweep(rows, moment)
+		r.sweepSecrets(ctx, rows, moment)
 	}
 	return r.withDetails(ctx, rows)
 }

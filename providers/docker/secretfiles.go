@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -17,9 +19,12 @@ import (
 )
 
 // secretFiles keeps the secret files of containers on the host, one directory for
-// each revision of a model, which all replicas of that revision mount. The root
+// each revision of a model, which all replicas of that revision mount. The base
 // has mode 0700, so on the host only its owner can pass; below it everything is
 // readable, because the user in the container may be any.
+//
+// Each engine has its own root below the base. What one engine does not list may
+// run on another, whose files must not pass for unused.
 //
 // A revision covers the versions of its secrets: another value is another
 // directory, and files never change under a running container.
@@ -28,7 +33,9 @@ import (
 // engine knows, and its answer is old when it arrives; so each create announces
 // itself first, and what was announced after the question is not deleted.
 type secretFiles struct {
-	root string // "": there is none
+	base     string // "": there is none
+	readOnly bool
+	engine   atomic.Pointer[string] // name of the engine's root; nil until it was asked
 
 	mu      sync.Mutex
 	creates uint64            // announced so far
@@ -43,15 +50,47 @@ const sweepGrace = 10 * time.Minute
 // partial starts the names of directories that are still being written.
 const partial = ".partial-"
 
-func newSecretFiles(root string) (*secretFiles, error) {
-	if root == "" {
+func newSecretFiles(base string, readOnly bool) (*secretFiles, error) {
+	if base == "" {
 		return &secretFiles{}, nil
 	}
-	root, err := filepath.Abs(root)
+	base, err := filepath.Abs(base)
 	if err != nil {
 		return nil, fmt.Errorf("docker: secrets directory: %w", err)
 	}
-	return &secretFiles{root: root, last: make(map[string]uint64), open: make(map[string]int)}, nil
+	return &secretFiles{base: base, readOnly: readOnly, last: make(map[string]uint64), open: make(map[string]int)}, nil
+}
+
+// settle makes the files those of one engine. Its id holds colons, which separate
+// in too many places to be part of a path.
+func (s *secretFiles) settle(engineID string) {
+	name := "engine-" + strings.NewReplacer(":", "-", "/", "-").Replace(engineID)
+	s.engine.Store(&name)
+}
+
+// settleSecrets asks the engine once who it is.
+func (r *Runtime) settleSecrets(ctx context.Context) error {
+	if r.secrets.base == "" || r.secrets.engine.Load() != nil {
+		return nil
+	}
+	engine, err := r.Engine(ctx)
+	if err != nil {
+		return err
+	}
+	if engine.ID == "" {
+		return errors.New("the engine does not tell its id, so its secret files cannot be told from those of other engines; deliver the secrets as env")
+	}
+	r.secrets.settle(engine.ID)
+	return nil
+}
+
+// root is the directory of the engine. Until the engine has told who it is, it is
+// the base: good enough to judge a mount by, which is all that is done then.
+func (s *secretFiles) root() string {
+	if name := s.engine.Load(); name != nil {
+		return filepath.Join(s.base, *name)
+	}
+	return s.base
 }
 
 // dir is the directory of the container's files.
@@ -60,7 +99,7 @@ func (s *secretFiles) dir(labels map[string]string) string {
 	if object == "" {
 		object = labels[reconcile.LabelKind]
 	}
-	return filepath.Join(s.root, filepath.Base(object)+"."+filepath.Base(labels[reconcile.LabelRevision]))
+	return filepath.Join(s.root(), filepath.Base(object)+"."+filepath.Base(labels[reconcile.LabelRevision]))
 }
 
 // announce says that a container is about to be created from the files, until the
@@ -94,6 +133,9 @@ func (s *secretFiles) now() uint64 {
 // deleteUnused deletes a directory that no container used at that moment, unless
 // one was announced since.
 func (s *secretFiles) deleteUnused(dir string, moment uint64) error {
+	if s.readOnly {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open[dir] > 0 || s.last[dir] > moment {
@@ -101,7 +143,7 @@ func (s *secretFiles) deleteUnused(dir string, moment uint64) error {
 	}
 	delete(s.last, dir)
 	// Out of the way first: half a directory must never pass for a complete one.
-	rest := filepath.Join(s.root, partial+strings.TrimPrefix(filepath.Base(dir), partial))
+	rest := filepath.Join(filepath.Dir(dir), partial+strings.TrimPrefix(filepath.Base(dir), partial))
 	if rest != dir {
 		if err := errors.Join(os.RemoveAll(rest), os.Rename(dir, rest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -116,6 +158,9 @@ func (s *secretFiles) write(c reconcile.ContainerSpec) error {
 	if len(c.SecretFiles) == 0 {
 		return nil
 	}
+	if s.readOnly {
+		return errors.New("write secret files: this process only looks")
+	}
 	final := s.dir(c.Labels)
 	if !s.lost(final) {
 		// To another process the files look as new as they would be.
@@ -125,7 +170,7 @@ func (s *secretFiles) write(c reconcile.ContainerSpec) error {
 	if err := s.makeRoot(); err != nil {
 		return err
 	}
-	temporary, err := os.MkdirTemp(s.root, partial)
+	temporary, err := os.MkdirTemp(s.root(), partial)
 	if err != nil {
 		return fmt.Errorf("write secret files: %w", err)
 	}
@@ -143,18 +188,18 @@ func (s *secretFiles) write(c reconcile.ContainerSpec) error {
 	return fmt.Errorf("write secret files: %w", err)
 }
 
-// makeRoot creates the root, and refuses one that others can look into.
+// makeRoot creates the root, and refuses a base that others can look into.
 func (s *secretFiles) makeRoot() error {
-	if err := os.MkdirAll(s.root, 0o700); err != nil {
+	if err := os.MkdirAll(s.root(), 0o700); err != nil {
 		return fmt.Errorf("make the secrets directory: %w", err)
 	}
-	info, err := os.Stat(s.root)
+	info, err := os.Stat(s.base)
 	if err != nil {
 		return fmt.Errorf("make the secrets directory: %w", err)
 	}
 	if open := info.Mode().Perm() & 0o077; open != 0 {
 		return fmt.Errorf("the secrets directory %s has mode %#o and is open to others; run chmod 0700 on it",
-			s.root, info.Mode().Perm())
+			s.base, info.Mode().Perm())
 	}
 	return nil
 }
@@ -190,23 +235,35 @@ func (s *secretFiles) lost(source string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// has tells whether a directory is one of those kept here.
-func (s *secretFiles) has(dir string) bool { return s.root != "" && filepath.Dir(dir) == s.root }
+// has tells whether a directory that a container mounts is one of those kept here.
+func (s *secretFiles) has(dir string) bool {
+	return s.base != "" && filepath.Dir(filepath.Dir(dir)) == s.base
+}
+
+// sweepSecrets sweeps, if there is something to sweep. That an engine does not
+// say who it is only means that it is done another time.
+func (r *Runtime) sweepSecrets(ctx context.Context, rows []container.Summary, moment uint64) {
+	if r.secrets.readOnly || r.secrets.lost(r.secrets.base) || r.settleSecrets(ctx) != nil {
+		return
+	}
+	r.secrets.sweep(rows, moment)
+}
 
 // sweep deletes what no container of the whole scope used at that moment: left by
 // a crash, or by containers that were removed by hand. What it cannot delete now,
 // a later sweep will: a list must not fail for that.
 func (s *secretFiles) sweep(rows []container.Summary, moment uint64) {
-	if s.root == "" {
+	if s.base == "" {
 		return
 	}
-	entries, err := os.ReadDir(s.root)
+	root := s.root()
+	entries, err := os.ReadDir(root)
 	if err != nil || len(entries) == 0 {
 		return
 	}
 	used := secretsUsed(rows)
 	for _, entry := range entries {
-		dir := filepath.Join(s.root, entry.Name())
+		dir := filepath.Join(root, entry.Name())
 		info, err := entry.Info()
 		if err != nil || used[dir] || time.Since(info.ModTime()) < sweepGrace {
 			continue

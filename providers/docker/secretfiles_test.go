@@ -3,9 +3,13 @@ package docker
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,10 +20,92 @@ import (
 	"github.com/fairlead/fairlead/spec"
 )
 
-func TestSweepDeletesWhatNothingUses(t *testing.T) {
-	root := t.TempDir()
-	files, err := newSecretFiles(root)
+// settledFiles are the secret files of an engine that has told who it is.
+func settledFiles(t *testing.T) *secretFiles {
+	t.Helper()
+	files, err := newSecretFiles(filepath.Join(t.TempDir(), "secrets"), false)
 	if err != nil {
+		t.Fatal(err)
+	}
+	files.settle("AB:CD")
+	return files
+}
+
+// emptyEngine is an engine with an id and without a container.
+func emptyEngine(t *testing.T, id string) (host string) {
+	t.Helper()
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.41")
+		w.Header().Set("Content-Type", "application/json")
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/info"):
+			_, _ = fmt.Fprintf(w, `{"ID":%q}`, id)
+		case strings.HasSuffix(r.URL.Path, "/containers/json"):
+			_, _ = fmt.Fprint(w, "[]")
+		}
+	}))
+	t.Cleanup(engine.Close)
+	return "tcp://" + strings.TrimPrefix(engine.URL, "http://")
+}
+
+func TestOnlyTheEngineThatActsSweepsItsOwn(t *testing.T) {
+	here, there, nobody := emptyEngine(t, "AB:CD"), emptyEngine(t, "EF:01"), emptyEngine(t, "")
+	for _, test := range []struct {
+		name  string
+		looks Options
+		swept bool
+	}{
+		{"a list of the same engine sweeps", Options{Host: here}, true},
+		{"a read-only list does not", Options{Host: here, ReadOnly: true}, false},
+		{"a list of another engine does not", Options{Host: there}, false},
+		{"a list of an engine without an id does not", Options{Host: nobody}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := settledFiles(t)
+			dir, old := filepath.Join(files.root(), "m.rev1"), time.Now().Add(-2*sweepGrace)
+			if err := errors.Join(files.makeRoot(), os.Mkdir(dir, 0o755), os.Chtimes(dir, old, old)); err != nil {
+				t.Fatal(err)
+			}
+			test.looks.Scope, test.looks.SecretsDir = testScope, files.base
+			r, err := New(test.looks)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = r.Close() }()
+			if _, err := r.List(t.Context(), reconcile.Filter{}); err != nil {
+				t.Fatal(err)
+			}
+			if got := files.lost(dir); got != test.swept {
+				t.Errorf("swept is %t, want %t", got, test.swept)
+			}
+		})
+	}
+}
+
+func TestReadOnlyWritesAndDeletesNoSecretFile(t *testing.T) {
+	files := settledFiles(t)
+	c := testSpec()
+	c.SecretFiles = map[string]spec.Sensitive{"token": spec.NewSensitive("x")}
+	if err := files.write(c); err != nil {
+		t.Fatal(err)
+	}
+	looks, err := newSecretFiles(files.base, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looks.settle("AB:CD")
+	if err := looks.write(c); err == nil {
+		t.Error("it writes")
+	}
+	if err := looks.deleteUnused(looks.dir(c.Labels), looks.now()); err != nil || files.lost(files.dir(c.Labels)) {
+		t.Errorf("it deletes, %v", err)
+	}
+}
+
+func TestSweepDeletesWhatNothingUses(t *testing.T) {
+	files := settledFiles(t)
+	root := files.root()
+	if err := files.makeRoot(); err != nil {
 		t.Fatal(err)
 	}
 	old := time.Now().Add(-2 * sweepGrace)
@@ -50,10 +136,7 @@ func TestSweepDeletesWhatNothingUses(t *testing.T) {
 }
 
 func TestSecretFilesOfAnAnnouncedContainerStay(t *testing.T) {
-	files, err := newSecretFiles(filepath.Join(t.TempDir(), "secrets"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := settledFiles(t)
 	c := testSpec()
 	c.SecretFiles = map[string]spec.Sensitive{"token": spec.NewSensitive("x")}
 	dir := files.dir(c.Labels)
@@ -81,10 +164,7 @@ func TestSecretFilesOfAnAnnouncedContainerStay(t *testing.T) {
 }
 
 func TestSecretFilesAppearAllAtOnce(t *testing.T) {
-	files, err := newSecretFiles(filepath.Join(t.TempDir(), "secrets"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := settledFiles(t)
 	c := testSpec()
 	c.SecretFiles = map[string]spec.Sensitive{"a": spec.NewSensitive("1"), "b": spec.NewSensitive("2")}
 	var wait sync.WaitGroup
@@ -102,7 +182,7 @@ func TestSecretFilesAppearAllAtOnce(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if entries, err := os.ReadDir(files.root); err != nil || len(entries) != 1 {
+	if entries, err := os.ReadDir(files.root()); err != nil || len(entries) != 1 {
 		t.Errorf("beside the files there is %v, %v", entries, err)
 	}
 }

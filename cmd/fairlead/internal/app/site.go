@@ -81,10 +81,11 @@ func OpenWorktree(ctx context.Context, c Config, dir string, access Access) (*Si
 	return s, s.wire(ctx, access)
 }
 
-// OpenScope is a site without specs, for taking it down.
-func OpenScope(ctx context.Context, c Config) (*Site, error) {
+// OpenScope is a site without specs, for taking it down. It needs the engine and
+// nothing else, so that acting on it makes no key in passing.
+func OpenScope(c Config, access Access) (*Site, error) {
 	s := &Site{Config: c}
-	return s, s.wire(ctx, Look)
+	return s, s.openRuntime(access)
 }
 
 // Containers returns the names of all containers of the scope.
@@ -138,19 +139,15 @@ func (s *Site) wire(ctx context.Context, access Access) error {
 	if err != nil {
 		return err
 	}
-	runtime, err := docker.New(docker.Options{
-		Host: c.Engine, Scope: c.scope(), Policy: c.Policy, SelfBinary: c.GatewayBinary,
-		SecretsDir: filepath.Join(c.SecretsDir, "secrets"), DockerConfig: c.DockerConfig, AuditInterval: c.Audit,
-	})
-	if err != nil {
+	if err := s.openRuntime(access); err != nil {
 		return err
 	}
-	s.Runtime, s.close = runtime, append(s.close, runtime.Close)
 	key, err := s.key(ctx, store, access)
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	s.Router = gateway.NewClient(controller.GatewayToken(key))
+	router := gateway.NewClient(controller.GatewayToken(key))
+	s.Router, s.close = router, append(s.close, func() error { router.Close(); return nil })
 	host, port, err := c.gatewayAddress()
 	if err != nil {
 		return errors.Join(err, s.Close())
@@ -158,6 +155,21 @@ func (s *Site) wire(ctx context.Context, access Access) error {
 	s.Binder = &controller.Binder{
 		Scope: c.scope(), Runtime: s.Runtime, Secrets: secrets, Store: store, Key: key, GatewayHost: host, GatewayPort: port,
 	}
+	return nil
+}
+
+// openRuntime is told whether it may act, since listing cleans up after
+// containers that are gone.
+func (s *Site) openRuntime(access Access) error {
+	c := s.Config
+	runtime, err := docker.New(docker.Options{
+		Host: c.Engine, Scope: c.scope(), Policy: c.Policy, SelfBinary: c.GatewayBinary, ReadOnly: access == Look,
+		SecretsDir: filepath.Join(c.SecretsDir, "secrets"), DockerConfig: c.DockerConfig, AuditInterval: c.Audit,
+	})
+	if err != nil {
+		return err
+	}
+	s.Runtime, s.close = runtime, append(s.close, runtime.Close)
 	return nil
 }
 

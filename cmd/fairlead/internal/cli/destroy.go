@@ -27,7 +27,11 @@ Exit codes: 0 nothing is left, or listed; 1 error.`,
 			if err != nil {
 				return err
 			}
-			site, err := app.OpenScope(cmd.Context(), c)
+			access := app.Look
+			if yes {
+				access = app.Act
+			}
+			site, err := app.OpenScope(c, access)
 			if err != nil {
 				return err
 			}
