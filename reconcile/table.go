@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/fairlead/fairlead/spec"
 )
@@ -64,7 +63,7 @@ func (m RoutedModel) problems(routes map[RoutedPath]string, owners map[string]st
 		if err := r.check(); err != nil {
 			say("%w", err)
 		}
-		way := RoutedPath{Host: strings.ToLower(r.Host), Path: r.Path}
+		way := RoutedPath{Host: r.Host, Path: r.Path}
 		if other, taken := routes[way]; taken {
 			say("route %s%s leads to model %s already", r.Host, r.Path, other)
 		}
@@ -78,8 +77,8 @@ func (m RoutedModel) problems(routes map[RoutedPath]string, owners map[string]st
 		if rev.Revision == "" || rev.Weight < 0 || rev.Weight > 100 {
 			say("revision %q has weight %d: a revision has a name and a weight from 0 to 100", rev.Revision, rev.Weight)
 		}
-		if h := rev.Health; h.Interval <= 0 || h.Timeout <= 0 || !strings.HasPrefix(h.Path, "/") {
-			say("revision %q: the health probe needs a path from / and an interval and time-out above zero, got %+v", rev.Revision, h)
+		if err := rev.Health.check(); err != nil {
+			say("revision %q: %w", rev.Revision, err)
 		}
 		total += rev.Weight
 		for _, r := range rev.Replicas {
@@ -100,19 +99,27 @@ func (m RoutedModel) problems(routes map[RoutedPath]string, owners map[string]st
 
 // check tells what is wrong with one route.
 func (r RoutedPath) check() error {
-	switch {
-	case !strings.HasPrefix(r.Path, "/"):
-		return fmt.Errorf("route %q does not begin with /", r.Path)
-	case r.Path != "/" && strings.HasSuffix(r.Path, "/"):
-		return fmt.Errorf("route %q ends in /: a prefix is matched on whole segments, so write it without", r.Path)
-	case strings.ContainsAny(r.Path, "?#%"):
-		return fmt.Errorf("route %q holds one of ? # %%: write the decoded path", r.Path)
-	case slices.ContainsFunc(strings.Split(r.Path, "/")[1:], func(s string) bool { return s == "." || s == ".." || (s == "" && r.Path != "/") }):
-		return fmt.Errorf("route %q has an empty, . or .. segment", r.Path)
-	case strings.ContainsAny(r.Host, "/:@ "):
-		return fmt.Errorf("route host %q is no plain host name", r.Host)
-	case r.Timeout < 0:
-		return fmt.Errorf("route %q has a negative time-out", r.Path)
+	if err := spec.CheckRoutePath(r.Path); err != nil {
+		return fmt.Errorf("the path %q of a route: %w", r.Path, err)
+	}
+	if r.Host != "" {
+		if err := spec.CheckHost(r.Host); err != nil {
+			return fmt.Errorf("the host %q of route %s: %w", r.Host, r.Path, err)
+		}
+	}
+	if r.Timeout < 0 {
+		return fmt.Errorf("route %s has a negative time-out", r.Path)
+	}
+	return nil
+}
+
+// check tells what is wrong with a probe.
+func (h HealthProbe) check() error {
+	if err := spec.CheckProbePath(h.Path); err != nil {
+		return fmt.Errorf("the path %q of the health probe: %w", h.Path, err)
+	}
+	if h.Interval <= 0 || h.Timeout <= 0 {
+		return fmt.Errorf("the health probe has the interval %s and the time-out %s, and both have to be above zero", h.Interval, h.Timeout)
 	}
 	return nil
 }

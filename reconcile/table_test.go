@@ -39,7 +39,7 @@ func TestTableNamesEveryMistake(t *testing.T) {
 	if err == nil {
 		t.Fatal("the table was taken")
 	}
-	for _, want := range []string{"format_version is 2", `"gopher"`, "ends in /", "no plain host name", "add up to 99", "ids are unique", "not ip:port"} {
+	for _, want := range []string{"format_version is 2", `"gopher"`, "ends in /", "has a port", "add up to 99", "ids are unique", "not ip:port"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}

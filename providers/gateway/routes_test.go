@@ -19,7 +19,7 @@ func routedRig(t *testing.T) *rig {
 	g := start(t, nil)
 	byPath := model("digits", revision("r1", 100, digits.replica()))
 	byPath.Routes = []reconcile.RoutedPath{
-		{Path: "/digits"}, {Path: "/short", Strip: true}, {Path: "/a/b/c", Strip: true}, {Host: "Shop.example", Path: "/digits"},
+		{Path: "/digits"}, {Path: "/short", Strip: true}, {Path: "/a/b/c", Strip: true}, {Host: "shop.example", Path: "/digits"},
 	}
 	byHost := model("shop", revision("r1", 100, shop.replica()))
 	byHost.Protocol = spec.HTTP

@@ -320,9 +320,7 @@ func (s section) health(protocol spec.Protocol) spec.Health {
 	}
 	switch {
 	case c.has("path"):
-		if h.Path != "" && !strings.HasPrefix(h.Path, "/") {
-			c.errorf(c.at("path"), "Invalid path", "The path of the probe starts with /.")
-		}
+		c.checkProbePath()
 	case protocol == spec.OpenInference:
 		h.Path = "/v2/health/ready"
 	case protocol == spec.HTTP:
@@ -340,6 +338,16 @@ func (s section) health(protocol spec.Protocol) spec.Health {
 	return h
 }
 
+func (s section) checkProbePath() {
+	v, ok := s.typed("path")
+	if !ok || v.IsNull() {
+		return
+	}
+	if err := spec.CheckProbePath(v.AsString()); err != nil {
+		s.errorf(s.at("path"), "Invalid path", "The gateway cannot probe this path: %v.", err)
+	}
+}
+
 func (s section) warmup(protocol spec.Protocol) *spec.Warmup {
 	c, declared := s.child("warmup")
 	if !declared {
@@ -352,22 +360,10 @@ func (s section) warmup(protocol spec.Protocol) *spec.Warmup {
 	return w
 }
 
-// pathForm is a path of plain segments: no query, no empty segment, no dots.
-var pathForm = regexp.MustCompile(`^(/|(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?)$`)
-
-var hostForm = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
-
 func (s section) routes() (routes []spec.Route, fallbacks []fallback) {
 	for _, c := range s.children("route") {
 		r := spec.Route{
-			Host: c.str("host"), Path: c.str("path"), Strip: c.boolean("strip"), Timeout: c.duration("timeout"), Pos: specPos(c.n.rng),
-		}
-		if r.Host != "" && !hostForm.MatchString(r.Host) {
-			c.errorf(c.at("host"), "Invalid host", "A host is a name in lower case without port and without *, such as \"models.example.com\".")
-		}
-		if r.Path != "" {
-			c.checkRoutePath(r.Path)
-			r.Path = "/" + strings.Trim(r.Path, "/")
+			Host: c.routeHost(), Path: c.routePath(), Strip: c.boolean("strip"), Timeout: c.duration("timeout"), Pos: specPos(c.n.rng),
 		}
 		if address, named := c.address("fallback"); named {
 			r.Fallback = address.ServedName()
@@ -378,13 +374,33 @@ func (s section) routes() (routes []spec.Route, fallbacks []fallback) {
 	return routes, fallbacks
 }
 
-func (s section) checkRoutePath(path string) {
-	switch {
-	case !pathForm.MatchString(path) || hasDots(path):
-		s.errorf(s.at("path"), "Invalid path", "The path of a route starts with / and has plain segments: no empty ones, no . or .., no ? or #.")
-	case path == "/v2/models" || strings.HasPrefix(path, "/v2/models/"):
-		s.errorf(s.at("path"), "Reserved path", "The gateway itself routes /v2/models/NAME to the Open Inference models. Choose another path.")
+func (s section) routeHost() string {
+	host := s.str("host")
+	if host == "" {
+		return ""
 	}
+	if err := spec.CheckHost(host); err != nil {
+		s.errorf(s.at("host"), "Invalid host", "A request could never match this host: %v.", err)
+	}
+	return host
+}
+
+// routePath is the path in its one form, or empty where it has none. A / at the
+// end is how many people mark a prefix, so it may stand.
+func (s section) routePath() string {
+	v, ok := s.typed("path")
+	if !ok || v.IsNull() {
+		return ""
+	}
+	path := v.AsString()
+	if trimmed := strings.TrimRight(path, "/"); path == trimmed+"/" && trimmed != "" {
+		path = trimmed
+	}
+	if err := spec.CheckRoutePath(path); err != nil {
+		s.errorf(s.at("path"), "Invalid path", "This path cannot be routed: %v.", err)
+		return ""
+	}
+	return path
 }
 
 func hasDots(path string) bool {

@@ -1,6 +1,6 @@
 model "a" {
   image = "a:1"
   route {
-    path = "x/../y" # ERROR: Invalid path :: starts with /
+    path = "x/../y" # ERROR: Invalid path :: does not start with /
   }
 }
