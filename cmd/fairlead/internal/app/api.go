@@ -19,15 +19,14 @@ import (
 	"github.com/fairlead/fairlead/spec"
 )
 
-// SocketName is the daemon's unix socket in its data directory.
-const SocketName = "fairlead.sock"
-
 // api is the daemon's HTTP side. Over the unix socket, which only its user can
 // open, everything is answered; over TCP /api needs the bearer token.
 type api struct {
 	daemon *Daemon
 	config Config
 	token  spec.Sensitive
+	// claimed: the unix socket is served. Only the goroutine of Run looks.
+	claimed bool
 }
 
 func newAPI(c Config, d *Daemon) (*api, error) {
@@ -46,14 +45,17 @@ func newAPI(c Config, d *Daemon) (*api, error) {
 	return a, nil
 }
 
-// start listens and serves in the background until ctx ends.
+// start listens and serves in the background until ctx ends. Without the unix
+// socket too, while another daemon on the same data directory has it: that one is
+// what this one stands by for.
 func (a *api) start(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger) error {
-	path := filepath.Join(a.config.Data, SocketName)
-	unix, err := listenUnix(ctx, path)
+	claimed, err := a.claimSocket(ctx, wg, log)
 	if err != nil {
 		return err
 	}
-	a.serve(ctx, wg, log, unix, a.handler(false))
+	if !claimed {
+		log.Warn("another daemon has the socket; this one answers there when the other is gone", "socket", filepath.Join(a.config.Data, SocketName))
+	}
 	if a.config.Listen == "" {
 		return nil
 	}
@@ -62,34 +64,9 @@ func (a *api) start(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger) e
 	if err != nil {
 		return fmt.Errorf("listen for the API on --listen %s: %w", a.config.Listen, err)
 	}
-	log.Info("API", "address", tcp.Addr().String(), "socket", path)
+	log.Info("API", "address", tcp.Addr().String())
 	a.serve(ctx, wg, log, tcp, a.handler(true))
 	return nil
-}
-
-// listenUnix takes the socket over from a daemon that is gone. One that still
-// answers keeps it: the newcomer serves no socket and stands by without one.
-func listenUnix(ctx context.Context, path string) (net.Listener, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
-	}
-	dialer := net.Dialer{Timeout: time.Second}
-	if conn, err := dialer.DialContext(ctx, "unix", path); err == nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("another daemon answers on %s; give this one a data directory of its own (--data), or stop the other", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("remove the socket of a daemon that is gone: %w", err)
-	}
-	var listen net.ListenConfig
-	l, err := listen.Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on the daemon's socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("protect the daemon's socket: %w", err), l.Close())
-	}
-	return l, nil
 }
 
 func (a *api) serve(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger, l net.Listener, h http.Handler) {

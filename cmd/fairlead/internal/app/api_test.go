@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/fairlead/fairlead/reconcile/controller"
 )
@@ -193,15 +194,61 @@ func TestTheSocketIsForItsUserOnlyAndOutlivesNoDaemon(t *testing.T) {
 		t.Errorf("%s %s, %v", answer.Status, body, err)
 	}
 	_ = answer.Body.Close()
-	// One that answers is not.
-	if err := a.start(ctx, &running, a.daemon.log); err == nil || !strings.Contains(err.Error(), "another daemon answers") {
-		t.Errorf("a second daemon: %v", err)
-	}
 	stop()
 	running.Wait()
 	if _, err := os.Stat(path); err == nil {
 		t.Error("the socket is still there")
 	}
+}
+
+func TestTheSocketIsHandedOver(t *testing.T) {
+	first := idleDaemon(t, "")
+	path := filepath.Join(first.config.Data, SocketName)
+	second := &api{daemon: first.daemon, config: first.config}
+	firstCtx, stopFirst := context.WithCancel(t.Context())
+	secondCtx, stopSecond := context.WithCancel(t.Context())
+	var firstRuns, secondRuns sync.WaitGroup
+	if err := first.start(firstCtx, &firstRuns, first.daemon.log); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.start(secondCtx, &secondRuns, first.daemon.log); err != nil || second.claimed {
+		t.Errorf("beside a daemon that runs: claimed is %t, %v; want it to stand by", second.claimed, err)
+	}
+	if after, err := os.Stat(path); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the socket of the first was replaced, %v", err)
+	}
+	stopFirst() // while the second waits
+	if err := second.awaitSocket(secondCtx, &secondRuns, first.daemon.log); err != nil || !second.claimed {
+		t.Errorf("after the first: claimed is %t, %v", second.claimed, err)
+	}
+	firstRuns.Wait()
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the end of the first took the socket of the second away: %v", err)
+	}
+	stopSecond()
+	secondRuns.Wait()
+}
+
+func TestADaemonWithADataDirectoryInUseGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		other, err := listenUnix(t.Context(), filepath.Join(dir, SocketName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &api{config: Config{Data: dir}}
+		var running sync.WaitGroup
+		if err := a.awaitSocket(t.Context(), &running, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "--data") {
+			t.Errorf("got %v, want a hint at --data", err)
+		}
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestLastWordsDoNoHarmToATerminal(t *testing.T) {

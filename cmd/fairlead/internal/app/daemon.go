@@ -64,7 +64,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.api.start(ctx, &wg, d.log); err != nil {
 		return err
 	}
-	lock, err := d.takeOver(ctx)
+	lock, err := d.takeOver(ctx, &wg)
 	if err != nil || lock == nil {
 		return err
 	}
@@ -73,6 +73,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 			d.log.Warn("give the lock back", "error", err)
 		}
 	}()
+	if err := d.api.awaitSocket(ctx, &wg, d.log); err != nil {
+		return err
+	}
 	hints, err := Hints(ctx, d.site.Config)
 	if err != nil {
 		// Polling finds every change too, later.
@@ -90,12 +93,16 @@ func (d *Daemon) Run(ctx context.Context) error {
 const standbyRetry = time.Second
 
 // takeOver waits until no other daemon of this owner and environment acts on the
-// engine. The lock ends with the process that holds it, however that ends.
-func (d *Daemon) takeOver(ctx context.Context) (*statefile.Lock, error) {
+// engine. The lock ends with the process that holds it, however that ends. Who
+// waits for the engine can be asked why, so it claims the socket meanwhile.
+func (d *Daemon) takeOver(ctx context.Context, wg *sync.WaitGroup) (*statefile.Lock, error) {
 	ticker := time.NewTicker(standbyRetry)
 	defer ticker.Stop()
 	said := ""
 	for {
+		if _, err := d.api.claimSocket(ctx, wg, d.log); err != nil {
+			return nil, err
+		}
 		lock, err := d.site.Lock(ctx)
 		d.standby.Store(nil)
 		d.waiting.Store(nil)
