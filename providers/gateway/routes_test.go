@@ -217,3 +217,29 @@ func TestFallbackAnswersForAModelWithoutReplica(t *testing.T) {
 		t.Errorf("without any replica: %s, want 503", answer.Status)
 	}
 }
+
+func TestModelsThatAreEachOthersFallback(t *testing.T) {
+	left, right := newBackend(t, "left-1", nil), newBackend(t, "right-1", nil)
+	g := start(t, nil)
+	a, b := model("left", revision("r1", 100, left.replica())), model("right", revision("r1", 100, right.replica()))
+	a.Routes = []reconcile.RoutedPath{{Path: "/left", Fallback: "right"}}
+	b.Routes = []reconcile.RoutedPath{{Path: "/right", Fallback: "left"}}
+	g.push(t, a, b)
+	g.ready(t)
+	left.sick.Store(true)
+	g.await(t, "the left one is sick", func(r reconcile.Report) bool { return !r.Replicas["left-1"].Healthy })
+	t.Run("one answers for the other", func(t *testing.T) {
+		if _, body := g.get(t, "/left", nil); body != "right-1 /left" {
+			t.Errorf("got %q, want the answer of the right one", body)
+		}
+	})
+	right.sick.Store(true)
+	g.await(t, "both are sick", func(r reconcile.Report) bool { return !r.Replicas["right-1"].Healthy })
+	t.Run("a request goes over once and then ends", func(t *testing.T) {
+		for _, path := range []string{"/left", "/right"} {
+			if answer, body := g.get(t, path, nil); answer.StatusCode != http.StatusServiceUnavailable {
+				t.Errorf("%s: %s %s, want 503", path, answer.Status, body)
+			}
+		}
+	})
+}

@@ -74,6 +74,7 @@ func FuzzMatch(f *testing.F) {
 	f.Add("/a /a/b /", "/a/b/c")
 	f.Add("/v2/models/x /v2", "/v2/models/xy")
 	f.Add("/a", "//a/../%2e")
+	f.Add("/a%20b /a%2Fb /%61 /ä /a?b /a/", "/a%20b")
 	f.Fuzz(func(t *testing.T, prefixes, path string) {
 		tree := &prefixTree{}
 		want := ""
@@ -83,6 +84,9 @@ func FuzzMatch(f *testing.F) {
 			}}}
 			if table.Validate() != nil {
 				continue
+			}
+			if u, err := url.ParseRequestURI(prefix); err != nil || u.Path != prefix {
+				t.Errorf("route %q: a request for it is one for %v, %v", prefix, u, err)
 			}
 			tree.add(&route{prefix: prefix})
 			if (path == prefix || prefix == "/" && strings.HasPrefix(path, "/") || strings.HasPrefix(path, prefix+"/")) && len(prefix) > len(want) {
