@@ -1,5 +1,7 @@
 package schema
 
+import "slices"
+
 // Function is one function that expressions can call.
 type Function struct {
 	Call string `json:"call"` // as written, with the names of its parameters
@@ -10,12 +12,29 @@ type Function struct {
 // them are pure; file reads nothing but the commit. Package spec/lang implements
 // them, and a test there holds that the two lists are one.
 func Functions() []Function {
+	return slices.Concat(
+		fileFunctions(),
+		textFunctions(),
+		collectionFunctions(),
+		numberFunctions(),
+		conversionFunctions(),
+		attemptFunctions(),
+	)
+}
+
+// fileFunctions read files and the formats that they come in.
+func fileFunctions() []Function {
 	return []Function{
 		{"file(path)", "The content of a text file of the config repo. The path counts from its root."},
 		{"jsondecode(text)", "The value that a JSON text stands for."},
 		{"jsonencode(value)", "A value as JSON text."},
 		{"csvdecode(text)", "A list of objects, one per line, named by the first line."},
+	}
+}
 
+// textFunctions work on text.
+func textFunctions() []Function {
+	return []Function{
 		{"chomp(text)", "Text without the line breaks at its end."},
 		{"endswith(text, suffix)", "Whether text ends so."},
 		{"format(format, values...)", "Text made like Go's fmt, for example `format(\"%03d\", 7)`."},
@@ -39,7 +58,12 @@ func Functions() []Function {
 		{"trimspace(text)", "Text without spaces at both ends."},
 		{"trimsuffix(text, suffix)", "Text without the suffix."},
 		{"upper(text)", "Text in upper case."},
+	}
+}
 
+// collectionFunctions work on lists, sets and maps.
+func collectionFunctions() []Function {
+	return []Function{
 		{"chunklist(list, size)", "A list cut into lists."},
 		{"coalesce(values...)", "The first value that is neither null nor empty text."},
 		{"coalescelist(lists...)", "The first list that is not empty."},
@@ -64,7 +88,12 @@ func Functions() []Function {
 		{"sort(list)", "A list of strings, sorted."},
 		{"values(map)", "The values, in the order of their keys."},
 		{"zipmap(keys, values)", "A map of two lists."},
+	}
+}
 
+// numberFunctions work on numbers.
+func numberFunctions() []Function {
+	return []Function{
 		{"abs(number)", "The number without its sign."},
 		{"ceil(number)", "The next whole number up."},
 		{"floor(number)", "The next whole number down."},
@@ -74,14 +103,24 @@ func Functions() []Function {
 		{"parseint(text, base)", "The whole number that a text stands for."},
 		{"pow(number, exponent)", "The power."},
 		{"signum(number)", "-1, 0 or 1."},
+	}
+}
 
+// conversionFunctions turn a value into one of another type.
+func conversionFunctions() []Function {
+	return []Function{
 		{"tobool(value)", "The value as a bool."},
 		{"tolist(value)", "The value as a list."},
 		{"tomap(value)", "The value as a map."},
 		{"tonumber(value)", "The value as a number."},
 		{"toset(value)", "The value as a set: sorted, without repetitions."},
 		{"tostring(value)", "The value as text."},
+	}
+}
 
+// attemptFunctions deal with expressions that may have no value.
+func attemptFunctions() []Function {
+	return []Function{
 		{"can(expression)", "Whether an expression has a value."},
 		{"try(expressions...)", "The first expression that has a value."},
 	}

@@ -171,11 +171,11 @@ func routeBlock() *Block {
   timeout = "2s"
 }`,
 		Arguments: []*Argument{
-			{Name: "host", Type: String, Note: "every host", Example: `"models.example.com"`, Doc: "Host name of the request, without port."},
-			{Name: "path", Type: String, Required: true, Example: `"/digits"`, Doc: "Prefix of the request's path, matched on whole segments."},
+			{Name: "host", Type: String, Note: "every host", Example: `"models.example.com"`, Doc: "Host name of the request, in lower case, without port and wildcards."},
+			{Name: "path", Type: String, Required: true, Example: `"/digits"`, Doc: "Prefix of the request's path, matched on whole segments. Only characters that need no encoding; not below /v2/models, which the gateway routes itself."},
 			{Name: "strip", Type: Bool, Default: "false", Doc: "Removes path from the request before it is forwarded."},
 			{Name: "timeout", Type: Duration, Default: `"30s"`, Min: bound(0.001), Max: bound(86400), Doc: "Time for the answer."},
-			{Name: "fallback", Type: Ref, Refers: "model", Example: "model.digits_small", Doc: "The model that answers when this one cannot."},
+			{Name: "fallback", Type: Ref, Refers: "model", Example: "model.digits_small", Doc: "The model that answers when this one cannot. Its own fallback is not asked: a request goes over once."},
 		},
 	}
 }
