@@ -14,8 +14,10 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/rollout"
 )
 
 const apiToken = "0123456789abcdef0123456789abcdef"
@@ -139,13 +141,54 @@ func TestMetricsKeepTheirNames(t *testing.T) {
 	}
 	_, body, _ := call(t, a.handler(false), http.MethodGet, "/metrics", "")
 	for _, line := range []string{
-		`fairlead_reconcile_total{kind=""} 1`, "fairlead_reconcile_duration_seconds_count 1", `fairlead_actions_total{action="launch",outcome="done"} 1`,
+		`fairlead_reconcile_total{kind=""} 1`, "fairlead_resync_duration_seconds_count 1", "fairlead_reconcile_duration_seconds_count 0", "fairlead_reconcile_queue 0", `fairlead_actions_total{action="launch",outcome="done"} 1`,
 		`fairlead_action_duration_seconds_count{action="launch"} 1`, "fairlead_actions_in_flight 0", `fairlead_errors_total{source="git"} 1`,
 		`fairlead_commits_total{outcome="accepted"} 1`, "fairlead_commit_lag_seconds 0", "fairlead_converged 0", "fairlead_standby 0",
 	} {
 		if !strings.Contains(body, line+"\n") {
 			t.Errorf("no %s", line)
 		}
+	}
+}
+
+func TestACommitIsTimedUntilItIsConverged(t *testing.T) {
+	m, start := newMetrics(), time.Now()
+	accept := func(after time.Duration) {
+		m.observe(controller.Event{Type: controller.CommitAccepted, Time: start.Add(after)})
+	}
+	decide := func(after time.Duration, converged bool) {
+		m.decided(&controller.Status{Converged: converged}, start.Add(after))
+	}
+	accept(0)
+	decide(time.Second, false)
+	accept(10 * time.Second) // overtakes the first
+	decide(11*time.Second, false)
+	decide(14*time.Second, true)
+	decide(20*time.Second, false) // a replica died: no commit to be timed
+	decide(30*time.Second, true)
+	families, err := m.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "fairlead_reconcile_duration_seconds" {
+			continue
+		}
+		if h := f.GetMetric()[0].GetHistogram(); h.GetSampleCount() != 1 || h.GetSampleSum() != 4 {
+			t.Errorf("%d commits took %g seconds, want one of 4", h.GetSampleCount(), h.GetSampleSum())
+		}
+		return
+	}
+	t.Error("it is not timed")
+}
+
+func TestModelsThatAreNotSteadyAreTheQueue(t *testing.T) {
+	status := DaemonStatus{Status: controller.Status{Models: []controller.ModelStatus{
+		{Name: "a", Phase: rollout.Steady}, {Name: "b", Phase: rollout.Rolling}, {Name: "c", Phase: rollout.Degraded},
+	}}}
+	_, body, _ := call(t, newMetrics().handler(func() DaemonStatus { return status }), http.MethodGet, "/metrics", "")
+	if !strings.Contains(body, "fairlead_reconcile_queue 2\n") {
+		t.Error("the queue does not hold the two")
 	}
 }
 

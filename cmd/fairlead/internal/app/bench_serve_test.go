@@ -111,7 +111,7 @@ func resyncs(t *testing.T, d *Daemon) int {
 		t.Fatal(err)
 	}
 	for _, f := range families {
-		if f.GetName() == "fairlead_reconcile_duration_seconds" {
+		if f.GetName() == "fairlead_resync_duration_seconds" {
 			return int(f.GetMetric()[0].GetHistogram().GetSampleCount())
 		}
 	}

@@ -84,7 +84,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.log.Info("reconciling", "environment", d.site.Config.Environment, "owner", d.site.Config.Owner, "repo", redact(d.site.Config.Repo), "gateway", d.site.Config.Gateway)
 	c := d.site.Controller([]reconcile.Hints{hints}, d.observe)
 	d.current.Store(c)
-	c.Run(ctx, nil)
+	c.Run(ctx, func(s *controller.Status) (done bool) {
+		d.metrics.decided(s, time.Now())
+		return false
+	})
 	d.log.Info("stopped; replicas and gateway go on")
 	return nil
 }
@@ -132,8 +135,13 @@ func (d *Daemon) takeOver(ctx context.Context, wg *sync.WaitGroup) (*statefile.L
 
 // Lock makes this process the only one that acts for the site's owner and
 // environment on its engine. Two processes with different data directories meet
-// at it too: it lies where every process of the host looks, under the identity
-// of the engine. An error that wraps *statefile.HeldError names the other one.
+// at it too: it lies where every process of this user on this host looks, under
+// the identity of the engine. An error that wraps *statefile.HeldError names the
+// other one.
+//
+// It reaches no further than the file system does. Processes of different users,
+// hosts or containers (a private /tmp or /run is enough) do not meet, and on one
+// engine they need different owners.
 func (s *Site) Lock(ctx context.Context) (*statefile.Lock, error) {
 	engine, err := s.Runtime.Engine(ctx)
 	if err != nil {

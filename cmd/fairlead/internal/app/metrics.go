@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/rollout"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -20,10 +22,13 @@ type metrics struct {
 	actions    *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	resync     prometheus.Histogram
+	reconcile  prometheus.Histogram
 	errors     *prometheus.CounterVec
 	commits    *prometheus.CounterVec
 	inFlight   prometheus.Gauge
 	lag        prometheus.Gauge
+	// accepted is when the commit came that is not converged yet; nil if it is.
+	accepted atomic.Pointer[time.Time]
 }
 
 func newMetrics() *metrics {
@@ -36,12 +41,16 @@ func newMetrics() *metrics {
 			Name: "fairlead_actions_total", Help: "Actions on the engine, by kind of action and outcome (done, failed).",
 		}, []string{"action", "outcome"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "fairlead_action_duration_seconds", Help: "How long actions on the engine took.",
+			Name: "fairlead_action_duration_seconds", Help: "How long actions on the engine took, with the wait for an image and for their turn.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 2, 15),
 		}, []string{"action"}),
 		resync: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "fairlead_reconcile_duration_seconds", Help: "How long one observation of the whole environment took.",
+			Name: "fairlead_resync_duration_seconds", Help: "How long one list of everything in the environment took.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
+		}),
+		reconcile: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "fairlead_reconcile_duration_seconds", Help: "Time from an accepted commit to convergence; a commit that the next one overtakes is not counted.",
+			Buckets: prometheus.ExponentialBuckets(0.1, 2, 16),
 		}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_errors_total", Help: "Errors by where they came from (git, engine, gateway, commit).",
@@ -50,13 +59,13 @@ func newMetrics() *metrics {
 			Name: "fairlead_commits_total", Help: "Commits by outcome (accepted, refused).",
 		}, []string{"outcome"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "fairlead_actions_in_flight", Help: "Actions that wait for the engine, or for their turn.",
+			Name: "fairlead_actions_in_flight", Help: "Actions that were begun and have not ended: the engine works on them, or they wait for an image or for their turn.",
 		}),
 		lag: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "fairlead_commit_accepted_timestamp_seconds", Help: "When the commit that is followed was accepted.",
 		}),
 	}
-	m.registry.MustRegister(m.reconciles, m.actions, m.duration, m.resync, m.errors, m.commits, m.inFlight, m.lag,
+	m.registry.MustRegister(m.reconciles, m.actions, m.duration, m.resync, m.reconcile, m.errors, m.commits, m.inFlight, m.lag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -89,7 +98,19 @@ func (m *metrics) observe(e controller.Event) {
 	case controller.CommitAccepted:
 		m.commits.WithLabelValues("accepted").Inc()
 		m.lag.Set(float64(e.Time.Unix()))
+		m.accepted.Store(&e.Time)
 	case controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.Pulling, controller.TablePushed, controller.PhaseChanged:
+	}
+}
+
+// decided is told the status after each decision. Events come too early to see
+// convergence by: the status that follows from them is not published yet.
+func (m *metrics) decided(s *controller.Status, now time.Time) {
+	if !s.Converged {
+		return
+	}
+	if accepted := m.accepted.Swap(nil); accepted != nil {
+		m.reconcile.Observe(now.Sub(*accepted).Seconds())
 	}
 }
 
@@ -105,6 +126,7 @@ func (m *metrics) handler(status func() DaemonStatus) http.Handler {
 type statusCollector struct{ status func() DaemonStatus }
 
 var (
+	queueDesc     = prometheus.NewDesc("fairlead_reconcile_queue", "Models that are not steady: something is left to do about them, or to wait for.", nil, nil)
 	modelsDesc    = prometheus.NewDesc("fairlead_models", "Models by phase.", []string{"phase"}, nil)
 	convergedDesc = prometheus.NewDesc("fairlead_converged", "1 if what runs is what Git wants.", nil, nil)
 	standbyDesc   = prometheus.NewDesc("fairlead_standby", "1 if the daemon does not act.", nil, nil)
@@ -114,7 +136,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{modelsDesc, convergedDesc, standbyDesc, lagDesc, replicasDesc} {
+	for _, d := range []*prometheus.Desc{queueDesc, modelsDesc, convergedDesc, standbyDesc, lagDesc, replicasDesc} {
 		ch <- d
 	}
 }
@@ -125,15 +147,17 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	phases := map[string]float64{}
+	phases, queue := map[string]float64{}, 0.0
 	for _, m := range s.Models {
 		phases[string(m.Phase)]++
+		queue += toFloat(m.Phase != rollout.Steady)
 		gauge(replicasDesc, float64(m.Ready), m.Name, "ready")
 		gauge(replicasDesc, float64(m.Replicas), m.Name, "wanted")
 	}
 	for phase, n := range phases {
 		gauge(modelsDesc, n, phase)
 	}
+	gauge(queueDesc, queue)
 	gauge(convergedDesc, toFloat(s.Converged))
 	gauge(standbyDesc, toFloat(s.Standby != ""))
 	gauge(lagDesc, lag(s.Commit, s.Converged))
