@@ -75,7 +75,7 @@ func explainWrite(path string, err error) error {
 // only, and removes what a crash left in it.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("create the data directory %s: %w", dir, err)
+		return fmt.Errorf("create the directory %s: %w", dir, err)
 	}
 	return sweep(dir, time.Now().Add(-time.Hour))
 }
@@ -85,7 +85,7 @@ func makeDir(dir string) error {
 func sweep(dir string, before time.Time) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("read the data directory %s: %w", dir, err)
+		return fmt.Errorf("read the directory %s: %w", dir, err)
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), tempPrefix) || !strings.HasSuffix(e.Name(), tempSuffix) {

@@ -70,7 +70,7 @@ func openLocked(path string) (*os.File, error) {
 			if errors.Is(err, syscall.EWOULDBLOCK) {
 				err = &HeldError{Path: path, Holder: readHolder(f)}
 			} else {
-				err = fmt.Errorf("lock %s: %w; the data directory must be on a file system that knows flock", path, err)
+				err = fmt.Errorf("lock %s: %w; its directory must be on a file system that knows flock", path, err)
 			}
 			_ = f.Close() // was only read
 			return nil, err

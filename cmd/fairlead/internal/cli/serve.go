@@ -26,6 +26,12 @@ names. A flag wins over the environment, the environment over the file.
 What specs may ask of this host (mounts, devices, privileges) is decided by the
 --allow flags, never by the repository.
 
+Of several daemons of one owner and environment on an engine, one acts and the
+others stand by. They tell by a lock, which holds on one host for one user. Daemons
+of different users, hosts or containers do not see each other's lock (a private
+/tmp, as systemd's PrivateTmp makes, is enough for that) and need different
+--owner names.
+
 Over the unix socket in --data the API answers everything; over TCP (--listen)
 /api needs the token of --token-file. /healthz, /readyz and /metrics are open.
 
