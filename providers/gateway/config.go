@@ -10,6 +10,10 @@ import (
 	"github.com/fairlead/fairlead/spec"
 )
 
+// DefaultDrainTimeout leaves time to end in an orderly way: the gateway's
+// container is killed 15 s after the signal.
+const DefaultDrainTimeout = 12 * time.Second
+
 // Config is what a Server is started with. Listen, Admin and Token are needed;
 // every other zero value stands for its default.
 type Config struct {
@@ -24,7 +28,7 @@ type Config struct {
 	// Version is the release, as GET /v2 reports it.
 	Version string
 	// DrainTimeout is how long open requests may go on once Run's context has
-	// ended. Default 20 s.
+	// ended; default DefaultDrainTimeout.
 	DrainTimeout time.Duration
 	Limits       Limits
 	Logger       *slog.Logger // default: discard
@@ -64,7 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	c.DrainTimeout = cmp.Or(c.DrainTimeout, 20*time.Second)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	l := &c.Limits
 	l.Body = cmp.Or(l.Body, 64<<20)
 	l.Header = cmp.Or(l.Header, 64<<10)

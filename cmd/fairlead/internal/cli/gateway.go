@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -63,7 +62,7 @@ Exit codes: 0 stopped by a signal, 1 error.`,
 	flags.StringVar(&c.Admin, "admin", ":9901", "`ADDRESS` of the admin listener")
 	flags.StringVar(&c.TablePath, "table", "", "`FILE` that keeps the last routing table")
 	flags.StringVar(&tokenFile, "token-file", "", "`FILE` with the token of the admin listener")
-	flags.DurationVar(&c.DrainTimeout, "drain", 20*time.Second, "how long open requests may go on after a signal")
+	flags.DurationVar(&c.DrainTimeout, "drain", gateway.DefaultDrainTimeout, "how long open requests may go on after a signal")
 	flags.Int64Var(&c.Limits.Body, "max-body", 64<<20, "bytes of one request body")
 	logs.register(flags)
 	return cmd
