@@ -8,6 +8,10 @@
 // removed, whatever its name; an id that somebody hands in is checked before
 // anything is done to it.
 //
+// The images that gateways run from are the exception. They hold Fairlead itself
+// and belong to no scope; loading one removes those of other builds that no
+// container uses, whoever loaded them.
+//
 // # What a container gets
 //
 // [reconcile.ContainerSpec] is turned into Docker's own create request by a pure

@@ -210,8 +210,12 @@ func (r *Runtime) loadSelf(ctx context.Context, img reconcile.Image) error {
 }
 
 // pruneSelf removes the self images of other builds, which would pile up with
-// every upgrade. One that a gateway still runs from is refused by the engine, and
-// that, like any other failure, only means that it stays for another time.
+// every upgrade, of any owner: an image has no scope. One that a container is made
+// from, running or not, is refused by the engine, and that, like any other
+// failure, only means that it stays for another time. A process of another build
+// that has loaded its image and not yet made the container loses it; its create
+// says ErrImageNotFound, and its next attempt loads the image again, which it can
+// always do, since it is made of its own binary.
 func (r *Runtime) pruneSelf(ctx context.Context, keep string) {
 	images, err := r.connection.client().ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", "fairlead:self-*"))})
 	if err != nil {

@@ -2,6 +2,8 @@ package docker_test
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,12 +21,7 @@ import (
 
 func TestSelfImage(t *testing.T) {
 	host := newEngineHost(t)
-	// A source of its own, so that no other test has this image.
-	source, err := os.ReadFile("../providertest/testdata/replica.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	binary := providertest.BuildStatic(t, append(source, []byte("\nvar _ = `"+t.TempDir()+time.Now().String()+"`\n\nfunc init() { println(`"+t.TempDir()+"`) }\n")...))
+	binary := uniqueBinary(t)
 	b := newFaultBench(t, host, docker.Options{SelfBinary: binary})
 	ctx := t.Context()
 	self, err := b.SelfImage(ctx)
@@ -44,7 +41,9 @@ func TestSelfImage(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if calls := b.proxy.Mutations(); len(calls) != 1 || calls[0].Path != "/images/load" {
+		// The load may also prune: other tests leave images behind.
+		calls := slices.DeleteFunc(b.proxy.Mutations(), func(c providertest.EngineCall) bool { return c.Method == http.MethodDelete })
+		if len(calls) != 1 || calls[0].Path != "/images/load" {
 			t.Errorf("it made the calls %v", calls)
 		}
 		if found, err := host.api.ImageInspect(ctx, self.Pin); err != nil || found.ID != self.Pin || !slices.Contains(found.RepoTags, self.Ref) {
@@ -80,6 +79,61 @@ func TestSelfImage(t *testing.T) {
 			t.Error("it was")
 		}
 	})
+}
+
+// uniqueBinary is a program that no other test has made an image of.
+func uniqueBinary(t *testing.T) string {
+	t.Helper()
+	source, err := os.ReadFile("../providertest/testdata/replica.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return providertest.BuildStatic(t, append(source, []byte("\nfunc init() { println(`"+t.TempDir()+time.Now().String()+"`) }\n")...))
+}
+
+func TestSelfImagesOfOtherBuildsGoWhenNothingUsesThem(t *testing.T) {
+	host := newEngineHost(t)
+	b := newFaultBench(t, host, docker.Options{SelfBinary: uniqueBinary(t)})
+	upgraded := open(t, docker.Options{Host: b.proxy.Host(), Scope: b.scope, SelfBinary: uniqueBinary(t)})
+	ctx := t.Context()
+	load := func(r *docker.Runtime) reconcile.Image {
+		t.Helper()
+		self, err := r.SelfImage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_, _ = host.api.ImageRemove(context.WithoutCancel(ctx), self.Ref, image.RemoveOptions{Force: true})
+		})
+		if err := r.EnsureImage(ctx, self, nil); err != nil {
+			t.Fatal(err)
+		}
+		return self
+	}
+	c := b.replica(1)
+	c.Image = load(b.Runtime)
+	id, err := b.Create(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := load(upgraded)
+	if _, err := host.api.ImageInspect(ctx, c.Image.Pin); err != nil {
+		t.Errorf("the image that a container is made from is gone: %v", err)
+	}
+	if _, err := host.api.ImageRemove(ctx, next.Ref, image.RemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Remove(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	load(upgraded)
+	if _, err := b.Create(ctx, c); !errors.Is(err, reconcile.ErrImageNotFound) {
+		t.Errorf("a create from the image of the old build says %v, want ErrImageNotFound", err)
+	}
+	load(b.Runtime) // the next attempt
+	if _, err := b.Create(ctx, c); err != nil {
+		t.Errorf("after it was loaded again: %v", err)
+	}
 }
 
 func TestSelfImageNeedsAStaticBinary(t *testing.T) {
