@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,7 +60,7 @@ func acquire(ctx context.Context, places chan struct{}) bool {
 // their order does not matter.
 func (a *actor) run(ctx, acting context.Context, j job) result {
 	r := result{key: j.key, errs: map[string]error{}}
-	image := sync.OnceValue(func() error { return a.image(acting, j) })
+	image := a.imageOf(acting, j)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, c := range j.commands {
@@ -119,7 +120,25 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.err }
 
-// image makes the image of a job available, once for all of its launches.
+// imageOf makes the image of a job available, once for all of its launches, which
+// wait for it by the function that is returned.
+func (a *actor) imageOf(ctx context.Context, j job) (wait func() error) {
+	isLaunch := func(c rollout.Command) bool { return c.Verb == rollout.Launch }
+	if !slices.ContainsFunc(j.commands, isLaunch) {
+		return nil
+	}
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = a.image(ctx, j)
+	}()
+	return func() error {
+		<-done // it ends with ctx
+		return err
+	}
+}
+
 func (a *actor) image(ctx context.Context, j job) error {
 	if !acquire(ctx, a.pulls) {
 		return ctx.Err()

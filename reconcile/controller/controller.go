@@ -127,10 +127,11 @@ type object struct {
 	failures   int             // jobs in a row
 	err        error           // of the last job
 	retryAt    time.Time
-	busy       bool               // a job is under way
-	cancel     context.CancelFunc // ends the job early
-	unroutable error              // why its entry cannot be part of a routing table
-	dirty      bool               // to be decided anew
+	busy       bool                   // a job is under way
+	cancel     context.CancelFunc     // ends the job early
+	judged     *reconcile.RoutedModel // the entry that unroutable is about
+	unroutable error                  // why its entry cannot be part of a routing table
+	dirty      bool                   // to be decided anew
 	actedAt    uint64
 	phaseSince time.Time
 	target     *reconcile.Target

@@ -43,9 +43,9 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) controller() *controller.Controller {
+func (w *world) controller(change ...func(*controller.Options)) *controller.Controller {
 	runtime := w.engine.Runtime(w.scope)
-	return controller.New(controller.Options{
+	o := controller.Options{
 		Source: w.repo, Snapshots: w.repo, Load: w.repo.load, Runtime: runtime, Router: w.router,
 		Binder: &controller.Binder{
 			Scope: w.scope, Runtime: runtime, Secrets: values{}, Store: w.store, Key: []byte("key"),
@@ -57,7 +57,11 @@ func (w *world) controller() *controller.Controller {
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
 		},
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	return controller.New(o)
 }
 
 // converge runs a controller until it has nothing left to do, for ten minutes
@@ -76,9 +80,9 @@ func (w *world) converge() *controller.Controller {
 
 // during runs a controller, calls f when it has converged for the first time,
 // and returns when it has converged again after f. await lets f wait.
-func (w *world) during(f func(c *controller.Controller)) {
+func (w *world) during(f func(c *controller.Controller), change ...func(*controller.Options)) {
 	w.t.Helper()
-	c := w.controller()
+	c := w.controller(change...)
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { c.Run(ctx, nil) })
@@ -155,6 +159,10 @@ func model(name string, change ...func(*spec.Model)) *spec.Model {
 		f(m)
 	}
 	return m
+}
+
+func route(path string) func(*spec.Model) {
+	return func(m *spec.Model) { m.Routes = []spec.Route{{Path: path, Timeout: time.Second}} }
 }
 
 func image(ref string) func(*spec.Model) { return func(m *spec.Model) { m.Image = ref } }

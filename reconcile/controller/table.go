@@ -16,8 +16,17 @@ func (l *loop) table() reconcile.Table {
 			if o.key == gatewayKey || (l.desired.Targets[string(o.key)] != nil) != wanted {
 				continue
 			}
-			if entry := l.entry(o); entry != nil {
-				o.unroutable = c.add(*entry, l.view.Model(entry.Name))
+			entry := l.entry(o)
+			if entry != o.judged {
+				o.judged, o.unroutable = entry, acceptable(entry)
+			}
+			if o.unroutable != nil {
+				if entry = l.view.Model(string(o.key)); acceptable(entry) != nil {
+					entry = nil
+				}
+			}
+			if entry != nil {
+				c.add(*entry)
 			}
 		}
 	}
@@ -42,24 +51,24 @@ type composer struct {
 	models  map[string]bool
 }
 
-// add takes an entry in, without the routes that are taken. One that no gateway
-// would accept is replaced by what is in force, and the error says why.
-func (c *composer) add(m reconcile.RoutedModel, inForce *reconcile.RoutedModel) error {
-	alone := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: 1, Models: []reconcile.RoutedModel{withoutFallbacks(m, nil)}}
-	err := alone.Validate()
-	if err != nil {
-		if inForce == nil {
-			return err
-		}
-		m = *inForce
-	}
+// add takes an entry in, without the routes that are taken.
+func (c *composer) add(m reconcile.RoutedModel) {
 	m.Routes = slices.DeleteFunc(slices.Clone(m.Routes), func(r reconcile.RoutedPath) bool { return c.routes[[2]string{r.Host, r.Path}] })
 	for _, r := range m.Routes {
 		c.routes[[2]string{r.Host, r.Path}] = true
 	}
 	c.models[m.Name] = true
 	c.entries = append(c.entries, m)
-	return err
+}
+
+// acceptable tells whether a gateway takes an entry by itself. One that it would
+// not take must not reach the table: the whole of it would be refused.
+func acceptable(m *reconcile.RoutedModel) error {
+	if m == nil {
+		return nil
+	}
+	alone := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: 1, Models: []reconcile.RoutedModel{withoutFallbacks(*m, nil)}}
+	return alone.Validate()
 }
 
 func (c *composer) table(version uint64) reconcile.Table {
