@@ -75,8 +75,9 @@ func (a *api) claimSocket(ctx context.Context, wg *sync.WaitGroup, log *slog.Log
 const handover = 5 * time.Second
 
 // awaitSocket is claimSocket for a daemon that may act. The one that acted before
-// answers its last questions. One that goes on answering has another environment
-// or owner, whose state in the same directory would get mixed up with this one's.
+// answers its last questions. One that goes on answering has, as a rule, another
+// environment or owner, whose state in the same directory would get mixed up with
+// this one's.
 func (a *api) awaitSocket(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -90,7 +91,7 @@ func (a *api) awaitSocket(ctx context.Context, wg *sync.WaitGroup, log *slog.Log
 		case <-ctx.Done():
 			return nil
 		case <-end.C:
-			return fmt.Errorf("a daemon of another environment or owner answers on %s; give this one a data directory of its own (--data), or stop the other",
+			return fmt.Errorf("another daemon keeps the socket %s, though this one may act; a daemon of another environment or owner needs a data directory of its own (--data)",
 				filepath.Join(a.config.Data, SocketName))
 		case <-ticker.C:
 		}

@@ -193,6 +193,25 @@ func TestSecondDaemonStandsByAndTakesOver(t *testing.T) {
 	second.daemon.stop()
 }
 
+// Two daemons that were started alike, as by a deployment that starts the new one
+// before it stops the old one.
+func TestSecondDaemonOnTheSameDataStandsByAndTakesOver(t *testing.T) {
+	e, r, m := serveDigits(t)
+	second := *e
+	second.serve(r.dir)
+	second.until("the second daemon stands by", func() bool {
+		return strings.Contains(second.daemon.log.tail(), fmt.Sprintf("pid %d", e.daemon.cmd.Process.Pid))
+	})
+	if s, ok := e.status(); !ok || s.Standby != "" {
+		t.Errorf("the first daemon no longer answers on the socket, or stands by: %q", s.Standby)
+	}
+	e.daemon.stop()
+	m.version = "2"
+	second.converged(r.commit(m))
+	second.exactly(m)
+	second.daemon.stop()
+}
+
 func TestTwoOwnersDoNotSeeEachOther(t *testing.T) {
 	e, _, m := serveDigits(t)
 	before := e.engine.containers(e.owner)
