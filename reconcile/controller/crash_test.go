@@ -177,10 +177,19 @@ func anyModels(rt *rapid.T) []*spec.Model {
 			if rapid.Bool().Draw(rt, "secret") {
 				m.Container.Env = map[string]spec.EnvValue{"TOKEN": {Secret: "token"}, "THREADS": {Value: "2"}}
 			}
-			if rapid.Bool().Draw(rt, "route") {
-				m.Routes = []spec.Route{{Path: "/" + name, Timeout: time.Second}}
-			}
 		}))
+	}
+	// Paths go from one model to another between two commits, and so do fallbacks.
+	for _, path := range []string{"/x", "/y", "/z"} {
+		if len(models) == 0 {
+			break
+		}
+		m := rapid.SampledFrom(models).Draw(rt, path)
+		r := spec.Route{Path: path, Timeout: time.Second}
+		if other := rapid.SampledFrom(models).Draw(rt, "fallback"); other != m {
+			r.Fallback = other.Name
+		}
+		m.Routes = append(m.Routes, r)
 	}
 	return models
 }
