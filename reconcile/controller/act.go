@@ -55,9 +55,10 @@ func acquire(ctx context.Context, places chan struct{}) bool {
 	}
 }
 
-// run carries out the commands side by side, until acting ends, and then looks at
-// what came of it. Commands of one decision are about different containers, so
-// their order does not matter.
+// run carries out the commands side by side and then looks at what came of it.
+// Commands of one decision are about different containers, so their order does
+// not matter. When acting ends, a pull is given up and nothing more is begun;
+// calls of the engine that are under way are short and are let finish.
 func (a *actor) run(ctx, acting context.Context, j job) result {
 	r := result{key: j.key, errs: map[string]error{}}
 	image := a.imageOf(acting, j)
@@ -65,7 +66,7 @@ func (a *actor) run(ctx, acting context.Context, j job) result {
 	var wg sync.WaitGroup
 	for _, c := range j.commands {
 		wg.Go(func() {
-			err := a.do(acting, j, c, image)
+			err := a.do(ctx, acting, j, c, image)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -85,16 +86,16 @@ func (a *actor) run(ctx, acting context.Context, j job) result {
 }
 
 // do carries out one command and tells about it.
-func (a *actor) do(ctx context.Context, j job, c rollout.Command, image func() error) error {
+func (a *actor) do(ctx, acting context.Context, j job, c rollout.Command, image func() error) error {
 	event := Event{Time: time.Now(), Type: ActionStarted, Address: j.address, Verb: c.Verb, Name: c.Name, Message: c.Reason, Commit: j.desired.Commit.ID}
 	a.emit(event)
-	err := a.act(ctx, j, c, image)
+	err := a.act(ctx, acting, j, c, image)
 	event.Took, event.Time, event.Type = time.Since(event.Time), time.Now(), ActionDone
 	if err != nil {
 		err = withoutSecrets(fmt.Errorf("%s %s: %w", c.Verb, c.Name, err), j.desired.Secrets)
 		event.Type, event.Err, event.Message = ActionFailed, err, err.Error()
-		if ctx.Err() != nil {
-			event.Message = "given up half-way; the next list shows how far it got"
+		if acting.Err() != nil {
+			event.Message = "given up, because a newer commit wants something else or the program ends"
 		}
 	}
 	a.emit(event)
@@ -151,14 +152,14 @@ func (a *actor) image(ctx context.Context, j job) error {
 	return a.runtime.EnsureImage(ctx, image, a.pulling(j))
 }
 
-func (a *actor) act(ctx context.Context, j job, c rollout.Command, image func() error) error {
+func (a *actor) act(ctx, acting context.Context, j job, c rollout.Command, image func() error) error {
 	if c.Verb == rollout.Launch {
 		if err := image(); err != nil {
 			return err
 		}
 	}
-	if !acquire(ctx, a.slots) {
-		return ctx.Err()
+	if !acquire(acting, a.slots) {
+		return acting.Err()
 	}
 	defer func() { <-a.slots }()
 	switch c.Verb {
