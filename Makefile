@@ -5,7 +5,7 @@ BIN       := bin/fairlead
 # -race needs cgo, and so a C compiler. Without one the tests run without it.
 RACE      := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 LDFLAGS   := -s -w $(if $(VERSION),-X github.com/fairlead/fairlead/cmd/fairlead/internal/cli.buildVersion=$(VERSION))
-LINT      := $(GO) tool -modfile=.ci/tools.mod golangci-lint
+LINT      := $(GO) tool -modfile=$(CURDIR)/.ci/tools.mod golangci-lint
 
 .PHONY: engine build demo test lint bench fuzz generate clean
 
