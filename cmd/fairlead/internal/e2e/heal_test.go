@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -34,6 +35,13 @@ func TestWhatIsAlteredByHandIsPutRight(t *testing.T) {
 		"the gateway loses its network": func() { disconnect(gateway()) },
 		"a stranger has our labels":     func() { e.strayReplica() },
 		"the network is removed": func() {
+			// Nobody has the time for this by hand: the daemon would put the first
+			// container back before the last one is gone.
+			daemon := e.daemon.cmd.Process
+			if err := daemon.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = daemon.Signal(syscall.SIGCONT) }()
 			for _, c := range e.engine.containers(e.owner) {
 				e.engine.remove(c.ID)
 			}
