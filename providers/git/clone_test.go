@@ -269,7 +269,9 @@ func TestAnotherRemoteIsAnotherClone(t *testing.T) {
 func TestRemoteRevisionsCanBeNamed(t *testing.T) {
 	work, _, _ := overHTTP(t, git.Options{})
 	first := work.git("rev-parse", "main")
-	work.git("tag", "-a", "-m", "annotated", "v1")
+	for _, name := range []string{"v1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5"} { // refs are looked at in any order
+		work.git("tag", "-a", "-m", "annotated", name)
+	}
 	second := work.next("second")
 	work.git("push", "-q", "--tags", "origin", "main")
 	for ref, want := range map[string]string{"v1": first, "main": second, first: first, second: second, "HEAD": second} {

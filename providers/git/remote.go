@@ -158,6 +158,7 @@ func pickCommit(refs *packp.AdvRefs, id plumbing.Hash) target {
 	found := target{object: id, commit: id, ref: id.String()}
 	for name, at := range refs.References {
 		if at == id {
+			found.all = nil // a ref names it after all
 			return found
 		}
 		if strings.HasPrefix(name, "refs/heads/") || strings.HasPrefix(name, "refs/tags/") {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
@@ -148,10 +149,27 @@ func (s *sshSession) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	s.awaitEnd(ctx)
 	if said := s.stderr.line(); said != "" {
 		return fmt.Errorf("the server says %q: %w", said, err)
 	}
 	return err
+}
+
+// awaitEnd gives a server that ended the conversation the time to say why: its
+// error output comes on a channel of its own, and may arrive after its end.
+func (s *sshSession) awaitEnd(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() { // ends at the latest with Close
+		defer close(ended)
+		_ = s.session.Wait() // how it ended is in stderr
+	}()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 }
 
 // sshConfig has the key of the operator and the host keys that are trusted.
