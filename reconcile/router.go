@@ -40,13 +40,13 @@ var (
 // Table is the routing table: everything that the gateway needs to know. It is
 // replaced as a whole.
 type Table struct {
-	FormatVersion int           `json:"format_version"` // 1
+	FormatVersion int           `json:"format_version"` // TableFormat
 	Version       uint64        `json:"version"`        // goes up by one with each Push; 0: no table yet
 	Models        []RoutedModel `json:"models"`         // sorted by Name
 }
 
 // TableFormat is the FormatVersion that this program writes and reads.
-const TableFormat = 1
+const TableFormat = 2
 
 // RoutedModel is one model as the gateway sees it.
 type RoutedModel struct {
@@ -54,13 +54,35 @@ type RoutedModel struct {
 	Protocol  spec.Protocol    `json:"protocol"`
 	Routes    []RoutedPath     `json:"routes,omitempty"`
 	Revisions []RoutedRevision `json:"revisions"` // sorted by Revision
+	// Candidate is the revision that a rollout introduces; "" if none. The
+	// hash of a sticky caller falls on it when it is below the candidate's
+	// weight, so callers only ever move to it while that rises.
+	Candidate string         `json:"candidate,omitempty"`
+	Sticky    *spec.Sticky   `json:"sticky,omitempty"`
+	Match     *spec.Match    `json:"match,omitempty"`  // callers that go to Candidate whatever its weight
+	Mirror    *spec.Mirror   `json:"mirror,omitempty"` // requests that are copied to Candidate
+	Outputs   []ScoredOutput `json:"outputs,omitempty"`
+}
+
+// ScoredOutput is an output tensor whose values the gateway samples, for their
+// distribution, and compares when it mirrors.
+type ScoredOutput struct {
+	Name     string `json:"name"`
+	Datatype string `json:"datatype"`
 }
 
 // Equal compares by content; a nil slice equals an empty one.
 func (m RoutedModel) Equal(o RoutedModel) bool {
 	return m.Name == o.Name && m.Protocol == o.Protocol &&
-		slices.Equal(m.Routes, o.Routes) &&
+		m.Candidate == o.Candidate && equal(m.Sticky, o.Sticky) && equal(m.Match, o.Match) && equal(m.Mirror, o.Mirror) &&
+		slices.Equal(m.Outputs, o.Outputs) &&
+		slices.EqualFunc(m.Routes, o.Routes, RoutedPath.Equal) &&
 		slices.EqualFunc(m.Revisions, o.Revisions, RoutedRevision.Equal)
+}
+
+// equal compares what two pointers point to; nil equals nil only.
+func equal[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // Equal compares by content; a nil slice equals an empty one.
@@ -118,6 +140,29 @@ type RoutedPath struct {
 	// DefaultRequestTimeout unless the gateway was started with another.
 	Timeout  time.Duration `json:"timeout,omitempty"`
 	Fallback string        `json:"fallback,omitempty"`
+
+	Limit *spec.RouteLimit `json:"limit,omitempty"`
+	Auth  *RoutedAuth      `json:"auth,omitempty"`
+}
+
+// Equal compares by content.
+func (p RoutedPath) Equal(o RoutedPath) bool {
+	return p.Host == o.Host && p.Path == o.Path && p.Strip == o.Strip && p.Timeout == o.Timeout && p.Fallback == o.Fallback &&
+		equal(p.Limit, o.Limit) && p.Auth.equal(o.Auth)
+}
+
+// RoutedAuth is who may use a route, as the gateway needs to know it. It holds no
+// secret: keys are only there as hashes, and token keys are public ones.
+type RoutedAuth struct {
+	KeyHashes []string `json:"key_hashes,omitempty"` // SHA-256 of each API key, hexadecimal, sorted
+	Issuer    string   `json:"issuer,omitempty"`     // of tokens; "": no token is taken
+	Audience  string   `json:"audience,omitempty"`
+	Keys      string   `json:"keys,omitempty"` // JSON Web Key Set
+}
+
+func (a *RoutedAuth) equal(o *RoutedAuth) bool {
+	return a == o || a != nil && o != nil && slices.Equal(a.KeyHashes, o.KeyHashes) &&
+		a.Issuer == o.Issuer && a.Audience == o.Audience && a.Keys == o.Keys
 }
 
 // RoutedRevision is one revision of a model and its share of the requests.
@@ -139,6 +184,9 @@ type RoutedReplica struct {
 	ID      string `json:"id"`              // container id
 	Address string `json:"address"`         // ip:port
 	Drain   bool   `json:"drain,omitempty"` // no new request; probed no more
+	// Cold: probed, but not given requests yet. Its contract is not verified, or
+	// it is not warm.
+	Cold bool `json:"cold,omitempty"`
 }
 
 // Report is what the gateway knows about the replicas of its table, and of those

@@ -24,6 +24,7 @@ type Model struct {
 	Signature *Signature // nil if not declared
 	Health    Health
 	Warmup    *Warmup // nil if not declared
+	Metrics   *Scrape // nil if not declared
 	Routes    []Route
 	Rollout   *Rollout // nil if not declared: replaced at once when healthy
 }
@@ -152,6 +153,15 @@ type Warmup struct {
 	Count   int
 }
 
+// Scrape is the endpoint where every replica of the model tells metrics of its
+// own, in the text form of Prometheus. The labels model, revision and replica are
+// added to what it says.
+type Scrape struct {
+	Path     string
+	Port     int // of the container
+	Interval time.Duration
+}
+
 // Route is one way into a model from the gateway's published port.
 type Route struct {
 	Host     string // "" matches every host
@@ -159,5 +169,30 @@ type Route struct {
 	Strip    bool   // remove Path before forwarding
 	Timeout  time.Duration
 	Fallback string // served name of the model that answers when this one cannot; "" for none
+	Limit    *RouteLimit // nil: no limit
+	Auth     *RouteAuth  // nil: open to everybody
 	Pos      Pos
+}
+
+// RouteLimit bounds what one route lets through. Above it the answer is 429 with
+// Retry-After.
+type RouteLimit struct {
+	Rate        float64 // requests per second; 0: any
+	Burst       int     // requests above the rate that are let through at once
+	Concurrency int     // requests at a time; 0: any
+}
+
+// RouteAuth says who may use a route: whoever brings one of the keys, or a token
+// that the issuer signed. Either is enough.
+type RouteAuth struct {
+	APIKeys []string // names of secrets; each holds one key
+	JWT     *JWT     // nil: no tokens
+}
+
+// JWT says which tokens (RFC 7519) are good: signed by a key of the set, from the
+// issuer, for the audience, and not expired.
+type JWT struct {
+	Issuer   string
+	Audience string
+	Keys     []byte // JSON Web Key Set (RFC 7517) of public keys
 }

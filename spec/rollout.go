@@ -8,6 +8,8 @@ type Rollout struct {
 	Steps            []RolloutStep
 	Checks           []Check
 	Match            *Match        // ab only
+	Sticky           *Sticky       // nil: every request is drawn by itself
+	Mirror           *Mirror       // shadow only
 	ProgressDeadline time.Duration // bounds every wait of one rollout
 	KeepPrevious     time.Duration // how long the old revision stays for an instant way back
 	Velocity         Velocity
@@ -49,7 +51,23 @@ type Check struct {
 	Interval     time.Duration
 	FailureLimit int // this many failures are tolerated
 	MinSamples   int
-	Pos          Pos
+	// Output is the output tensor whose values score_shift compares; "" is the
+	// first numeric output of the signature.
+	Output string
+	Pos    Pos
+}
+
+// Sticky keeps a caller on the side, stable or candidate, that it once was on,
+// as long as the candidate's weight only rises. The caller is told apart by a
+// header or a cookie. The gateway gives a cookie to whoever has none.
+type Sticky struct{ Header, Cookie string } // exactly one is set
+
+// Mirror is the share of the requests that a shadow rollout copies to the
+// candidate, and how its answers are compared with stable's.
+type Mirror struct {
+	Percent int
+	// Tolerance is the relative difference up to which two numbers agree.
+	Tolerance float64
 }
 
 // Metric is a measurement that Fairlead knows how to make.

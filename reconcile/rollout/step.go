@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/judge"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -38,6 +40,31 @@ type Input struct {
 	Failed map[string]int
 	// Spoiled are containers that cannot be mended in place.
 	Spoiled map[string]bool
+
+	// Record is what was decided about the model before, as journaled.
+	Record journal.Record
+	// Commit is that of the config repo which is followed.
+	Commit string
+	// Readings are the newest measurements of the checks of the rollout under
+	// way, by check.
+	Readings map[string]judge.Reading
+	// Inspected is what Verify and WarmUp found, by container id.
+	Inspected map[string]Inspection
+	// NoRoom says why the engine cannot hold a candidate beside what runs; ""
+	// if it can.
+	NoRoom string
+}
+
+// Inspection is what is known of a replica from talking to it. Losing it is
+// harmless: the replica is inspected again.
+type Inspection struct {
+	Verified bool
+	Warm     bool
+	// Broken is why the replica can never be what the model declares; "" if it
+	// may.
+	Broken string
+	// Trouble is why the last attempt failed; it is tried again.
+	Trouble string
 }
 
 // State is what Step remembers about a model from one call to the next. Losing
@@ -61,6 +88,9 @@ const (
 	Steady   Phase = "steady"   // what runs is what Git wants
 	Rolling  Phase = "rolling"  // on the way
 	Degraded Phase = "degraded" // something is wrong; the reason says what
+	// Held: Git wants a release that was rejected, or a person has to decide.
+	// Neither drift nor in sync.
+	Held Phase = "held"
 )
 
 // Decision is what to do next, and why.
@@ -75,7 +105,43 @@ type Decision struct {
 	Want     int
 	// Wake is when time alone changes the decision; zero if it never does.
 	Wake time.Time
+
+	// Transition is the one step forward that the model makes, to be journaled.
+	// With it come neither commands nor a table entry: they follow from the next
+	// call, whose Input holds the new record.
+	Transition *journal.Entry
+	// Measure lists the measurements that are due.
+	Measure []Measurement
+	// Verdicts are those of the rollout under way, by the order of its checks.
+	Verdicts []judge.Verdict
+	// Activity is where in the swap the model is.
+	Activity Activity
 }
+
+// Measurement asks for a reading of a check as of now.
+type Measurement struct {
+	Check spec.Check
+	Vars  judge.Vars
+}
+
+// Activity names where in the swap protocol a model is, for people.
+type Activity string
+
+// The activities, in their order.
+const (
+	Creating  Activity = "creating"
+	Starting  Activity = "starting" // until ready
+	Verifying Activity = "verifying"
+	Warming   Activity = "warming"
+	Shifting  Activity = "shifting" // the gateway takes the weight over
+	Measuring Activity = "measuring"
+	Approval  Activity = "waiting for approval"
+	Paused    Activity = "paused"
+	Scaling   Activity = "scaling"
+	Draining  Activity = "draining"
+	Keeping   Activity = "keeping" // the previous release, for a way back
+	Removing  Activity = "removing"
+)
 
 // Verb is what a Command does.
 type Verb string
@@ -84,6 +150,8 @@ type Verb string
 // observation.
 const (
 	Launch Verb = "launch" // image, create, start
+	Verify Verb = "verify" // ask the replica for its contract
+	WarmUp Verb = "warm up"
 	Start  Verb = "start"
 	Rename Verb = "rename"
 	Update Verb = "update" // limits and network
@@ -93,8 +161,12 @@ const (
 // Command is one act on the engine.
 type Command struct {
 	Verb        Verb
-	Ordinal     int    // Launch
+	Ordinal     int    // Launch and Update
 	ContainerID string // all but Launch
+	// Target is what Launch, Update, Verify and WarmUp are about: the one that
+	// Git wants, or an older one restored from the journal.
+	Target  *reconcile.Target
+	Address string // Verify and WarmUp: ip:port
 	Name        string // of the container: as it should be
 	Grace       time.Duration
 	Reason      string

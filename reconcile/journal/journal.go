@@ -1,0 +1,99 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Journal keeps decisions.
+//
+// One goroutine appends; reading is safe beside it. Every call ends in bounded
+// time. A remote that is away never fails an Append: what it has not got is
+// queued, and Delivery tells.
+type Journal interface {
+	// Open makes the journal ready and returns the newest record of every
+	// model. Where the local copy is gone or behind, it is rebuilt from the
+	// remote; where the remote cannot be asked, the local copy counts.
+	Open(ctx context.Context) (map[string]Record, error)
+	// Append stores an entry, durable when it returns. Its effect must not
+	// begin before. The error says what to do, for example that the disk is
+	// full; nothing is stored then.
+	Append(ctx context.Context, e Entry) error
+	// History returns entries, newest first.
+	History(ctx context.Context, q Query) ([]Entry, error)
+	// At returns the record of every model as it was at a time.
+	At(ctx context.Context, at time.Time) (map[string]Record, error)
+	// Delivery says how far the remote is behind.
+	Delivery() Delivery
+}
+
+// ErrDiverged: somebody else wrote to the journal what contradicts it, for
+// example a second daemon for the same environment.
+var ErrDiverged = errors.New("the journal was written by somebody else")
+
+// Query picks entries of the history.
+type Query struct {
+	Model string    // "": of every model
+	Since time.Time // zero: from the beginning
+	Until time.Time // zero: to the end
+	Limit int       // 0: all
+}
+
+// Delivery is how far a remote is behind.
+type Delivery struct {
+	Remote  string    `json:"remote,omitempty"` // "": there is none, the journal is local
+	Pending int       `json:"pending"`          // entries that it has not got
+	Pushed  time.Time `json:"pushed,omitzero"`  // last success
+	Error   string    `json:"error,omitempty"`  // of the last attempt
+}
+
+// Entry is one decision.
+type Entry struct {
+	ID     string    `json:"id,omitempty"` // of the commit that holds it; set when read
+	At     time.Time `json:"at"`
+	Action Action    `json:"action"`
+	Model  string    `json:"model"`
+	// From and To are the revisions that the decision moves between; either may
+	// be empty.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Version is the team's own version of To.
+	Version string `json:"version,omitempty"`
+	Weight  int    `json:"weight"`           // of the candidate, after the decision
+	Commit  string `json:"commit,omitempty"` // of the config repo that is followed
+	Reason  string `json:"reason"`
+	Actor   string `json:"actor"` // "fairlead", or who gave the order
+	// Record is the state of the model after the decision; nil removes it.
+	Record *Record `json:"record,omitempty"`
+}
+
+// Daemon is the actor of what Fairlead decides by itself.
+const Daemon = "fairlead"
+
+// Action is what was decided.
+type Action string
+
+// The actions.
+const (
+	ActionAdopt     Action = "adopt"    // what was found running is stable
+	ActionStart     Action = "start"    // a rollout begins
+	ActionStep      Action = "step"     // the rollout comes to a step
+	ActionWeight    Action = "weight"   // the candidate gets its share
+	ActionTolerate  Action = "tolerate" // a check failed, within its limit
+	ActionFinish    Action = "finish"   // all steps have passed: to full size
+	ActionPromote   Action = "promote"
+	ActionRollback  Action = "rollback"
+	ActionReturn    Action = "return" // fast, to a release that was kept
+	ActionAbort     Action = "abort"
+	ActionSupersede Action = "supersede"
+	ActionFail      Action = "fail" // a first deployment
+	ActionHold      Action = "hold"
+	ActionRelease   Action = "release" // the previous release is kept no longer
+	ActionRemove    Action = "remove"  // the model is not in Git
+
+	ActionApprove Action = "approve"
+	ActionPause   Action = "pause"
+	ActionResume  Action = "resume"
+	ActionRetry   Action = "retry" // the ledger forgets a rejection
+)
