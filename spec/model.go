@@ -168,7 +168,7 @@ type Route struct {
 	Path     string // prefix, matched on whole segments
 	Strip    bool   // remove Path before forwarding
 	Timeout  time.Duration
-	Fallback string // served name of the model that answers when this one cannot; "" for none
+	Fallback string      // served name of the model that answers when this one cannot; "" for none
 	Limit    *RouteLimit // nil: no limit
 	Auth     *RouteAuth  // nil: open to everybody
 	Pos      Pos
