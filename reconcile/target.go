@@ -21,6 +21,9 @@ type Target struct {
 	Image    Image
 	Inputs   RevisionInputs
 	Revision string
+	// KeyHashes are the SHA-256 sums, in hexadecimal, of the secrets that are API
+	// keys of its routes, by the secret's name. They change in place.
+	KeyHashes map[string]string
 }
 
 // NewTarget binds a model. versions holds the version of every secret that the

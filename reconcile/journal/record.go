@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -44,6 +45,7 @@ type Release struct {
 	Commit   string                   `json:"commit,omitempty"`  // of the config repo, that asked for it
 	Image    string                   `json:"image,omitempty"`   // as written in the spec
 	Inputs   reconcile.RevisionInputs `json:"inputs"`
+	Health   spec.Health              `json:"health,omitzero"` // by which its replicas are good
 }
 
 // Previous is a release that was replaced, and until when it is kept.
@@ -147,4 +149,15 @@ func (r *Record) Rejection(revision string) *Rejection {
 		return nil
 	}
 	return &r.Rejected[i]
+}
+
+// Clone is a copy that shares nothing which may be written to.
+func (r Record) Clone() Record {
+	if r.Rollout != nil {
+		ro := *r.Rollout
+		ro.Checks = maps.Clone(ro.Checks)
+		r.Rollout = &ro
+	}
+	r.Rejected = slices.Clone(r.Rejected)
+	return r
 }
