@@ -56,7 +56,8 @@ type RoutedModel struct {
 	Revisions []RoutedRevision `json:"revisions"` // sorted by Revision
 	// Candidate is the revision that a rollout introduces; "" if none. The
 	// hash of a sticky caller falls on it when it is below the candidate's
-	// weight, so callers only ever move to it while that rises.
+	// weight, so callers only ever move to it while that rises. One that is not
+	// listed, since none of its replicas can be reached, takes nothing.
 	Candidate string         `json:"candidate,omitempty"`
 	Sticky    *spec.Sticky   `json:"sticky,omitempty"`
 	Match     *spec.Match    `json:"match,omitempty"`  // callers that go to Candidate whatever its weight
@@ -208,5 +209,8 @@ type ReplicaHealth struct {
 	Healthy    bool          `json:"healthy"`
 	HealthyFor time.Duration `json:"healthy_for"` // without a break; 0 if not healthy
 	InFlight   int           `json:"in_flight"`
-	LastError  string        `json:"last_error,omitempty"` // of the last failed probe
+	LastError  string        `json:"last_error,omitempty"` // of the last failed probe, or why it is ejected
+	// Ejected: healthy by its probe, but it failed requests that its peers
+	// answered, so for a while it gets none but trials.
+	Ejected bool `json:"ejected,omitempty"`
 }

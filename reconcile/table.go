@@ -1,10 +1,16 @@
 package reconcile
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/fairlead/fairlead/spec"
 )
@@ -94,7 +100,76 @@ func (m RoutedModel) problems(routes map[RoutedPath]string, owners map[string]st
 	if total != 0 && total != 100 {
 		say("the weights of its revisions add up to %d, not to 100 (or 0 for a model that does not serve)", total)
 	}
+	for _, err := range []error{checkSticky(m.Sticky), checkMatch(m.Match), checkMirror(m.Mirror), checkOutputs(m.Outputs)} {
+		if err != nil {
+			say("%w", err)
+		}
+	}
 	return errs
+}
+
+func checkSticky(s *spec.Sticky) error {
+	if s == nil {
+		return nil
+	}
+	if err := checkCaller(s.Header, s.Cookie); err != nil {
+		return fmt.Errorf("sticky: %w", err)
+	}
+	return nil
+}
+
+func checkMatch(m *spec.Match) error {
+	switch {
+	case m == nil:
+		return nil
+	case m.Value == "":
+		return errors.New("match: the value is empty, and so would match whoever sends nothing")
+	}
+	if err := checkCaller(m.Header, m.Cookie); err != nil {
+		return fmt.Errorf("match: %w", err)
+	}
+	return nil
+}
+
+// checkCaller tells what is wrong with the header or cookie that tells callers
+// apart.
+func checkCaller(header, cookie string) error {
+	name := cmp.Or(header, cookie)
+	switch {
+	case (header == "") == (cookie == ""):
+		return fmt.Errorf("header is %q and cookie is %q, and exactly one of them has to be set", header, cookie)
+	case strings.ContainsFunc(name, func(c rune) bool { return !tokenRune(c) }):
+		return fmt.Errorf("%q cannot be the name of a header or a cookie", name)
+	}
+	return nil
+}
+
+// tokenRune tells whether names of headers and cookies may hold c (RFC 9110, 5.6.2).
+func tokenRune(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+}
+
+func checkMirror(m *spec.Mirror) error {
+	switch {
+	case m == nil:
+		return nil
+	case m.Percent < 0 || m.Percent > 100:
+		return fmt.Errorf("mirror: %d percent of the requests is none from 0 to 100", m.Percent)
+	case !(m.Tolerance >= 0 && m.Tolerance <= math.MaxFloat64):
+		return fmt.Errorf("mirror: the tolerance %v is no number from 0 on", m.Tolerance)
+	}
+	return nil
+}
+
+func checkOutputs(outputs []ScoredOutput) error {
+	seen := make(map[string]bool, len(outputs))
+	for _, o := range outputs {
+		if o.Name == "" || seen[o.Name] {
+			return fmt.Errorf("output %q: the names of outputs are unique and not empty", o.Name)
+		}
+		seen[o.Name] = true
+	}
+	return nil
 }
 
 // check tells what is wrong with one route.
@@ -109,6 +184,42 @@ func (r RoutedPath) check() error {
 	}
 	if r.Timeout < 0 {
 		return fmt.Errorf("route %s has a negative time-out", r.Path)
+	}
+	if err := checkLimit(r.Limit); err != nil {
+		return fmt.Errorf("route %s: %w", r.Path, err)
+	}
+	if err := r.Auth.check(); err != nil {
+		return fmt.Errorf("route %s: %w", r.Path, err)
+	}
+	return nil
+}
+
+func checkLimit(l *spec.RouteLimit) error {
+	if l != nil && (!(l.Rate >= 0 && l.Rate <= math.MaxFloat64) || l.Burst < 0 || l.Concurrency < 0) {
+		return fmt.Errorf("the limit has the rate %v, the burst %d and the concurrency %d, and none of them may be below zero", l.Rate, l.Burst, l.Concurrency)
+	}
+	return nil
+}
+
+// check tells what is wrong with who may use a route. Whether the key set holds
+// good keys is seen by whoever verifies tokens with it.
+func (a *RoutedAuth) check() error {
+	if a == nil {
+		return nil
+	}
+	if len(a.KeyHashes) == 0 && a.Issuer == "" {
+		return errors.New("auth names neither a key nor an issuer of tokens, so nobody could use the route; leave the whole of it out for everybody")
+	}
+	for _, hash := range a.KeyHashes {
+		if raw, err := hex.DecodeString(hash); err != nil || len(raw) != sha256.Size || strings.ToLower(hash) != hash {
+			return errors.New("auth: a key hash is no SHA-256 sum in lower-case hexadecimal digits")
+		}
+	}
+	if !slices.IsSorted(a.KeyHashes) {
+		return errors.New("auth: the key hashes are not sorted")
+	}
+	if (a.Issuer == "") != (a.Keys == "") || a.Keys != "" && !json.Valid([]byte(a.Keys)) {
+		return errors.New("auth: an issuer of tokens and its key set, as JSON, belong together")
 	}
 	return nil
 }
@@ -146,12 +257,5 @@ func CheckReplicaAddress(address string) error {
 // Equal tells whether both tables say the same, which is what makes the
 // repetition of a Push whose answer was lost harmless.
 func (t Table) Equal(o Table) bool {
-	return t.FormatVersion == o.FormatVersion && t.Version == o.Version &&
-		slices.EqualFunc(t.Models, o.Models, func(a, b RoutedModel) bool {
-			return a.Name == b.Name && a.Protocol == b.Protocol &&
-				slices.Equal(a.Routes, b.Routes) &&
-				slices.EqualFunc(a.Revisions, b.Revisions, func(a, b RoutedRevision) bool {
-					return a.Revision == b.Revision && a.Weight == b.Weight && a.Health == b.Health && slices.Equal(a.Replicas, b.Replicas)
-				})
-		})
+	return t.FormatVersion == o.FormatVersion && t.Version == o.Version && slices.EqualFunc(t.Models, o.Models, RoutedModel.Equal)
 }

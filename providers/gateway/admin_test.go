@@ -71,10 +71,10 @@ func TestTableIsReadStrictly(t *testing.T) {
 	g := start(t, nil)
 	cases := []struct{ name, body, says string }{
 		{"no JSON", "{", "read the routing table"},
-		{"unknown field", `{"format_version":1,"version":1,"models":[],"mirror":true}`, "mirror"},
-		{"two tables", `{"format_version":1,"version":1,"models":[]} {}`, "follows after its end"},
-		{"another format", `{"format_version":2,"version":1,"models":[]}`, "same release"},
-		{"version 0", `{"format_version":1,"version":0,"models":[]}`, "version is 0"},
+		{"unknown field", `{"format_version":2,"version":1,"models":[],"mirror":true}`, "mirror"},
+		{"two tables", `{"format_version":2,"version":1,"models":[]} {}`, "follows after its end"},
+		{"another format", `{"format_version":9,"version":1,"models":[]}`, "same release"},
+		{"version 0", `{"format_version":2,"version":0,"models":[]}`, "version is 0"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestKeptTableServesAfterARestart(t *testing.T) {
 
 func TestCorruptFileIsSetAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "table.json")
-	for name, content := range map[string]string{"half a table": `{"format_version":1,"ver`, "a table that is not valid": `{"format_version":1,"version":3,"models":[{"name":"-"}]}`, "empty": ""} {
+	for name, content := range map[string]string{"half a table": `{"format_version":2,"ver`, "a table that is not valid": `{"format_version":2,"version":3,"models":[{"name":"-"}]}`, "empty": ""} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 				t.Fatal(err)

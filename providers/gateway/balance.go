@@ -13,11 +13,25 @@ type model struct {
 	// schedule says which revision (index into revisions) the next requests
 	// go to. See spread.
 	schedule []uint8
-	// turn is the position in the schedule. It is handed on from table to
-	// table, so that a swap does not start the schedule again.
-	turn *atomic.Uint64
+	// candidate is the revision that a rollout introduces, whatever its weight;
+	// nil if there is none.
+	candidate *revision
+	match     *caller // who goes to the candidate whatever its weight; nil: nobody
+	wanted    string  // what match has to find
+	sticky    *caller // who stays on a side; nil: nobody
+	// places says where a sticky caller belongs, by its bucket. See lay.
+	places *[buckets]uint8
+	// lasting is handed on from table to table.
+	lasting *lasting
 	// unserved counts the requests that no replica could take.
 	unserved *series
+}
+
+// lasting is what a model keeps when a table is replaced.
+type lasting struct {
+	// turn is the position in the schedule, so that a swap does not start the
+	// schedule again.
+	turn atomic.Uint64
 }
 
 // revision is a revision that takes requests.
@@ -25,25 +39,33 @@ type revision struct {
 	name     string
 	model    *model
 	weight   int
-	replicas []*replica // those that do not drain
+	replicas []*replica // those that take requests: neither draining nor cold
 	turn     atomic.Uint32
 	series   *series
 }
 
-// pick chooses a replica for the next request: first a revision by weight, then
-// the least loaded of its ready replicas. A revision without a ready replica
-// gives its turn to the others: a request that can be answered is answered.
-// Replicas that were tried before are left out. It returns nil if none is left.
-func (m *model) pick(tried []*replica) (*revision, *replica) {
-	if len(m.revisions) == 0 {
+// scheduled is the revision whose turn it is by weight, or nil if the model does
+// not serve.
+func (m *model) scheduled() *revision {
+	switch len(m.schedule) {
+	case 0:
+		return nil
+	case 1:
+		return m.revisions[0]
+	}
+	return m.revisions[m.schedule[(m.lasting.turn.Add(1)-1)%uint64(len(m.schedule))]]
+}
+
+// pick chooses a replica for a request that belongs to side: the least loaded of
+// its ready replicas. A side without a ready replica gives its turn to the others
+// that have a weight: a request that can be answered is answered. Replicas that
+// were tried before are left out. It returns nil if none is left.
+func (m *model) pick(side *revision, tried []*replica) (*revision, *replica) {
+	if side == nil {
 		return nil, nil
 	}
-	first := m.revisions[0]
-	if len(m.schedule) > 1 {
-		first = m.revisions[m.schedule[(m.turn.Add(1)-1)%uint64(len(m.schedule))]]
-	}
-	if r := first.leastLoaded(tried); r != nil {
-		return first, r
+	if r := side.leastLoaded(tried); r != nil {
+		return side, r
 	}
 	for _, rev := range m.revisions {
 		if r := rev.leastLoaded(tried); r != nil {
@@ -51,6 +73,11 @@ func (m *model) pick(tried []*replica) (*revision, *replica) {
 		}
 	}
 	return nil, nil
+}
+
+// ready tells whether a replica could take a request now.
+func (rev *revision) ready() bool {
+	return slices.ContainsFunc(rev.replicas, func(r *replica) bool { return r.ready.Load() })
 }
 
 // leastLoaded returns the ready replica with the fewest open requests. It starts

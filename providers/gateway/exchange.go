@@ -36,8 +36,11 @@ type exchange struct {
 
 	id       string // of the request
 	route    *route
-	model    *model // the one that answers: the route's, or its fallback
-	fellBack bool   // it is the fallback
+	model    *model    // the one that answers: the route's, or its fallback
+	fellBack bool      // it is the fallback
+	side     *revision // that the request belongs to; nil: not found out yet
+	cookie   string    // to be set, since the caller had none
+	secure   bool      // the client came over TLS
 	revision *revision
 	replica  *replica // booked until the exchange ends; nil if none
 	tried    []*replica
@@ -68,7 +71,7 @@ func (s *Server) newExchange() *exchange {
 // forward sends the request along the route.
 func (s *Server) forward(w http.ResponseWriter, r *http.Request, id string, to *route) {
 	x := s.exchanges.Get().(*exchange)
-	x.id, x.route, x.model, x.started = id, to, to.model, time.Now()
+	x.id, x.route, x.model, x.started, x.secure = id, to, to.model, time.Now(), r.TLS != nil
 	x.answer.start(w, r, s.config.Limits.StallTimeout, x.started)
 	ctx, cancel := context.WithCancelCause(r.Context())
 	x.cancel = cancel
@@ -204,7 +207,10 @@ func (x *exchange) loadBody(out *http.Request) {
 // model. It reports false if there is none.
 func (x *exchange) book(out *http.Request) bool {
 	for {
-		rev, r := x.model.pick(x.tried)
+		if x.side == nil {
+			x.side, x.cookie = x.model.side(out)
+		}
+		rev, r := x.model.pick(x.side, x.tried)
 		switch {
 		case r != nil && r.take():
 			x.revision, x.replica = rev, r
@@ -228,7 +234,7 @@ func (x *exchange) catchUp() bool {
 	if newer == nil || newer == x.model {
 		return false
 	}
-	x.model = newer
+	x.model, x.side = newer, nil
 	return true
 }
 
@@ -242,7 +248,7 @@ func (x *exchange) unbook() {
 func (x *exchange) fallBack(out *http.Request) {
 	x.server.metrics.fallbacks.WithLabelValues(x.model.name).Inc()
 	primary := modelsPath + x.model.name
-	x.model, x.fellBack = x.route.fallback, true
+	x.model, x.fellBack, x.side, x.cookie = x.route.fallback, true, nil, ""
 	rest, named := strings.CutPrefix(out.URL.Path, primary)
 	if named && x.model.oip && (rest == "" || rest[0] == '/') {
 		out.URL.Path, out.URL.RawPath = modelsPath+x.model.name+rest, ""
@@ -252,6 +258,9 @@ func (x *exchange) fallBack(out *http.Request) {
 // received looks at the answer's header.
 func (x *exchange) received(answer *http.Response) error {
 	answer.Header[requestIDHeader] = []string{x.id}
+	if x.cookie != "" {
+		setCookie(answer.Header, x.model.sticky.cookie, x.cookie, x.route.prefix, x.secure)
+	}
 	if answer.StatusCode == http.StatusSwitchingProtocols || isEventStream(answer.Header) {
 		x.timer.Stop() // from here on it may last
 	}

@@ -80,10 +80,10 @@ func (c compiler) compile(table reconcile.Table) *routing {
 func (c compiler) model(routed reconcile.RoutedModel, replicas map[string]*replica) *model {
 	m := &model{
 		name: routed.Name, oip: routed.Protocol == spec.OpenInference,
-		turn: new(atomic.Uint64), unserved: c.metrics.series(routed.Name, ""),
+		lasting: &lasting{}, unserved: c.metrics.series(routed.Name, ""),
 	}
 	if old := c.before.models[routed.Name]; old != nil {
-		m.turn = old.turn
+		m.lasting = old.lasting
 	}
 	for _, listed := range routed.Revisions {
 		rev := &revision{name: listed.Revision, model: m, weight: listed.Weight, series: c.metrics.series(routed.Name, listed.Revision)}
@@ -93,12 +93,15 @@ func (c compiler) model(routed reconcile.RoutedModel, replicas map[string]*repli
 				one.model, one.revision = routed.Name, listed.Revision
 			}
 			replicas[container.ID] = one
-			if !container.Drain {
+			if !container.Drain && !container.Cold {
 				rev.replicas = append(rev.replicas, one)
 			}
 		}
 		if rev.weight > 0 {
 			m.revisions = append(m.revisions, rev)
+		}
+		if rev.name == routed.Candidate {
+			m.candidate = rev
 		}
 	}
 	slices.SortStableFunc(m.revisions, func(a, b *revision) int { return cmp.Compare(b.weight, a.weight) })
@@ -107,7 +110,25 @@ func (c compiler) model(routed reconcile.RoutedModel, replicas map[string]*repli
 		weights[i] = rev.weight
 	}
 	m.schedule = spread(weights)
+	m.callers(routed)
 	return m
+}
+
+// callers prepares what depends on who calls.
+func (m *model) callers(routed reconcile.RoutedModel) {
+	if routed.Match != nil {
+		m.match, m.wanted = newCaller(routed.Match.Header, routed.Match.Cookie), routed.Match.Value
+	}
+	if routed.Sticky != nil && m.candidate != nil && len(m.revisions) > 0 {
+		m.sticky = newCaller(routed.Sticky.Header, routed.Sticky.Cookie)
+		m.places = lay(m.revisions, m.candidate)
+	}
+}
+
+// takes tells whether a revision gets requests by the table: those of its weight,
+// or as the candidate those that match and copies.
+func takes(m *reconcile.RoutedModel, rev *reconcile.RoutedRevision) bool {
+	return rev.Weight > 0 || rev.Revision == m.Candidate && (m.Match != nil || m.Mirror != nil)
 }
 
 // replica finds the one that the routing before has for the same container at

@@ -40,7 +40,7 @@ func (s *Server) swap(table reconcile.Table) {
 				if old := r.probe.Swap(&rev.Health); old != nil && *old != rev.Health {
 					r.look()
 				}
-				if listed.Drain || rev.Weight == 0 {
+				if listed.Drain || listed.Cold || !takes(&m, &rev) {
 					closing = append(closing, r)
 				} else {
 					r.open()

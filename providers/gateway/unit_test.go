@@ -79,7 +79,7 @@ func FuzzMatch(f *testing.F) {
 		tree := &prefixTree{}
 		want := ""
 		for _, prefix := range strings.Fields(prefixes) {
-			table := reconcile.Table{FormatVersion: 1, Version: 1, Models: []reconcile.RoutedModel{{
+			table := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: 1, Models: []reconcile.RoutedModel{{
 				Name: "m", Protocol: "http", Routes: []reconcile.RoutedPath{{Path: prefix}},
 			}}}
 			if table.Validate() != nil {
@@ -118,9 +118,9 @@ func FuzzMatch(f *testing.F) {
 // FuzzTable feeds the admin listener's decoder: whatever it takes can be put in
 // force, and reads the same again.
 func FuzzTable(f *testing.F) {
-	f.Add([]byte(`{"format_version":1,"version":1,"models":[{"name":"a","protocol":"open_inference","routes":[{"path":"/a","host":"x","strip":true}],
+	f.Add([]byte(`{"format_version":2,"version":1,"models":[{"name":"a","protocol":"open_inference","routes":[{"path":"/a","host":"x","strip":true}],
 		"revisions":[{"revision":"r","weight":100,"health":{"path":"/h","interval":1,"timeout":1},"replicas":[{"id":"c","address":"10.0.0.1:80"}]}]}]}`))
-	f.Add([]byte(`{"format_version":1,"version":18446744073709551615,"models":null}`))
+	f.Add([]byte(`{"format_version":2,"version":18446744073709551615,"models":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		table, err := decodeTable(data)
 		if err != nil {
@@ -152,7 +152,7 @@ func TestRequestIDsOfClients(t *testing.T) {
 // BenchmarkSwap is what one new weight costs among a thousand models, beside the
 // disk: the gateway goes on serving meanwhile.
 func BenchmarkSwap(b *testing.B) {
-	table := reconcile.Table{FormatVersion: 1, Version: 1}
+	table := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: 1}
 	for i := range 1000 {
 		table.Models = append(table.Models, reconcile.RoutedModel{
 			Name: fmt.Sprintf("model-%04d", i), Protocol: "open_inference",

@@ -228,12 +228,13 @@ func (r *Router) Pushes() int {
 }
 
 // cloneTable keeps the caller's slices and the Router's apart, as the wire does
-// for a real gateway.
+// for a real gateway. What pointers lead to is never changed by anybody.
 func cloneTable(t reconcile.Table) reconcile.Table {
 	clone := t
 	clone.Models = append([]reconcile.RoutedModel(nil), t.Models...)
 	for i, m := range clone.Models {
 		m.Routes = append([]reconcile.RoutedPath(nil), m.Routes...)
+		m.Outputs = append([]reconcile.ScoredOutput(nil), m.Outputs...)
 		m.Revisions = append([]reconcile.RoutedRevision(nil), m.Revisions...)
 		for j, rev := range m.Revisions {
 			m.Revisions[j].Replicas = append([]reconcile.RoutedReplica(nil), rev.Replicas...)

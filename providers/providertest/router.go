@@ -48,6 +48,7 @@ func RouterSuite(t *testing.T, newBench func(t *testing.T) RouterBench) {
 		"a table that is not valid changes nothing":       routerInvalid,
 		"a good replica is healthy without a break":       routerHealthy,
 		"a bad replica is not healthy and says why":       routerUnhealthy,
+		"a cold replica is probed like any other":         routerCold,
 		"a change of health wakes a waiting report":       routerWakes,
 		"a report without change comes when wait is over": routerWaits,
 		"a waiting report ends with its context":          routerCancel,
@@ -125,7 +126,13 @@ func routerFresh(t *testing.T, b RouterBench) {
 
 func routerPush(t *testing.T, b RouterBench) {
 	want := tableOf(1, b.NewReplica(t), b.NewReplica(t))
-	want.Models[0].Routes = []reconcile.RoutedPath{{Host: "a.example", Path: "/digits", Strip: true, Timeout: time.Second}}
+	want.Models[0].Routes = []reconcile.RoutedPath{{
+		Host: "a.example", Path: "/digits", Strip: true, Timeout: time.Second,
+		Limit: &spec.RouteLimit{Rate: 10, Burst: 5, Concurrency: 3}, Auth: &reconcile.RoutedAuth{KeyHashes: []string{strings.Repeat("0a", 32)}},
+	}}
+	want.Models[0].Candidate, want.Models[0].Sticky = "r1", &spec.Sticky{Cookie: "side"}
+	want.Models[0].Match, want.Models[0].Mirror = &spec.Match{Header: "X-Beta", Value: "1"}, &spec.Mirror{Percent: 10, Tolerance: 1e-3}
+	want.Models[0].Outputs = []reconcile.ScoredOutput{{Name: "score", Datatype: "FP32"}}
 	b.push(t, want)
 	got, err := b.Router.Table(t.Context(), b.Endpoint)
 	if err != nil {
@@ -183,6 +190,11 @@ func routerInvalid(t *testing.T, b RouterBench) {
 		"unknown fallback": func(t *reconcile.Table) {
 			t.Models[0].Routes = []reconcile.RoutedPath{{Path: "/a", Fallback: "nobody"}}
 		},
+		"sticky by nothing": func(t *reconcile.Table) { t.Models[0].Sticky = &spec.Sticky{} },
+		"mirror above all":  func(t *reconcile.Table) { t.Models[0].Mirror = &spec.Mirror{Percent: 101} },
+		"auth for nobody": func(t *reconcile.Table) {
+			t.Models[0].Routes = []reconcile.RoutedPath{{Path: "/a", Auth: &reconcile.RoutedAuth{}}}
+		},
 		"relative route": func(t *reconcile.Table) { t.Models[0].Routes = []reconcile.RoutedPath{{Path: "a"}} },
 	}
 	for name, spoil := range cases {
@@ -207,6 +219,18 @@ func routerHealthy(t *testing.T, b RouterBench) {
 	b.push(t, tableOf(2, replica, b.NewReplica(t)))
 	if h := b.report(t, 0, 0).Replicas[replica.ID]; !h.Healthy || h.HealthyFor < 50*time.Millisecond {
 		t.Errorf("health after another push = %+v, want it unbroken", h)
+	}
+}
+
+func routerCold(t *testing.T, b RouterBench) {
+	replica := b.NewReplica(t)
+	replica.Cold = true
+	b.push(t, tableOf(1, replica))
+	before := b.untilHealthy(t, replica.ID).Replicas[replica.ID]
+	replica.Cold = false
+	b.push(t, tableOf(2, replica))
+	if h := b.report(t, 0, 0).Replicas[replica.ID]; !h.Healthy || h.HealthyFor < before.HealthyFor {
+		t.Errorf("health once it takes requests = %+v, want it unbroken after %+v", h, before)
 	}
 }
 
