@@ -71,10 +71,10 @@ func (t *tokens) check(token string, hash digest, now time.Time) (why string) {
 // verify returns the claims of a token once its signature has been checked.
 func (t *tokens) verify(token string) (c claims, why string) {
 	parsed, err := jwt.ParseSigned(token, algorithms)
-	switch {
-	case errors.Is(err, jose.ErrUnexpectedSignatureAlgorithm(nil)):
-		return c, wrongAlgorithm
-	case err != nil || len(parsed.Headers) != 1:
+	if err != nil {
+		if _, other := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); other {
+			return c, wrongAlgorithm
+		}
 		return c, notAToken
 	}
 	header := parsed.Headers[0]
@@ -91,14 +91,12 @@ func (t *tokens) verify(token string) (c claims, why string) {
 		return c, unclearSigner
 	}
 	for _, key := range keys {
-		err := parsed.Claims(key)
-		if err != nil {
-			continue
-		}
-		if err := parsed.Claims(key, &c); err != nil {
+		switch err := parsed.Claims(key, &c); {
+		case err == nil:
+			return c, ""
+		case !errors.Is(err, jose.ErrCryptoFailure):
 			return c, badClaims
 		}
-		return c, ""
 	}
 	return c, badSignature
 }
