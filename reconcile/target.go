@@ -289,6 +289,8 @@ type Desired struct {
 	Forgotten map[string]bool
 	// Secrets are the values that the targets use, by name.
 	Secrets map[string]spec.Sensitive
+	// SecretVersions are the versions of Secrets, as RevisionInputs have them.
+	SecretVersions map[string]string
 }
 
 // ModelOf returns the served name that a container counts for: that of its

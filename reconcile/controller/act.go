@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,8 +22,7 @@ type job struct {
 	address  spec.Address
 	commands []rollout.Command
 	desired  *reconcile.Desired
-	target   *reconcile.Target // nil for the gateway, and where nothing is created
-	labels   []string          // model labels to list afterwards
+	labels   []string // model labels to list afterwards
 }
 
 // result is what became of a job.
@@ -61,12 +61,12 @@ func acquire(ctx context.Context, places chan struct{}) bool {
 // calls of the engine that are under way are short and are let finish.
 func (a *actor) run(ctx, acting context.Context, j job) result {
 	r := result{key: j.key, errs: map[string]error{}}
-	image := a.imageOf(acting, j)
+	images := a.imagesOf(acting, j)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, c := range j.commands {
 		wg.Go(func() {
-			err := a.do(ctx, acting, j, c, image)
+			err := a.do(ctx, acting, j, c, images)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -86,10 +86,10 @@ func (a *actor) run(ctx, acting context.Context, j job) result {
 }
 
 // do carries out one command and tells about it.
-func (a *actor) do(ctx, acting context.Context, j job, c rollout.Command, image func() error) error {
+func (a *actor) do(ctx, acting context.Context, j job, c rollout.Command, images images) error {
 	event := Event{Time: time.Now(), Type: ActionStarted, Address: j.address, Verb: c.Verb, Name: c.Name, Message: c.Reason, Commit: j.desired.Commit.ID}
 	a.emit(event)
-	err := a.act(ctx, acting, j, c, image)
+	err := a.act(ctx, acting, j, c, images)
 	event.Took, event.Time, event.Type = time.Since(event.Time), time.Now(), ActionDone
 	if err != nil {
 		err = withoutSecrets(fmt.Errorf("%s %s: %w", c.Verb, c.Name, err), j.desired.Secrets)
@@ -121,40 +121,54 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.err }
 
-// imageOf makes the image of a job available, once for all of its launches, which
-// wait for it by the function that is returned.
-func (a *actor) imageOf(ctx context.Context, j job) (wait func() error) {
-	isLaunch := func(c rollout.Command) bool { return c.Verb == rollout.Launch }
-	if !slices.ContainsFunc(j.commands, isLaunch) {
-		return nil
+// images waits for an image that launches need, by its pin.
+type images map[string]func() error
+
+// imagesOf makes the images of a job available, each once for all of its
+// launches, which wait for them.
+func (a *actor) imagesOf(ctx context.Context, j job) images {
+	all := images{}
+	for _, c := range j.commands {
+		image := j.image(c)
+		if c.Verb != rollout.Launch || all[image.Pin] != nil {
+			continue
+		}
+		var err error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			err = a.image(ctx, j, image)
+		}()
+		all[image.Pin] = func() error {
+			<-done // it ends with ctx
+			return err
+		}
 	}
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		err = a.image(ctx, j)
-	}()
-	return func() error {
-		<-done // it ends with ctx
-		return err
-	}
+	return all
 }
 
-func (a *actor) image(ctx context.Context, j job) error {
+// image is what a command runs: that of its release, or the gateway's.
+func (j *job) image(c rollout.Command) reconcile.Image {
+	if c.Target == nil {
+		return j.desired.Gateway.Image
+	}
+	return c.Target.Image
+}
+
+func (a *actor) image(ctx context.Context, j job, image reconcile.Image) error {
 	if !acquire(ctx, a.pulls) {
 		return ctx.Err()
 	}
 	defer func() { <-a.pulls }()
-	image := j.desired.Gateway.Image
-	if j.target != nil {
-		image = j.target.Image
-	}
 	return a.runtime.EnsureImage(ctx, image, a.pulling(j))
 }
 
-func (a *actor) act(ctx, acting context.Context, j job, c rollout.Command, image func() error) error {
+func (a *actor) act(ctx, acting context.Context, j job, c rollout.Command, images images) error {
 	if c.Verb == rollout.Launch {
-		if err := image(); err != nil {
+		if err := images[j.image(c).Pin](); err != nil {
+			return err
+		}
+		if err := secretsOf(c.Target, j.desired); err != nil {
 			return err
 		}
 	}
@@ -179,6 +193,7 @@ func (a *actor) act(ctx, acting context.Context, j job, c rollout.Command, image
 			return err
 		}
 		return a.runtime.Remove(ctx, c.ContainerID)
+	case rollout.Verify, rollout.WarmUp: // no act on the engine: see inspect
 	}
 	return fmt.Errorf("this is a bug in Fairlead: no command %q", c.Verb)
 }
@@ -198,10 +213,33 @@ func (a *actor) launch(ctx context.Context, j job, c rollout.Command) error {
 }
 
 func (a *actor) spec(j job, c rollout.Command) reconcile.ContainerSpec {
-	if j.target == nil {
+	if c.Target == nil {
 		return j.desired.Scope.Gateway(j.desired.Gateway, j.desired.Commit.ID)
 	}
-	return j.desired.Scope.Replica(j.target, c.Ordinal, j.desired.Commit.ID, j.desired.Secrets)
+	return j.desired.Scope.Replica(c.Target, c.Ordinal, j.desired.Commit.ID, j.desired.Secrets)
+}
+
+// secretsOf tells whether the values that a release was made with are still
+// there. A release goes back as a whole or not at all: with other values it would
+// be another one.
+func secretsOf(t *reconcile.Target, d *reconcile.Desired) error {
+	if t == nil || d.Targets[t.Model.Name] == t {
+		return nil
+	}
+	var gone []string
+	for _, uses := range []map[string]reconcile.SecretUse{t.Inputs.SecretEnv, t.Inputs.SecretFiles} {
+		for _, use := range uses {
+			if d.SecretVersions[use.Secret] != use.Version {
+				gone = append(gone, "secret."+use.Secret)
+			}
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	slices.Sort(gone)
+	return fmt.Errorf("revision %s was made with other values of %s than this host has now, so it cannot be started again; give the secrets their former values, or commit a revision that works with the new ones",
+		t.Revision, strings.Join(slices.Compact(gone), ", "))
 }
 
 // pulling reports the progress of a pull, twice a second at the most.

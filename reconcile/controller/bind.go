@@ -67,7 +67,7 @@ func (b *Binder) Bind(ctx context.Context, cfg *spec.Config, commit spec.Commit)
 	d := &reconcile.Desired{
 		Scope: b.Scope, Commit: commit, Config: cfg,
 		Targets: make(map[string]*reconcile.Target, len(cfg.Models)), Unbound: map[string]error{},
-		MovedFrom: map[string]string{}, Forgotten: map[string]bool{}, Secrets: map[string]spec.Sensitive{},
+		MovedFrom: map[string]string{}, Forgotten: map[string]bool{}, Secrets: map[string]spec.Sensitive{}, SecretVersions: map[string]string{},
 	}
 	for _, m := range cfg.Moved {
 		d.MovedFrom[m.From.ServedName()] = m.To.ServedName()
@@ -152,6 +152,7 @@ func (b *Binder) secrets(ctx context.Context, d *reconcile.Desired, m *spec.Mode
 	for name, value := range values {
 		d.Secrets[name] = value
 		versions[name] = b.version("secret "+name, value.Reveal())
+		d.SecretVersions[name] = versions[name]
 	}
 	return versions, nil
 }

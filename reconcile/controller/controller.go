@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 	"github.com/fairlead/fairlead/spec"
@@ -27,6 +28,12 @@ type Options struct {
 	Runtime   reconcile.Runtime
 	Router    reconcile.Router
 	Hints     []reconcile.Hints // wake the source; may be empty
+	// Journal keeps what is decided about models. Nothing is decided before it
+	// could be opened, and nothing has an effect before it is in there.
+	Journal   journal.Journal
+	Metrics   reconcile.Metrics   // what the checks of a rollout ask
+	Scraper   reconcile.Scraper   // may be nil: something else scrapes
+	Inspector reconcile.Inspector // verifies and warms up replicas
 
 	// Interval is how often the source is polled and everything is listed, with
 	// a tenth of jitter.
@@ -45,12 +52,14 @@ type Controller struct {
 	opts   Options
 	status atomic.Pointer[Status]
 	plan   atomic.Pointer[planInputs]
+	scrape atomic.Pointer[[]reconcile.ScrapeTarget]
 	kick   chan struct{} // wakes the source
+	orders chan *order   // to the loop
 }
 
 // New returns a Controller that does nothing before Run.
 func New(opts Options) *Controller {
-	c := &Controller{opts: opts, kick: make(chan struct{}, 1)}
+	c := &Controller{opts: opts, kick: make(chan struct{}, 1), orders: make(chan *order)}
 	c.status.Store(&Status{FormatVersion: StatusFormat, Environment: opts.Binder.Scope.Environment, Owner: opts.Binder.Scope.Owner})
 	return c
 }
@@ -135,4 +144,19 @@ type object struct {
 	actedAt    uint64
 	phaseSince time.Time
 	target     *reconcile.Target
+
+	ledger      ledger
+	evidence    evidence
+	inspections map[string]*inspection // by container id
+	restarts    map[string]*restarts   // by revision
+	// alarm is when the loop has to look again for a reason of its own: something
+	// is tried anew.
+	alarm time.Time
+}
+
+// wakeAt keeps the earliest of all times at which something is tried anew.
+func (o *object) wakeAt(at time.Time) {
+	if o.alarm.IsZero() || at.Before(o.alarm) {
+		o.alarm = at
+	}
 }

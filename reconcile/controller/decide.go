@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -15,16 +16,20 @@ import (
 func (l *loop) decide(now time.Time) {
 	changed := false
 	if l.desired != nil && l.seen {
+		l.seed()
 		for _, o := range l.objects {
 			switch {
 			case !o.dirty:
+			case o.key != gatewayKey && !l.journal.open: // once it is, all are decided
 			case o.busy || now.Before(o.retryAt):
 				l.reroute(o, now)
+				changed = changed || o.ledger.record.Rollout != nil
 			default:
 				l.decideObject(o, now)
 				changed = true
 			}
 		}
+		l.flush()
 		l.publish(now)
 	}
 	l.report(now, changed)
@@ -34,15 +39,14 @@ func (l *loop) decideObject(o *object, now time.Time) {
 	o.dirty, o.retryAt = false, time.Time{}
 	l.touch()
 	before := o.decision.Phase
-	var address spec.Address
+	address := spec.Address{Kind: spec.KindGateway}
 	if o.key == gatewayKey {
-		address = spec.Address{Kind: spec.KindGateway}
 		o.decision = rollout.StepGateway(o.state, rollout.GatewayInput{
 			Scope: l.desired.Scope, Target: l.desired.Gateway, Containers: o.containers, Failed: o.failed,
 		}, now)
 	} else {
 		address = l.address(o)
-		o.decision = rollout.Step(o.state, l.input(o), now)
+		o.decision = l.next(o, now)
 		if err := l.desired.Unbound[string(o.key)]; err != nil {
 			o.decision.Phase, o.decision.Reason = rollout.Degraded, err.Error()
 		}
@@ -53,27 +57,69 @@ func (l *loop) decideObject(o *object, now time.Time) {
 		o.phaseSince = now
 		l.emit(Event{Type: PhaseChanged, Address: address, Phase: o.decision.Phase, Message: o.decision.Reason})
 	}
-	if len(o.decision.Commands) > 0 {
-		l.start(o, address)
+	if engine := l.inspect(o, o.decision.Commands, now); len(engine) > 0 {
+		l.start(o, address, engine)
 	} else if o.decision.Phase == rollout.Steady {
 		o.failures, o.err = 0, nil
 	}
-	if o.key != gatewayKey && o.decision.Entry == nil && len(o.containers) == 0 && !l.wanted(o.key) && l.view.Model(string(o.key)) == nil {
-		delete(l.objects, o.key) // nothing of it is left
+	if o.key != gatewayKey && l.nothingLeft(o) {
+		delete(l.objects, o.key)
 	}
 }
 
-// reroute keeps the routing of an object up to date about which nothing can be
-// done now, because commands are under way or failed a moment ago: a replica that
-// comes back at another address must not be missed, nor another container that
-// has its old one be taken for it.
+// nothingLeft: Git does not want it, and neither the engine nor the gateway nor
+// the journal has anything of it.
+func (l *loop) nothingLeft(o *object) bool {
+	return len(o.containers) == 0 && !l.wanted(o.key) && l.entry(o) == nil && l.view.Model(string(o.key)) == nil &&
+		!o.ledger.recorded && !o.ledger.writing
+}
+
+// next asks what the next move of a model is, and starts what does not act on
+// the engine: a transition goes into the journal, measurements are made. Until a
+// transition is durable the routing stays as the record before it allows.
+func (l *loop) next(o *object, now time.Time) rollout.Decision {
+	d, moving := l.moving(o, now)
+	if !moving {
+		d = rollout.Step(o.state, l.input(o), now)
+	}
+	l.compareVerdicts(o, d.Verdicts)
+	l.measure(o, d.Measure, now)
+	if d.Transition == nil {
+		o.ledger.kept, o.ledger.rested = d.Entry, true
+		return d
+	}
+	if !o.ledger.rested {
+		o.ledger.kept, o.ledger.rested = l.view.Model(string(o.key)), true
+	}
+	d.Commands, d.Entry = nil, l.refreshed(o.ledger.kept)
+	d.Serving, d.Ready, d.Want = d.Entry.Serving(), o.decision.Ready, o.decision.Want
+	d.Phase = cmp.Or(d.Phase, rollout.Rolling)
+	switch {
+	case o.ledger.writing: // another entry, or this one
+	case now.Before(o.ledger.retryAt):
+		o.wakeAt(o.ledger.retryAt)
+	default:
+		l.write(o, d.Transition, nil)
+	}
+	return d
+}
+
+// reroute keeps up to date what does not act on the engine while nothing can be
+// done there, because commands are under way or failed a moment ago. A replica
+// that comes back at another address must not be missed, nor another container
+// that has its old one be taken for it; and a candidate that fails its checks
+// loses the traffic at once.
 func (l *loop) reroute(o *object, now time.Time) {
 	o.dirty = false
 	if o.key == gatewayKey {
 		return
 	}
-	d := rollout.Step(o.state, l.input(o), now)
+	d := l.next(o, now)
 	o.decision.Entry, o.decision.Serving, o.decision.Ready = d.Entry, d.Serving, d.Ready
+	o.decision.Wake, o.decision.Verdicts = d.Wake, d.Verdicts
+	starts := o.state.Starts // none of those that d counts was begun
+	o.state = d.State
+	o.state.Starts = starts
 	l.touch()
 }
 
@@ -86,6 +132,7 @@ func (l *loop) input(o *object) rollout.Input {
 	in := rollout.Input{
 		Name: name, Scope: l.desired.Scope, Containers: o.containers, View: &l.view,
 		Target: l.desired.Targets[name], Failed: o.failed, Spoiled: o.spoiled,
+		Record: o.ledger.record, Commit: l.desired.Commit.ID, Readings: o.evidence.readings, Inspected: o.inspected(),
 	}
 	switch {
 	case in.Target != nil:
@@ -110,15 +157,14 @@ func (l *loop) address(o *object) spec.Address {
 	return spec.Address{Kind: spec.KindModel, Name: string(o.key)}
 }
 
-// start hands the commands of an object to the workers.
-func (l *loop) start(o *object, address spec.Address) {
+// start hands commands about containers of an object to the workers.
+func (l *loop) start(o *object, address spec.Address, commands []rollout.Command) {
 	o.busy = true
-	j := job{key: o.key, address: address, commands: o.decision.Commands, desired: l.desired}
+	j := job{key: o.key, address: address, commands: commands, desired: l.desired}
 	run := l.actor.run
 	if o.key == gatewayKey {
 		run = l.actor.runGateway
 	} else {
-		j.target = l.desired.Targets[string(o.key)]
 		j.labels = l.labelsOf(o)
 	}
 	acting, cancel := context.WithCancel(l.ctx)
@@ -178,6 +224,7 @@ func (l *loop) report(now time.Time, changed bool) {
 	if l.desired != nil {
 		if changed || l.status.Models == nil {
 			l.status.Models = l.modelStatus(now)
+			l.aimScrapes()
 		}
 		if l.planDirty {
 			l.c.plan.Store(&planInputs{l.desired, l.observed(), l.view})
@@ -186,7 +233,8 @@ func (l *loop) report(now time.Time, changed bool) {
 	l.planDirty = false
 	s := l.status
 	s.Gateway = l.gatewayStatus()
-	s.Converged = l.routed() && s.converged()
+	s.Journal = l.journalStatus()
+	s.Converged = l.routed() && l.decidedAll() && s.converged()
 	l.status.Gateway = s.Gateway
 	l.c.status.Store(&s)
 }

@@ -3,6 +3,8 @@ package controller
 import (
 	"time"
 
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/judge"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -20,6 +22,12 @@ type Event struct {
 	Took    time.Duration `json:"took,omitempty"` // nanoseconds
 	Err     error         `json:"-"`
 	Phase   rollout.Phase `json:"phase,omitempty"`
+	// Entry is the decision of a Decided, without its record; Ended is set if a
+	// rollout has ended with it.
+	Entry *journal.Entry `json:"entry,omitempty"`
+	Ended *journal.Ended `json:"ended,omitempty"`
+	// Verdict is what a Measured is about.
+	Verdict *judge.Verdict `json:"verdict,omitempty"`
 }
 
 // EventType is what kind of thing happened.
@@ -42,5 +50,12 @@ const (
 	TablePushed     EventType = "table_pushed"
 	PhaseChanged    EventType = "phase_changed"
 	Resynced        EventType = "resynced"   // one list of everything
-	Reconciled      EventType = "reconciled" // one decision about one object
+	Reconciled      EventType = "reconciled" // one look at one object
+
+	Decided          EventType = "decided"  // an entry is in the journal
+	Measured         EventType = "measured" // a check was looked at
+	JournalFailed    EventType = "journal_failed"
+	JournalRecovered EventType = "journal_recovered"
+	MetricsFailed    EventType = "metrics_failed"
+	MetricsRecovered EventType = "metrics_recovered"
 )

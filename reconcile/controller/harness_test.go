@@ -29,12 +29,16 @@ type world struct {
 	repo   *repo
 	store  *store
 	limits plan.Limits
+	books  *books
+	asked  *answers
+	aim    *aim
+	talks  *talks
 	events []controller.Event
 	mu     sync.Mutex
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, scope: reconcile.Scope{Owner: "fairlead", Environment: "test"}, engine: memory.NewEngine(), repo: &repo{}, store: &store{}}
+	w := &world{t: t, scope: reconcile.Scope{Owner: "fairlead", Environment: "test"}, engine: memory.NewEngine(), repo: &repo{}, store: &store{}, books: &books{}, asked: &answers{}, aim: &aim{}, talks: &talks{}}
 	w.limits.MaxDestroy = 0.5
 	w.router = memory.NewRouter(func(id string) bool { return w.engine.StateOf(id) == reconcile.StateRunning }, time.Now)
 	for i := range 20 {
@@ -51,6 +55,7 @@ func (w *world) controller(change ...func(*controller.Options)) *controller.Cont
 			Scope: w.scope, Runtime: runtime, Secrets: values{}, Store: w.store, Key: []byte("key"),
 			GatewayHost: "127.0.0.1", GatewayPort: 8080,
 		},
+		Journal: w.books, Metrics: w.asked, Scraper: w.aim, Inspector: w.talks,
 		Interval: 30 * time.Second, Parallel: 8, Limits: w.limits,
 		OnEvent: func(e controller.Event) {
 			w.mu.Lock()

@@ -22,6 +22,11 @@ type loop struct {
 	results chan result
 	events  chan struct{}
 
+	opened    chan opened
+	appended  chan []*writing
+	measured  chan measured
+	inspected chan inspected
+
 	desired *reconcile.Desired
 	pending *synced // accepted content that waits for a first look at the engine
 	objects map[key]*object
@@ -41,6 +46,11 @@ type loop struct {
 	pushRetryAt  time.Time
 	pushFailures int
 
+	journal book
+	queries chan struct{} // places for questions to the metrics
+	talks   chan struct{} // places for inspections
+	seeded  bool          // what the table says about inspected replicas was taken in
+
 	listing   bool
 	listAgain bool
 	listedAt  time.Time
@@ -56,7 +66,9 @@ func newLoop(ctx context.Context, c *Controller, wg *sync.WaitGroup) *loop {
 	l := &loop{
 		c: c, ctx: ctx, wg: wg,
 		synced: make(chan synced), listed: make(chan listed), heard: make(chan heard), results: make(chan result),
-		events:  make(chan struct{}, 1),
+		events: make(chan struct{}, 1),
+		opened: make(chan opened), appended: make(chan []*writing), measured: make(chan measured), inspected: make(chan inspected),
+		queries: make(chan struct{}, parallelQueries), talks: make(chan struct{}, parallelTalks),
 		objects: map[key]*object{}, owners: map[string]key{},
 		status: *c.Status(), stopListen: func() {},
 	}
@@ -88,6 +100,7 @@ func (l *loop) watchEvents(ctx context.Context) {
 // run is observe and decide, until ctx ends or done says so.
 func (l *loop) run(ctx context.Context, done func(*Status) bool) {
 	l.list()
+	l.openJournal()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -107,6 +120,16 @@ func (l *loop) run(ctx context.Context, done func(*Status) bool) {
 			l.onHeard(h)
 		case r := <-l.results:
 			l.onResults(r)
+		case r := <-l.opened:
+			l.onOpened(r)
+		case written := <-l.appended:
+			l.onAppended(written)
+		case m := <-l.measured:
+			l.onMeasured(m)
+		case i := <-l.inspected:
+			l.onInspected(i)
+		case o := <-l.c.orders:
+			l.onOrder(o)
 		case <-l.events:
 			l.list()
 		case <-timer.C:
@@ -129,7 +152,10 @@ func spawn[T any](l *loop, out chan<- T, f func(ctx context.Context) T) {
 func (l *loop) object(k key) *object {
 	o := l.objects[k]
 	if o == nil {
-		o = &object{key: k, failed: map[string]int{}, spoiled: map[string]bool{}, dirty: true}
+		o = &object{
+			key: k, failed: map[string]int{}, spoiled: map[string]bool{}, dirty: true,
+			inspections: map[string]*inspection{}, restarts: map[string]*restarts{},
+		}
 		l.objects[k] = o
 	}
 	return o
@@ -148,8 +174,15 @@ func (l *loop) onTimer(now time.Time) {
 	if l.listAgain || !now.Before(l.nextList) {
 		l.list()
 	}
+	if l.journal.due(now) {
+		l.openJournal()
+	}
+	passed := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	for _, o := range l.objects {
-		if due := o.decision.Wake; !due.IsZero() && !now.Before(due) || !o.retryAt.IsZero() && !now.Before(o.retryAt) {
+		if passed(o.alarm) {
+			o.alarm, o.dirty = time.Time{}, true
+		}
+		if passed(o.decision.Wake) || passed(o.retryAt) {
 			o.dirty = true
 		}
 	}
@@ -172,14 +205,13 @@ func (l *loop) nextWake(now time.Time) time.Time {
 	if l.view.Known && l.tableDirty && !l.pushing {
 		earlier(l.pushRetryAt)
 	}
+	earlier(l.journal.retryAt)
 	for _, o := range l.objects {
-		switch {
-		case o.busy: // its result wakes the loop
-		case !o.retryAt.IsZero():
-			earlier(o.retryAt) // nothing is done about it before
-		default:
-			earlier(o.decision.Wake)
+		if !o.busy { // else its result wakes the loop
+			earlier(o.retryAt)
 		}
+		earlier(o.decision.Wake)
+		earlier(o.alarm)
 	}
 	return next
 }

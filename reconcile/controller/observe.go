@@ -110,6 +110,8 @@ func (l *loop) observe(o *object, containers []reconcile.Container) {
 	maps.DeleteFunc(o.failed, func(id string, _ int) bool { return gone(id) })
 	maps.DeleteFunc(o.spoiled, func(id string, _ bool) bool { return gone(id) })
 	o.containers, o.dirty = containers, true
+	o.forgetInspections()
+	o.countRestarts()
 	l.touch()
 	if o.key == gatewayKey {
 		l.followGateway()

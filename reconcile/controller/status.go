@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -21,6 +22,8 @@ type Status struct {
 	Source        SourceStatus  `json:"source"`
 	Engine        EngineStatus  `json:"engine"`
 	Gateway       GatewayStatus `json:"gateway"`
+	Journal       JournalStatus `json:"journal"`
+	Metrics       MetricsStatus `json:"metrics"`
 	Models        []ModelStatus `json:"models"`
 	// Converged: what runs is what Git wants, and the gateway routes by it.
 	Converged bool `json:"converged"`
@@ -71,6 +74,17 @@ type ModelStatus struct {
 	// Failures counts the failed acts in a row.
 	Failures int      `json:"failures,omitempty"`
 	Declared spec.Pos `json:"declared,omitzero"`
+
+	// What was decided about it.
+	Stable   *ReleaseStatus   `json:"stable,omitempty"`
+	Previous *PreviousStatus  `json:"previous,omitempty"`
+	Rollout  *RolloutStatus   `json:"rollout,omitempty"`  // under way
+	Rejected []RejectedStatus `json:"rejected,omitempty"` // oldest first
+	Last     *journal.Ended   `json:"last,omitempty"`     // how the last rollout ended
+	// Restarts counts the rollouts in a row that a newer revision superseded.
+	Restarts int `json:"restarts,omitempty"`
+	// ReplicaRestarts counts the restarts of replicas, by revision.
+	ReplicaRestarts map[string]int `json:"replica_restarts,omitempty"`
 }
 
 // Failed tells whether the model needs a person, or a new commit.
@@ -141,12 +155,16 @@ func (l *loop) modelStatus(now time.Time) []ModelStatus {
 		}
 		if err := l.desired.Unbound[m.Name]; err != nil {
 			m.Phase, m.Error = rollout.Degraded, err.Error()
-		} else if err := cmp.Or(o.err, o.unroutable); err != nil {
+		} else if err := cmp.Or(o.err, o.ledger.err, o.unroutable); err != nil {
 			m.Error = err.Error()
 		}
 		if m.Phase == "" {
 			m.Phase, m.Since = rollout.Rolling, now
+			if !l.journal.open {
+				m.Reason = "what was decided before is not known until the journal is open"
+			}
 		}
+		o.recordStatus(&m)
 		models = append(models, m)
 	}
 	return models

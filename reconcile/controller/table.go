@@ -36,6 +36,9 @@ func (l *loop) table() reconcile.Table {
 // entry is what an object wants to be routed by; before its first decision that
 // is what is in force.
 func (l *loop) entry(o *object) *reconcile.RoutedModel {
+	if to := l.movedTo(o); to != nil {
+		return l.routedAsBefore(o, to)
+	}
 	if o.decision.Phase == "" {
 		return l.view.Model(string(o.key))
 	}
