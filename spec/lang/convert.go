@@ -155,7 +155,7 @@ func convertTo(def *schema.Argument, v cty.Value) (cty.Value, *problem) {
 
 func stringRemedy(v cty.Value) string {
 	if v.Type() == secretType {
-		return "Secrets can stand in env and secrets only, so that their values reach nothing but the container."
+		return "Secrets can stand in env, secrets and api_keys only, so that their values reach nothing but the container, or the gateway as a hash."
 	}
 	return "Put text in quotes."
 }

@@ -61,6 +61,8 @@ func FuzzJSON(f *testing.F) {
 		`{}`, `[]`, `{"model":{"a":{"image":"a:1","route":[{"path":"/a","fallback":"model.b"}]}}}`,
 		`{"locals":{"x":"${1+1}","y":[1,true,null,{"a":"%{if true}b%{endif}"}]},"//":"comment"}`,
 		`{"variable":{"v":{"type":"list(string)","default":["a"]}},"moved":{"from":"model.a","to":"model.b[\"k\"]"}}`,
+		`{"secret":{"k":{"env":"K"}},"model":{"a":{"image":"a:1","metrics":{"port":9090},"route":{"path":"/a","limit":{"rate":5},"auth":{"api_keys":["${secret.k}"],"jwt":{"issuer":"i","audience":"a","keys":"{\"keys\":[]}"}}}}}}`,
+		`{"model":{"a":{"image":"a:1","rollout":{"strategy":"shadow","mirror":{"percent":5},"sticky":{"cookie":"c"},"check":{"x":{"metric":"score_shift","output":"y","max":0.1}}}}}}`,
 		`[{"model":{"a":[{"image":"${var.v}"}]}},{"environment":{"prod":{"model":{"a":{"replicas":2}}}}}]`,
 	} {
 		f.Add([]byte(src))

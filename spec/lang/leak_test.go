@@ -24,6 +24,10 @@ func TestNoDiagnosticShowsAValueFromOutside(t *testing.T) {
 		"image = var.s\n  port = var.s", "image = \"m:${var.s}!\"", "image = \"m:1\"\n  stop_timeout = var.s", "image = \"m:1\"\n  env = { (var.s) = [] }",
 		"image = \"m:1\"\n  for_each = toset([upper(var.s)])", "image = \"m:1\"\n  secrets = { a = var.s }", "image = \"m:1\"\n  route {\n    path = var.s\n  }",
 		"image = \"m:1\"\n  resources {\n    memory = var.s\n    gpus = var.s\n  }", "image = \"m:1\"\n  capabilities = [var.s]", "image = \"m:1\"\n  devices = [var.s]",
+		"image = \"m:1\"\n  metrics {\n    path = var.s\n    interval = var.s\n  }",
+		"image = \"m:1\"\n  route {\n    path = \"/a\"\n    limit {\n      rate = var.s\n    }\n    auth {\n      api_keys = [var.s]\n      jwt {\n        issuer = \"i\"\n        audience = \"a\"\n        keys = var.s\n      }\n    }\n  }",
+		"image = \"m:1\"\n  route {\n    path = \"/a\"\n    auth {\n      jwt {\n        issuer = \"i\"\n        audience = \"a\"\n        keys = jsonencode({ keys = [{ kty = var.s, d = var.s }] })\n      }\n    }\n  }",
+		"image = \"m:1\"\n  rollout {\n    sticky {\n      header = \"${var.s}:\"\n    }\n    check \"c\" {\n      metric = error_ratio\n      max = var.s\n    }\n  }",
 		"image = \"m:1\"\n  warmup {\n    request = var.s\n  }", "image = \"m:1\"\n  rollout {\n    check \"c\" {\n      query = \"$${var.s}\"\n    }\n  }",
 	}
 	var specs []string
@@ -61,6 +65,7 @@ func TestSecretsAreNamesOnly(t *testing.T) {
 		`description = "${secret.s}"`, `description = secret.s`, `description = jsonencode({ a = secret.s })`, `description = tostring(secret.s)`,
 		`owners = [secret.s]`, `command = [secret.s]`, `env = { A = "${secret.s}x" }`, `env = { A = upper(secret.s) }`, `port = secret.s`,
 		`for_each = toset([secret.s])`, `for_each = { (secret.s) = 1 }`, `description = format("%s", secret.s)`,
+		`metrics { path = secret.s }`,
 		`description = secret.s.name`, `description = [for k, v in secret.s : v][0]`, `enabled = secret.s`,
 	} {
 		t.Run(use, func(t *testing.T) {

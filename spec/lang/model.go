@@ -20,11 +20,6 @@ type decoded struct {
 	fallbacks []fallback
 }
 
-type fallback struct {
-	address spec.Address
-	route   *node
-}
-
 // decodeModel makes a model of one instance of its block.
 func (e *evaluator) decodeModel(n *node, sc *scope) *decoded {
 	s := section{ev: e, n: n, sc: sc}
@@ -44,12 +39,13 @@ func (e *evaluator) decodeModel(n *node, sc *scope) *decoded {
 	m.Name = m.Address.ServedName()
 	m.Health = s.health(m.Protocol)
 	m.Warmup = s.warmup(m.Protocol)
+	m.Metrics = s.metrics(m.Port)
 	d := &decoded{model: m, node: n}
 	m.Routes, d.fallbacks = s.routes()
 	if m.Protocol == spec.HTTP && len(m.Routes) == 0 {
 		e.warnf(n.rng, n.place, "Model without route", "A model of protocol http is reached by its routes only, and this one has none. Add a route block, or use protocol = open_inference if it speaks that.")
 	}
-	m.Rollout = s.rollout()
+	m.Rollout = s.rollout(m)
 	return d
 }
 
@@ -320,7 +316,7 @@ func (s section) health(protocol spec.Protocol) spec.Health {
 	}
 	switch {
 	case c.has("path"):
-		c.checkProbePath()
+		c.checkSentPath("path", "The gateway cannot probe this path")
 	case protocol == spec.OpenInference:
 		h.Path = "/v2/health/ready"
 	case protocol == spec.HTTP:
@@ -338,13 +334,14 @@ func (s section) health(protocol spec.Protocol) spec.Health {
 	return h
 }
 
-func (s section) checkProbePath() {
-	v, ok := s.typed("path")
+// checkSentPath checks a path that is sent to replicas.
+func (s section) checkSentPath(name, complaint string) {
+	v, ok := s.typed(name)
 	if !ok || v.IsNull() {
 		return
 	}
 	if err := spec.CheckProbePath(v.AsString()); err != nil {
-		s.errorf(s.at("path"), "Invalid path", "The gateway cannot probe this path: %v.", err)
+		s.errorf(s.at(name), "Invalid path", "%s: %v.", complaint, err)
 	}
 }
 
@@ -360,47 +357,17 @@ func (s section) warmup(protocol spec.Protocol) *spec.Warmup {
 	return w
 }
 
-func (s section) routes() (routes []spec.Route, fallbacks []fallback) {
-	for _, c := range s.children("route") {
-		r := spec.Route{
-			Host: c.routeHost(), Path: c.routePath(), Strip: c.boolean("strip"), Timeout: c.duration("timeout"), Pos: specPos(c.n.rng),
-		}
-		if address, named := c.address("fallback"); named {
-			r.Fallback = address.ServedName()
-			fallbacks = append(fallbacks, fallback{address, c.n})
-		}
-		routes = append(routes, r)
+func (s section) metrics(port int) *spec.Scrape {
+	c, declared := s.child("metrics")
+	if !declared {
+		return nil
 	}
-	return routes, fallbacks
-}
-
-func (s section) routeHost() string {
-	host := s.str("host")
-	if host == "" {
-		return ""
+	c.checkSentPath("path", "Metrics cannot be read from this path")
+	scrape := &spec.Scrape{Path: c.str("path"), Port: port, Interval: c.duration("interval")}
+	if c.has("port") {
+		scrape.Port = c.integer("port")
 	}
-	if err := spec.CheckHost(host); err != nil {
-		s.errorf(s.at("host"), "Invalid host", "A request could never match this host: %v.", err)
-	}
-	return host
-}
-
-// routePath is the path in its one form, or empty where it has none. A / at the
-// end is how many people mark a prefix, so it may stand.
-func (s section) routePath() string {
-	v, ok := s.typed("path")
-	if !ok || v.IsNull() {
-		return ""
-	}
-	path := v.AsString()
-	if trimmed := strings.TrimRight(path, "/"); path == trimmed+"/" && trimmed != "" {
-		path = trimmed
-	}
-	if err := spec.CheckRoutePath(path); err != nil {
-		s.errorf(s.at("path"), "Invalid path", "This path cannot be routed: %v.", err)
-		return ""
-	}
-	return path
+	return scrape
 }
 
 func hasDots(path string) bool {

@@ -3,14 +3,14 @@ package lang
 import (
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/fairlead/fairlead/spec"
 )
 
 // rollout decodes the rollout block and checks what would make it impossible or
-// without meaning, before any container is started for it.
-func (s section) rollout() *spec.Rollout {
+// without meaning, before any container is started for it. Of the model it needs
+// what its answers look like.
+func (s section) rollout(m *spec.Model) *spec.Rollout {
 	c, declared := s.child("rollout")
 	if !declared {
 		return nil
@@ -25,13 +25,16 @@ func (s section) rollout() *spec.Rollout {
 		Pos:              specPos(c.n.rng),
 	}
 	for _, check := range c.children("check") {
-		r.Checks = append(r.Checks, check.check(r.Strategy))
+		r.Checks = append(r.Checks, check.check(r.Strategy, m))
 	}
 	for _, step := range c.children("step") {
 		r.Steps = append(r.Steps, step.step(r.Checks))
 	}
 	r.Match = c.match(r.Strategy)
+	r.Sticky = c.sticky(r.Strategy)
+	r.Mirror = c.mirror(r.Strategy)
 	c.checkSteps(r)
+	c.checkEveryCheckCounts(r)
 	return r
 }
 
@@ -61,56 +64,6 @@ func (s section) step(checks []spec.Check) spec.RolloutStep {
 	return step
 }
 
-func (s section) check(strategy spec.Strategy) spec.Check {
-	c := spec.Check{
-		Name: s.n.label, Metric: spec.Metric(s.keyword("metric")), Query: s.str("query"),
-		Min: s.optional("min"), Max: s.optional("max"), MinVsStable: s.optional("min_vs_stable"), MaxVsStable: s.optional("max_vs_stable"),
-		Interval: s.duration("interval"), FailureLimit: s.integer("failure_limit"), MinSamples: s.integer("min_samples"), Pos: specPos(s.n.rng),
-	}
-	if s.has("metric") == s.has("query") {
-		s.errorf(s.n.rng, "One measurement needed", "A check measures exactly one thing. Write metric for what Fairlead measures itself, or query for PromQL.")
-	}
-	if c.Min == nil && c.Max == nil && c.MinVsStable == nil && c.MaxVsStable == nil && !s.anyOf("min", "max", "min_vs_stable", "max_vs_stable") {
-		s.errorf(s.n.rng, "Check without bound", "A check without a bound could never fail. Write at least one of min, max, min_vs_stable and max_vs_stable.")
-	}
-	s.checkBounds("min", c.Min, "max", c.Max)
-	s.checkBounds("min_vs_stable", c.MinVsStable, "max_vs_stable", c.MaxVsStable)
-	if strategy == spec.Recreate && (c.MinVsStable != nil || c.MaxVsStable != nil) {
-		s.errorf(s.n.rng, "Nothing to compare with", "The strategy recreate stops the old revision first, so there is no stable one to compare with. Use min or max.")
-	}
-	if c.Metric == spec.ShadowAgreement && strategy != spec.Shadow && strategy != "" {
-		s.errorf(s.at("metric"), "Metric without meaning", "shadow_agreement compares the answers to mirrored requests, which only the strategy shadow has.")
-	}
-	s.checkQuery(c.Query)
-	return c
-}
-
-func (s section) anyOf(names ...string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return s.n.args[name] != nil })
-}
-
-func (s section) checkBounds(lowName string, low *float64, highName string, high *float64) {
-	if low != nil && high != nil && *low > *high {
-		s.errorf(s.at(highName), "Contradictory values", "%s is above %s, so the check could never pass.", lowName, highName)
-	}
-}
-
-var placeholder = regexp.MustCompile(`\$[A-Za-z_]\w*`)
-
-// checkQuery refuses placeholders that nothing replaces: Prometheus would answer
-// with an empty result for ever.
-func (s section) checkQuery(query string) {
-	known := []string{"$model", "$stable", "$candidate", "$window"}
-	for _, p := range placeholder.FindAllString(query, -1) {
-		if !slices.Contains(known, p) {
-			s.errorf(s.at("query"), "Unknown placeholder", "Nothing replaces %s. Known are %s.%s", p, strings.Join(known, ", "), didYouMean(p, known))
-			return
-		}
-	}
-}
-
-var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
-
 func (s section) match(strategy spec.Strategy) *spec.Match {
 	c, declared := s.child("match")
 	switch {
@@ -122,27 +75,61 @@ func (s section) match(strategy spec.Strategy) *spec.Match {
 	case strategy != spec.AB && strategy != "":
 		s.errorf(c.n.rng, "Contradictory arguments", "Only the strategy ab sends callers by header or cookie. Remove the match block, or write strategy = ab.")
 	}
-	m := &spec.Match{Header: c.str("header"), Cookie: c.str("cookie"), Value: c.str("value")}
-	if c.has("header") == c.has("cookie") {
-		c.errorf(c.n.rng, "One source needed", "A match looks at a header or at a cookie. Write exactly one of the two.")
-	} else if name := m.Header + m.Cookie; name != "" && !headerName.MatchString(name) {
-		c.errorf(c.n.rng, "Invalid name", "No header and no cookie can have this name.")
-	}
-	return m
+	c.checkCaller()
+	return &spec.Match{Header: c.str("header"), Cookie: c.str("cookie"), Value: c.str("value")}
 }
 
-// checkSteps checks what the steps of a strategy must be.
+func (s section) sticky(strategy spec.Strategy) *spec.Sticky {
+	c, declared := s.child("sticky")
+	if !declared {
+		return nil
+	}
+	switch strategy {
+	case spec.Shadow:
+		c.errorf(c.n.rng, "Contradictory arguments", "In a shadow rollout stable answers everybody, so there are no sides to keep callers on. Remove the sticky block.")
+	case spec.BlueGreen, spec.Recreate:
+		c.errorf(c.n.rng, "Contradictory arguments", "With the strategy %s one revision answers everybody at any time, so there are no sides to keep callers on. Remove the sticky block, or write strategy = canary.", strategy)
+	case spec.Canary, spec.AB:
+	}
+	c.checkCaller()
+	return &spec.Sticky{Header: c.str("header"), Cookie: c.str("cookie")}
+}
+
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// checkCaller checks by what a block tells callers apart.
+func (s section) checkCaller() {
+	if s.has("header") == s.has("cookie") {
+		s.errorf(s.n.rng, "One source needed", "%s looks at a header or at a cookie. Write exactly one of the two.", blockWords(s.n))
+		return
+	}
+	for _, name := range []string{"header", "cookie"} {
+		if v, ok := s.typed(name); ok && !v.IsNull() && !headerName.MatchString(v.AsString()) {
+			s.errorf(s.at(name), "Invalid name", "No %s can have this name. Names hold letters, digits and - mostly, such as \"X-User\".", name)
+		}
+	}
+}
+
+// mirror has its defaults in every shadow rollout.
+func (s section) mirror(strategy spec.Strategy) *spec.Mirror {
+	c, declared := s.child("mirror")
+	if !declared && strategy != spec.Shadow {
+		return nil
+	}
+	if strategy != spec.Shadow && strategy != "" {
+		c.errorf(c.n.rng, "Contradictory arguments", "Only the strategy shadow copies requests to the candidate. Remove the mirror block, or write strategy = shadow.")
+	}
+	return &spec.Mirror{Percent: c.integer("percent"), Tolerance: c.float("tolerance")}
+}
+
+// checkSteps checks what the steps of a strategy must be. A rollout without any
+// has those that its strategy brings.
 func (s section) checkSteps(r *spec.Rollout) {
 	steps := s.children("step")
 	switch r.Strategy {
-	case spec.Canary:
-		if len(steps) == 0 {
-			s.errorf(s.n.rng, "Missing block", "A canary rollout goes in steps, and this one has none. For example:\n    step {\n      weight = 10\n      hold   = \"5m\"\n    }")
-		}
 	case spec.Recreate:
 		if len(steps) > 0 {
 			s.errorf(steps[0].n.rng, "Contradictory arguments", "The strategy recreate stops the old revision before it starts the new one, so there are no steps.")
-			return
 		}
 	case spec.Shadow:
 		for i, step := range steps {
@@ -150,14 +137,62 @@ func (s section) checkSteps(r *spec.Rollout) {
 				step.errorf(step.at("weight"), "Contradictory values", "In a shadow rollout the candidate answers nobody, so the weight of every step is 0.")
 			}
 		}
-		return
-	case spec.BlueGreen, spec.AB:
+	case spec.BlueGreen:
+		for i, step := range steps {
+			if w := r.Steps[i].Weight; w != 0 && w != 100 {
+				step.errorf(step.at("weight"), "Contradictory values", "In a blue_green rollout all requests go over at once, so a weight is 0 or 100. For a share of them write strategy = canary.")
+				return
+			}
+		}
+		checkRising(steps, r)
+	case spec.Canary, spec.AB:
+		checkRising(steps, r)
+		checkFullWeight(steps, r)
 	}
+}
+
+func checkRising(steps []section, r *spec.Rollout) {
 	for i := 1; i < len(steps); i++ {
 		_, first := steps[i-1].typed("weight")
 		_, second := steps[i].typed("weight")
 		if first && second && r.Steps[i].Weight <= r.Steps[i-1].Weight {
 			steps[i].errorf(steps[i].at("weight"), "Weights not rising", "The weight of a step must be above that of the step before, which is %d. A rollout goes forward only.", r.Steps[i-1].Weight)
+		}
+	}
+}
+
+// checkFullWeight refuses checks that would wait in vain for stable to be
+// measured, until the deadline rolls a good candidate back.
+func checkFullWeight(steps []section, r *spec.Rollout) {
+	for i, step := range r.Steps {
+		if step.Weight != 100 {
+			continue
+		}
+		for _, c := range r.Checks {
+			if comparesTraffic(c) && (step.Checks == nil || slices.Contains(step.Checks, c.Name)) {
+				steps[i].errorf(steps[i].at("weight"), "Nothing to compare with", "At weight 100 stable gets no requests, and check %q compares with them, so it could never pass. Remove the step, since after the last one the candidate gets all requests anyway, or list the checks that count in it: checks = [...].", c.Name)
+				break
+			}
+		}
+	}
+}
+
+// checkEveryCheckCounts warns of a check that no step names: it looks like a
+// safeguard, and is none.
+func (s section) checkEveryCheckCounts(r *spec.Rollout) {
+	for i, step := range s.children("step") {
+		all := r.Steps[i].Checks == nil
+		if all || len(r.Steps[i].Checks) < len(step.n.args["checks"].targets) {
+			return // or one of its names was reported, and may have meant any
+		}
+	}
+	if len(r.Steps) == 0 {
+		return
+	}
+	for i, check := range s.children("check") {
+		name := r.Checks[i].Name
+		if !slices.ContainsFunc(r.Steps, func(step spec.RolloutStep) bool { return slices.Contains(step.Checks, name) }) {
+			s.ev.warnf(check.n.rng, s.n.place, "Check without effect", "Every step lists the checks that count in it, and none lists this one, so it is never measured. Add check.%s to a step, or remove the check.", name)
 		}
 	}
 }

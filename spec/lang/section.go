@@ -65,6 +65,12 @@ func (s section) has(name string) bool {
 	return !ok || !v.IsNull()
 }
 
+// evaluates tells whether an argument that is written has a value of its type.
+func (s section) evaluates(name string) bool {
+	_, ok := s.typed(name)
+	return ok
+}
+
 // value evaluates an argument once and for all: whoever asks for it again, also
 // from another block, gets the same.
 func (s section) value(name string) (cty.Value, bool) {

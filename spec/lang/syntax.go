@@ -79,7 +79,7 @@ func (e *evaluator) evaluation(diags hcl.Diagnostics, a *arg, refs []reference) 
 			summary = "Unknown function"
 			detail = "There is no function of that name." + e.functionHint(d)
 		case usesSecret(refs) && (strings.Contains(detail, "string") || strings.Contains(detail, "secret")):
-			summary = "Secret outside of env and secrets"
+			summary = "Secret used as text"
 			detail = stringRemedySecret
 		case strings.HasPrefix(summary, "Error in function call"):
 			summary, detail = "Function failed", functionFailure(d)
@@ -97,7 +97,7 @@ func (e *evaluator) evaluation(diags hcl.Diagnostics, a *arg, refs []reference) 
 	}
 }
 
-const stringRemedySecret = "A secret is no text, and cannot become part of one. It can stand as a whole value in env and secrets, so that it reaches nothing but the container. Let the program in the container put its parts together."
+const stringRemedySecret = "A secret is no text, and cannot become part of one. It can stand as a whole value in env, secrets and api_keys, so that it reaches nothing but the container, or the gateway as a hash. Let the program in the container put its parts together."
 
 // functionFailure is what a function itself said.
 func functionFailure(d *hcl.Diagnostic) string {

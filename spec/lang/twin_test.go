@@ -144,6 +144,7 @@ func all(t *testing.T) string {
 
 func data(files tree) tree {
 	files["data/note.age"] = "YWdlLWVuY3J5cHRpb24="
+	files["data/jwks.json"] = `{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "lVrT5Pt1z5GCJEHEY8uhcOlxL5SDrT2LP-FBVX04VdY"}]}`
 	files["warmup/digits.json"] = `{"inputs": []}`
 	return files
 }
@@ -211,9 +212,12 @@ func drawModel(t *rapid.T, name string) string {
 	pick("owners", `owners = ["@a", local.c]`, `owners = "@a"`, `owners = [upper("x")]`)
 	pick("for_each", "for_each = toset([\"x\", \"y\"])", "for_each = { x = 1 }", `for_each = ["x"]`)
 	pick("health", "health {\n    path = \"/h\"\n    interval = \"2s\"\n  }", "health {\n    interval = 2\n  }")
-	pick("route", "route {\n    path = \"/"+name+"\"\n    fallback = model.a\n  }", "route {\n    path = \"/x\"\n  }", "route {\n    path = \"/p/${each.key}\"\n  }")
+	pick("route", "route {\n    path = \"/"+name+"\"\n    fallback = model.a\n  }", "route {\n    path = \"/x\"\n  }", "route {\n    path = \"/p/${each.key}\"\n  }",
+		"route {\n    path = \"/p/${each.key}\"\n    limit {\n      rate = var.n\n    }\n    auth {\n      api_keys = [secret.s]\n    }\n  }",
+		"route {\n    path = \"/e/"+name+"\"\n    auth {\n      api_keys = [local.c, secret.s]\n      jwt {\n        issuer = local.c\n        audience = upper(local.c)\n        keys = \"{}\"\n      }\n    }\n  }")
+	pick("metrics", "metrics {\n    port = var.n\n    interval = \"10s\"\n  }", "metrics {\n    path = local.c\n  }")
 	pick("resources", "resources {\n    gpus = all\n    ulimit \"nofile\" {\n      soft = 10\n    }\n  }", "resources {\n    memory = \"1Gi\"\n  }", "resources {\n    gpus = 2\n  }")
-	pick("rollout", "rollout {\n    step {\n      weight = 10\n      checks = [check.e]\n    }\n    check \"e\" {\n      metric = error_ratio\n      max = 0.1\n    }\n  }", "rollout {\n    strategy = shadow\n  }")
+	pick("rollout", "rollout {\n    step {\n      weight = 10\n      checks = [check.e]\n    }\n    check \"e\" {\n      metric = error_ratio\n      max = 0.1\n    }\n  }", "rollout {\n    strategy = shadow\n    mirror {\n      percent = 10\n    }\n  }", "rollout {\n    sticky {\n      cookie = \"c\"\n    }\n  }")
 	s.WriteString("}\n")
 	return s.String()
 }

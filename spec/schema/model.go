@@ -35,7 +35,7 @@ func modelBlock() *Block {
 			{Name: "network", Type: Keyword, Keywords: []string{"environment", "host"}, Default: "environment", Doc: "The network: that of the environment, or the host's, which the operator's policy must grant."},
 		},
 		Blocks: []*Block{
-			resourcesBlock(), logsBlock(), mountBlock(), signatureBlock(), healthBlock(), warmupBlock(), routeBlock(), rolloutBlock(),
+			resourcesBlock(), logsBlock(), mountBlock(), signatureBlock(), healthBlock(), warmupBlock(), metricsBlock(), routeBlock(), rolloutBlock(),
 		},
 	}
 }
@@ -162,20 +162,19 @@ func warmupBlock() *Block {
 	}
 }
 
-func routeBlock() *Block {
+func metricsBlock() *Block {
 	return &Block{
-		Name: "route", Repeats: true,
-		Doc: "A way into the model from the gateway's port.",
-		Example: `route {
-  path    = "/digits"
-  timeout = "2s"
+		Name: "metrics",
+		Doc: "Where each replica tells metrics of its own, in the text form of Prometheus. They are collected beside those of the gateway, with the labels model, revision and replica, " +
+			"for the query of a check and for `/api/v1/query`.",
+		Example: `metrics {
+  path = "/metrics"
+  port = 9090
 }`,
 		Arguments: []*Argument{
-			{Name: "host", Type: String, Note: "every host", Example: `"models.example.com"`, Doc: "Host name of the request, in lower case, without port and wildcards."},
-			{Name: "path", Type: String, Required: true, Example: `"/digits"`, Doc: "Prefix of the request's path, matched on whole segments. Only characters that need no encoding; not below /v2/models, which the gateway routes itself."},
-			{Name: "strip", Type: Bool, Default: "false", Doc: "Removes path from the request before it is forwarded."},
-			{Name: "timeout", Type: Duration, Default: `"30s"`, Min: bound(0.001), Max: bound(86400), Doc: "Time for the answer."},
-			{Name: "fallback", Type: Ref, Refers: "model", Example: "model.digits_small", Doc: "The model that answers when this one cannot. Its own fallback is not asked: a request goes over once."},
+			{Name: "path", Type: String, Default: `"/metrics"`, Doc: "Path of the endpoint, asked with GET."},
+			{Name: "port", Type: Integer, Note: "the model's port", Min: bound(1), Max: bound(65535), Example: "9090", Doc: "The port on which the container tells them."},
+			{Name: "interval", Type: Duration, Default: `"5s"`, Min: bound(0.1), Max: bound(120), Doc: "Time between two readings of one replica. What is older than 5 minutes counts as gone, so two minutes leave room for a lost one."},
 		},
 	}
 }

@@ -104,7 +104,7 @@ func secretBlock() *Block {
 	return &Block{
 		Name: "secret", Label: "name", LabelRule: LabelName, Repeats: true, Instances: true,
 		Doc: "Where a secret value comes from; exactly one source. The value is read on the daemon's host only, and is never part of a plan, log or label. " +
-			"`secret.NAME` can stand as a value of `env` and `secrets`, nowhere else.",
+			"`secret.NAME` can stand as a value of `env`, `secrets` and `api_keys`, nowhere else.",
 		Example: `secret "db_password" {
   file = "/etc/fairlead/secrets/db_password"
 }`,

@@ -17,6 +17,7 @@ const (
 	IntegerList Type = "list of integers"
 	Env         Type = "map of strings or secrets"
 	SecretMap   Type = "map of secrets"
+	SecretList  Type = "list of secrets"
 	GPUs        Type = "GPUs" // a number, the word all, or a list of ids
 	Keyword     Type = "keyword"
 	KeywordList Type = "list of keywords"

@@ -121,6 +121,12 @@ model "digits" {
     deadline    = "2m"
   }
 
+  metrics {
+    path     = "/stats"
+    port     = 9090
+    interval = "10s"
+  }
+
   warmup {
     request = "hello"
     count   = 3
@@ -132,6 +138,19 @@ model "digits" {
     strip    = true
     timeout  = "2s"
     fallback = model.small
+    limit {
+      rate        = 12.5
+      burst       = 100
+      concurrency = 20
+    }
+    auth {
+      api_keys = [secret.token, secret.key[each.key]]
+      jwt {
+        issuer   = "https://login.example.com"
+        audience = "models"
+        keys     = file("data/jwks.json")
+      }
+    }
   }
   route {
     path     = "/${each.key}"
@@ -179,6 +198,56 @@ model "digits" {
   }
 }
 
+model "scores" {
+  image = "scores:1"
+  signature {
+    input "x" {
+      datatype = FP32
+      shape    = [-1]
+    }
+    output "label" {
+      datatype = BYTES
+      shape    = [-1]
+    }
+    output "score" {
+      datatype = FP32
+      shape    = [-1]
+    }
+  }
+  route {
+    path = "/scores"
+    limit {
+      rate = 12.5
+    }
+  }
+  metrics {}
+  rollout {
+    strategy = shadow
+    mirror {
+      percent   = 20
+      tolerance = 0.01
+    }
+    check "answers" {
+      metric = shadow_agreement
+      min    = 0.99
+    }
+    check "scores" {
+      metric = score_shift
+      output = "score"
+      max    = 0.1
+    }
+  }
+}
+
+model "users" {
+  image = "users:1"
+  rollout {
+    sticky {
+      header = "X-User"
+    }
+  }
+}
+
 model "callers" {
   image    = "callers:1"
   protocol = http
@@ -193,6 +262,9 @@ model "callers" {
     match {
       cookie = "tester"
       value  = "yes"
+    }
+    sticky {
+      cookie = "side"
     }
   }
 }
@@ -231,4 +303,26 @@ environment "prod" {
   }
 }
 
-environment "staging" {}
+environment "staging" {
+  model "scores" {
+    metrics {
+      port = 9090
+    }
+    rollout {
+      mirror {
+        percent = 50
+      }
+      check "scores" {
+        output = null
+      }
+    }
+  }
+  model "users" {
+    rollout {
+      sticky {
+        header = null
+        cookie = "side"
+      }
+    }
+  }
+}

@@ -6,8 +6,8 @@ model "a" {
     }
     check "x" {
       metric = error_ratio
-      min    = 2
-      max    = 1 # ERROR: Contradictory values :: could never pass
+      min    = 0.2
+      max    = 0.1 # ERROR: Contradictory values :: could never pass
     }
   }
 }

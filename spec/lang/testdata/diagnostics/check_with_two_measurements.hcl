@@ -7,7 +7,7 @@ model "a" {
     check "x" { # ERROR: One measurement needed :: exactly one thing
       metric = error_ratio
       query  = "x"
-      max    = 1
+      max    = 0.5
     }
   }
 }

@@ -3,5 +3,5 @@ secret "token" {
 }
 model "digits" {
   image       = "digits:1"
-  description = secret.token # ERROR: Wrong type :: Secrets can stand in env and secrets only
+  description = secret.token # ERROR: Wrong type :: Secrets can stand in env, secrets and api_keys only
 }

@@ -3,5 +3,5 @@ secret "token" {
 }
 model "digits" {
   image = "digits:1"
-  env   = { URL = "http://x?token=${secret.token}" } # ERROR: Secret outside of env and secrets :: cannot become part of one
+  env   = { URL = "http://x?token=${secret.token}" } # ERROR: Secret used as text :: cannot become part of one
 }

@@ -1,0 +1,7 @@
+model "a" {
+  image = "a:1"
+  route {
+    path = "/a"
+    auth {} # ERROR: Nobody admitted :: not who may
+  }
+}

@@ -1,0 +1,7 @@
+model "a" {
+  image = "a:1"
+  route {
+    path = "/a"
+    limit {} # ERROR: Limit without bound :: limits nothing
+  }
+}
