@@ -147,7 +147,9 @@ func ParseInputs(label string) (RevisionInputs, bool) {
 	return in, true
 }
 
-// UsedSecrets returns the names of the secrets that a model needs.
+// UsedSecrets returns the names of the secrets that a model needs: those of its
+// containers, which are part of the revision, and the keys of its routes, which
+// only the gateway gets, as hashes, and which change in place.
 func UsedSecrets(m *spec.Model) map[string]bool {
 	used := map[string]bool{}
 	for _, v := range m.Container.Env {
@@ -157,6 +159,14 @@ func UsedSecrets(m *spec.Model) map[string]bool {
 	}
 	for _, secret := range m.Container.SecretFiles {
 		used[secret] = true
+	}
+	for _, route := range m.Routes {
+		if route.Auth == nil {
+			continue
+		}
+		for _, secret := range route.Auth.APIKeys {
+			used[secret] = true
+		}
 	}
 	return used
 }

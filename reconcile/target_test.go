@@ -84,6 +84,33 @@ func TestRevisionFollowsContentAndNothingElse(t *testing.T) {
 	}
 }
 
+func TestUsedSecretsAreThoseOfContainersAndOfRoutes(t *testing.T) {
+	m := &spec.Model{
+		Container: spec.Container{
+			Env:         map[string]spec.EnvValue{"TOKEN": {Secret: "token"}, "THREADS": {Value: "2"}},
+			SecretFiles: map[string]string{"key.pem": "key"},
+		},
+		Routes: []spec.Route{{Path: "/open"}, {Path: "/keys", Auth: &spec.RouteAuth{APIKeys: []string{"partner", "token"}}}, {Path: "/tokens", Auth: &spec.RouteAuth{JWT: &spec.JWT{}}}},
+	}
+	want := map[string]bool{"token": true, "key": true, "partner": true}
+	if got := UsedSecrets(m); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// Whoever replaces the key of a partner wants the gateway to take the new one,
+// and no new containers.
+func TestKeysOfRoutesAreNoPartOfTheRevision(t *testing.T) {
+	m := &spec.Model{}
+	base := NewTarget(m, Image{}, nil).Revision
+	m.Routes = []spec.Route{{Path: "/x", Auth: &spec.RouteAuth{APIKeys: []string{"partner"}}}}
+	for _, version := range []string{"v1", "v2"} {
+		if got := NewTarget(m, Image{}, map[string]string{"partner": version}).Revision; got != base {
+			t.Errorf("%s changes the revision from %s to %s", version, base, got)
+		}
+	}
+}
+
 func TestInputsSurviveTheLabel(t *testing.T) {
 	m := &spec.Model{Port: 1, Container: spec.Container{Command: []string{"serve"}, Env: map[string]spec.EnvValue{"A": {Value: "b"}}}}
 	target := NewTarget(m, Image{Pin: "sha256:one"}, nil)
