@@ -140,11 +140,11 @@ type Tensor struct {
 // Health says when a replica is good. The gateway probes it, from inside the
 // network of the environment.
 type Health struct {
-	Path       string        // GET; only 200 is healthy
-	Interval   time.Duration // between two probes of one replica
-	Timeout    time.Duration // of one probe
-	MinHealthy time.Duration // healthy without a break for so long, then ready
-	Deadline   time.Duration // from start to ready
+	Path       string        `json:"path,omitzero"`        // GET; only 200 is healthy
+	Interval   time.Duration `json:"interval,omitzero"`    // between two probes of one replica
+	Timeout    time.Duration `json:"timeout,omitzero"`     // of one probe
+	MinHealthy time.Duration `json:"min_healthy,omitzero"` // healthy without a break for so long, then ready
+	Deadline   time.Duration `json:"deadline,omitzero"`    // from start to ready
 }
 
 // Warmup is recorded traffic for a fresh replica, sent before it is eligible.

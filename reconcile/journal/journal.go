@@ -20,9 +20,12 @@ type Journal interface {
 	// begin before. The error says what to do, for example that the disk is
 	// full; nothing is stored then.
 	Append(ctx context.Context, e Entry) error
-	// History returns entries, newest first.
+	// History returns entries, newest first, without their records: those are
+	// for At. What is in the journal and no entry is passed over, and noted in
+	// Delivery. Nothing has to be open for it.
 	History(ctx context.Context, q Query) ([]Entry, error)
-	// At returns the record of every model as it was at a time.
+	// At returns the record of every model as it was at a time. Nothing has to
+	// be open for it.
 	At(ctx context.Context, at time.Time) (map[string]Record, error)
 	// Delivery says how far the remote is behind.
 	Delivery() Delivery
@@ -40,12 +43,22 @@ type Query struct {
 	Limit int       // 0: all
 }
 
+// Picks tells whether an entry is asked for, apart from the limit.
+func (q Query) Picks(e Entry) bool {
+	return (q.Model == "" || q.Model == e.Model) &&
+		(q.Since.IsZero() || !e.At.Before(q.Since)) &&
+		(q.Until.IsZero() || !e.At.After(q.Until))
+}
+
 // Delivery is how far a remote is behind.
 type Delivery struct {
 	Remote  string    `json:"remote,omitempty"` // "": there is none, the journal is local
 	Pending int       `json:"pending"`          // entries that it has not got
 	Pushed  time.Time `json:"pushed,omitzero"`  // last success
 	Error   string    `json:"error,omitempty"`  // of the last attempt
+	// Notes are what a person should know about the journal: that it was rebuilt,
+	// that somebody else wrote to it.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Entry is one decision.
