@@ -223,7 +223,7 @@ func Step(state State, in Input, now time.Time) Decision {
 
 // undecided leaves everything as it is, until the transition is journaled.
 func (s *stepper) undecided(state State) {
-	s.out.State.Draining = state.Draining
+	s.out.State.Draining, s.out.Measure = state.Draining, nil
 	s.out.Entry = s.entry
 	s.out.Serving = s.entry.Serving()
 	s.out.Phase, s.out.Reason = Rolling, s.out.Transition.Reason

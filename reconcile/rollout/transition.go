@@ -540,6 +540,9 @@ func entry(model string, action journal.Action, reason string, before, next *jou
 	case next.Stable != nil:
 		e.To, e.Version = next.Stable.Revision, next.Stable.Version
 	}
+	if e.From == e.To {
+		e.From = ""
+	}
 	return e
 }
 

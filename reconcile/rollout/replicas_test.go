@@ -10,18 +10,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 	"github.com/fairlead/fairlead/spec"
 )
 
 var (
 	scope = reconcile.Scope{Owner: "fairlead", Environment: "test"}
-	now   = time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)
-	one   = target(2, "one")
-	two   = target(2, "two")
+	now   = start
+	one   = plain(2, "one")
+	two   = plain(2, "two")
 )
 
-func target(replicas int, content string) *reconcile.Target {
+func plain(replicas int, content string) *reconcile.Target {
 	return reconcile.NewTarget(&spec.Model{
 		Address: spec.Address{Kind: spec.KindModel, Name: "digits"}, Name: "digits", Port: 8080, Replicas: replicas,
 		Container: spec.Container{StopTimeout: 10 * time.Second, Restart: spec.RestartUnlessStopped},
@@ -90,9 +91,20 @@ func (w *world) routed(t *reconcile.Target) *world {
 }
 
 func (w *world) step(t *reconcile.Target, intent rollout.Intent) rollout.Decision {
-	return rollout.Step(rollout.State{}, rollout.Input{
+	return settled(rollout.Input{
 		Name: "digits", Intent: intent, Target: t, Scope: scope, Containers: w.containers, View: &w.view, Failed: w.failed, Spoiled: w.spoiled,
 	}, now)
+}
+
+// settled steps until nothing is left to be decided, and only to be done.
+func settled(in rollout.Input, now time.Time) rollout.Decision {
+	for {
+		d := rollout.Step(rollout.State{}, in, now)
+		if d.Transition == nil || d.Transition.Record == nil {
+			return d
+		}
+		in.Record = *d.Transition.Record
+	}
 }
 
 // commands is a decision's commands as "verb ordinal-or-id", sorted.
@@ -141,12 +153,12 @@ func TestNextStepOfAModel(t *testing.T) {
 			"retire " + id(one, 1) + ", retire " + id(one, 2), two, rollout.Rolling, "retire",
 		},
 		"the old one is dead: the first ready replica takes over": {
-			observed().with(one, 1, -1).with(two, 1, long).with(two, 2, -1).routed(one),
+			observed().with(one, 1, -1).with(one, 2, -1).with(two, 1, long).with(two, 2, -1).routed(one),
 			"", two, rollout.Degraded, "",
 		},
 		"a third revision that never served goes at once": {
-			observed().with(one, 1, long).with(one, 2, long).with(target(2, "three"), 1, long).routed(one),
-			"launch 1, launch 2, retire " + id(target(2, "three"), 1), one, rollout.Rolling, "",
+			observed().with(one, 1, long).with(one, 2, long).with(plain(2, "three"), 1, long).routed(one),
+			"launch 1, launch 2, retire " + id(plain(2, "three"), 1), one, rollout.Rolling, "",
 		},
 		"an ended replica is started": {
 			observed().with(two, 1, long).with(two, 2, long).change(exit).routed(two),
@@ -218,7 +230,8 @@ func TestOldReplicaFinishesItsRequestsWithinTheLimit(t *testing.T) {
 	w.view.Report.Replicas[id(one, 1)] = reconcile.ReplicaHealth{InFlight: 1}
 	in := rollout.Input{Name: "digits", Target: two, Scope: scope, Containers: w.containers, View: &w.view}
 
-	d := rollout.Step(rollout.State{}, in, now)
+	d := settled(in, now)
+	in.Record = record(in)
 	limit := 30 * time.Second // the route's 20 s, and the 10 s to stop
 	if got := commands(d); got != "" || !d.Wake.Equal(now.Add(limit)) {
 		t.Fatalf("commands %q, wake after %s, want none after %s", got, d.Wake.Sub(now), limit)
@@ -228,6 +241,17 @@ func TestOldReplicaFinishesItsRequestsWithinTheLimit(t *testing.T) {
 	}
 	if got, want := commands(rollout.Step(d.State, in, now.Add(limit))), "retire "+id(one, 1); got != want {
 		t.Errorf("at the limit: %q, want %q", got, want)
+	}
+}
+
+// record is what was decided once everything is settled.
+func record(in rollout.Input) journal.Record {
+	for {
+		d := rollout.Step(rollout.State{}, in, now)
+		if d.Transition == nil {
+			return in.Record
+		}
+		in.Record = *d.Transition.Record
 	}
 }
 
@@ -256,7 +280,7 @@ func TestSpoiledReplicaServesUntilItsSubstituteIsReady(t *testing.T) {
 	}
 }
 
-func TestHeldModelStaysAsItIs(t *testing.T) {
+func TestModelThatCannotBeBoundStaysAsItIs(t *testing.T) {
 	w := observed().with(one, 1, long).with(one, 2, long).change(exit).routed(one)
 	d := w.step(nil, rollout.Hold)
 	if got, want := commands(d), "start "+id(one, 2); got != want {
