@@ -46,6 +46,7 @@ type Embedded struct {
 	closing context.Context               //nolint:containedctx // ends the queries that are under way when Close is called
 	close   context.CancelFunc
 	closed  chan struct{}
+	warn    warner
 
 	// mu is held for reading while a query runs, so that the store is not closed
 	// under it.
@@ -74,6 +75,7 @@ func Open(opts Options) (*Embedded, error) {
 		parser:  parser.NewParser(parser.Options{}),
 		targets: make(chan []reconcile.ScrapeTarget, 1),
 		closed:  make(chan struct{}),
+		warn:    warner{log: opts.Log},
 	}
 	e.engine = promql.NewEngine(promql.EngineOpts{
 		Logger: quiet(opts.Log), MaxSamples: maxQuerySamples, Timeout: queryTimeout, LookbackDelta: lookback,
@@ -110,6 +112,9 @@ func (e *Embedded) Scrape(targets []reconcile.ScrapeTarget) {
 func (e *Embedded) Query(ctx context.Context, query string, at time.Time) ([]reconcile.Sample, error) {
 	var samples []reconcile.Sample
 	err := e.reading(ctx, func(ctx context.Context, db *tsdb.DB) error {
+		if err := e.ingest.failing(); err != nil { // silence of a model could be ours
+			return &unavailableError{fmt.Errorf("what is scraped cannot be stored in %s: %w", e.opts.Dir, err)}
+		}
 		q, err := e.engine.NewInstantQuery(ctx, db, nil, query, at)
 		if err != nil {
 			return err
@@ -119,6 +124,8 @@ func (e *Embedded) Query(ctx context.Context, query string, at time.Time) ([]rec
 		if result.Err != nil {
 			return result.Err
 		}
+		told, _ := result.Warnings.AsStrings(query, 5, 0)
+		e.warn.all(query, told)
 		samples, err = samplesOf(result.Value)
 		return err
 	})
@@ -144,9 +151,6 @@ func (e *Embedded) reading(ctx context.Context, read func(context.Context, *tsdb
 	defer e.mu.RUnlock()
 	if e.ingest == nil {
 		return &unavailableError{e.down}
-	}
-	if err := e.ingest.failing(); err != nil {
-		return &unavailableError{fmt.Errorf("what is scraped cannot be stored in %s: %w", e.opts.Dir, err)}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -20,7 +20,7 @@ func samplesOf(value parser.Value) ([]reconcile.Sample, error) {
 			samples[i] = reconcile.Sample{Labels: s.Metric.Map(), Value: s.F}
 			if s.H != nil {
 				samples[i].Value = 0
-				samples[i].Histogram = distribution(s.H)
+				samples[i].Histogram = bucketsOf(s.H)
 			}
 		}
 		return samples, nil
@@ -40,10 +40,10 @@ func wrongType(got string) error {
 	return fmt.Errorf("it gives a %s where one value per series is needed%s", got, hint)
 }
 
-// distribution spells the buckets of a native histogram out. Whether a bucket
+// bucketsOf spells the buckets of a native histogram out. Whether a bucket
 // includes its lower or its upper end is lost; at a native histogram's
 // resolution it tells nothing.
-func distribution(h *histogram.FloatHistogram) *reconcile.Histogram {
+func bucketsOf(h *histogram.FloatHistogram) *reconcile.Histogram {
 	d := &reconcile.Histogram{Count: h.Count, Sum: h.Sum}
 	for it := h.AllBucketIterator(); it.Next(); {
 		if b := it.At(); b.Count != 0 {
