@@ -4,6 +4,7 @@
 // The handler answers
 //
 //	GET  /v2                                        what the server is
+//	GET  /v2/models                                 the name of the model
 //	GET  /v2/health/live, /v2/health/ready          200, or 503 while not ready
 //	GET  /v2/models/M[/versions/V]                  inputs and outputs of the model
 //	GET  /v2/models/M[/versions/V]/ready            200, or 503 while not ready

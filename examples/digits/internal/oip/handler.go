@@ -33,6 +33,7 @@ func (s *Server) Handler() http.Handler {
 	get := func(path string, h func(*http.Request) (int, any)) { mux.Handle(path, only(http.MethodGet, h)) }
 	get("/v2", s.server)
 	get("/v2/{$}", s.server)
+	get("/v2/models", s.models)
 	get("/v2/health/live", s.live)
 	get("/v2/health/ready", s.ready)
 	for _, model := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
@@ -78,6 +79,12 @@ func only(method string, answer func(*http.Request) (int, any)) http.Handler {
 func failed(err *Error) (int, any) { return err.Status, err }
 
 func (s *Server) server(*http.Request) (int, any) { return http.StatusOK, s.Metadata }
+
+// models is no part of the protocol, but of several servers: how a client finds
+// the name of a model.
+func (s *Server) models(*http.Request) (int, any) {
+	return http.StatusOK, map[string][]string{"models": {s.Model.Metadata().Name}}
+}
 
 func (s *Server) live(*http.Request) (int, any) {
 	return http.StatusOK, map[string]bool{"live": true}

@@ -65,6 +65,7 @@ func TestPathsAnswerAsTheProtocolSays(t *testing.T) {
 		{"not ready", "GET", "/v2/health/ready", true, 503, `{"ready":false}`},
 		{"server metadata", "GET", "/v2", false, 200, `{"name":"test","version":"1","extensions":[]}`},
 		{"server metadata with a slash", "GET", "/v2/", false, 200, `{"name":"test","version":"1","extensions":[]}`},
+		{"list of models", "GET", "/v2/models", false, 200, `{"models":["adder"]}`},
 		{"model metadata", "GET", "/v2/models/adder", false, 200, model},
 		{"model metadata of a version", "GET", "/v2/models/adder/versions/2.0.0", false, 200, model},
 		{"model ready", "GET", "/v2/models/adder/ready", false, 200, `{"name":"adder","ready":true}`},
