@@ -146,7 +146,7 @@ func (o *object) rolloutStatus(r *journal.Rollout) *RolloutStatus {
 // rollout, or what was journaled.
 func (o *object) evidenceOf(check string) judge.Evidence {
 	r := o.ledger.record.Rollout
-	if e, newer := o.state.Evidence[check]; newer && o.state.Of.Equal(r.Started) {
+	if e, newer := o.state.Evidence[check]; newer && o.state.Of == r.Candidate.Revision && o.state.Since.Equal(r.Started) {
 		return e
 	}
 	return r.Checks[check]

@@ -16,7 +16,7 @@ func (s *stepper) weigh(state State) {
 		return
 	}
 	s.evidence = maps.Clone(ro.Checks)
-	if state.Of.Equal(ro.Started) && state.Step == ro.Step {
+	if state.Of == ro.Candidate.Revision && state.Since.Equal(ro.Started) && state.Step == ro.Step {
 		s.evidence = maps.Clone(state.Evidence)
 	}
 	if s.evidence == nil {
@@ -27,7 +27,7 @@ func (s *stepper) weigh(state State) {
 			s.look(ro, c)
 		}
 	}
-	s.out.State.Evidence, s.out.State.Of, s.out.State.Step = s.evidence, ro.Started, ro.Step
+	s.out.State.Evidence, s.out.State.Of, s.out.State.Since, s.out.State.Step = s.evidence, ro.Candidate.Revision, ro.Started, ro.Step
 	for _, c := range ro.Policy.Checks {
 		if last := s.evidence[c.Name].Last; last != nil {
 			s.out.Verdicts = append(s.out.Verdicts, *last)

@@ -162,7 +162,7 @@ func (a *adversary) entry(before *journal.Record, e *journal.Entry) {
 		}
 		a.cleared[before.Rollout.Candidate.Revision] = false
 	}
-	if r := next.Rollout; r != nil && before.Rollout != nil && r.Started.Equal(before.Rollout.Started) && r.Step < before.Rollout.Step {
+	if r := next.Rollout; r != nil && before.Rollout != nil && e.Action != journal.ActionSupersede && r.Started.Equal(before.Rollout.Started) && r.Step < before.Rollout.Step {
 		a.rt.Fatalf("%s goes back from step %d to %d", e.Action, before.Rollout.Step, r.Step)
 	}
 	if next.Since.Before(before.Since) {

@@ -70,10 +70,11 @@ type Inspection struct {
 type State struct {
 	Starts   map[string]Starts    // by container id
 	Draining map[string]time.Time // container id -> since when it takes no request
-	// Evidence of the checks since it was last journaled, and the rollout that
-	// it is of.
+	// Evidence of the checks since it was last journaled, and the candidate, the
+	// start and the step of the rollout that it is of.
 	Evidence map[string]judge.Evidence
-	Of       time.Time // Record.Rollout.Started
+	Of       string
+	Since    time.Time
 	Step     int
 }
 

@@ -549,7 +549,7 @@ func entry(model string, action journal.Action, reason string, before, next *jou
 // leaving is the revision that a decision goes away from: the candidate where the
 // decision ends or replaces it, else the stable one.
 func leaving(before, next *journal.Record) string {
-	left := before.Rollout != nil && (next.Rollout == nil || next.Rollout.Started != before.Rollout.Started)
+	left := before.Rollout != nil && (next.Rollout == nil || next.Rollout.Candidate.Revision != before.Rollout.Candidate.Revision)
 	promoted := next.Stable != nil && (before.Stable == nil || before.Stable.Revision != next.Stable.Revision)
 	switch {
 	case left && !promoted:
