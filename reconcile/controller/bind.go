@@ -120,6 +120,9 @@ func (b *Binder) bindModel(ctx context.Context, d *reconcile.Desired, m *spec.Mo
 		return old, nil
 	}
 	t := reconcile.NewTarget(m, image, versions)
+	if t.KeyHashes, err = keyHashes(m, d.Secrets); err != nil {
+		return nil, err
+	}
 	if err := b.Runtime.Vet(b.Scope.Replica(t, 1, d.Commit.ID, nil)); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.Pos, err)
 	}
@@ -155,6 +158,29 @@ func (b *Binder) secrets(ctx context.Context, d *reconcile.Desired, m *spec.Mode
 		d.SecretVersions[name] = versions[name]
 	}
 	return versions, nil
+}
+
+// keyHashes are those of the API keys of a model's routes. The gateway gets these
+// and never a key: whoever reads its table can open nothing with it.
+func keyHashes(m *spec.Model, values map[string]spec.Sensitive) (map[string]string, error) {
+	var hashes map[string]string
+	for _, route := range m.Routes {
+		if route.Auth == nil {
+			continue
+		}
+		for _, name := range route.Auth.APIKeys {
+			key := values[name]
+			if key.IsZero() {
+				return nil, fmt.Errorf("%s: %s: secret.%s is empty, and whoever shows no key at all would have it; give it a value", route.Pos, m.Address, name)
+			}
+			if hashes == nil {
+				hashes = map[string]string{}
+			}
+			sum := sha256.Sum256([]byte(key.Reveal()))
+			hashes[name] = hex.EncodeToString(sum[:])
+		}
+	}
+	return hashes, nil
 }
 
 // checkEnv refuses what no engine takes as an environment variable. It is found

@@ -43,10 +43,9 @@ func (l *loop) aimScrapes() {
 
 func (l *loop) scrapeTargets() []reconcile.ScrapeTarget {
 	var targets []reconcile.ScrapeTarget
-	if l.endpoint != "" && l.desired.Gateway != nil {
-		targets = append(targets, reconcile.ScrapeTarget{
-			Job: "gateway", Address: l.endpoint, Path: "/metrics", Token: l.desired.Gateway.Token.Reveal(), Interval: l.scrapeInterval(),
-		})
+	if l.endpoint != "" {
+		// Its metrics are open, so it is not shown its token.
+		targets = append(targets, reconcile.ScrapeTarget{Job: "gateway", Address: l.endpoint, Path: "/metrics", Interval: l.scrapeInterval()})
 	}
 	for name, t := range l.desired.Targets {
 		scrape, o := t.Model.Metrics, l.objects[key(name)]

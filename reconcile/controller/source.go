@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -216,7 +217,8 @@ func sameTree(a, b spec.Tree) bool {
 
 // sameDesired tells whether binding again brought nothing new.
 func sameDesired(a, b *reconcile.Desired) bool {
-	if a == nil || a.Config != b.Config || a.Commit.ID != b.Commit.ID || len(a.Targets) != len(b.Targets) || len(a.Unbound) != len(b.Unbound) {
+	if a == nil || a.Config != b.Config || a.Commit.ID != b.Commit.ID || len(a.Targets) != len(b.Targets) || len(a.Unbound) != len(b.Unbound) ||
+		!maps.Equal(a.SecretVersions, b.SecretVersions) { // the key of a route changes no revision
 		return false
 	}
 	for name, t := range b.Targets {
