@@ -14,6 +14,7 @@ type answer struct {
 	each    bool // as in clientBody
 	armed   time.Time
 	status  int
+	kept    *capture // of the body; nil: it is not wanted
 }
 
 // start makes the answer ready for a request. The server has just set the write
@@ -48,6 +49,9 @@ func (a *answer) Write(p []byte) (int, error) {
 		a.arm()
 	}
 	n, err := a.ResponseWriter.Write(p)
+	if a.kept != nil {
+		a.kept.write(p[:n])
+	}
 	if a.each {
 		_ = a.control.SetWriteDeadline(time.Time{})
 	}

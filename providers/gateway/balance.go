@@ -2,7 +2,11 @@ package gateway
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // model is one model of a table, ready to be balanced.
@@ -20,7 +24,9 @@ type model struct {
 	wanted    string  // what match has to find
 	sticky    *caller // who stays on a side; nil: nobody
 	// places says where a sticky caller belongs, by its bucket. See lay.
-	places *[buckets]uint8
+	places  *[buckets]uint8
+	mirror  *spec.Mirror // what is copied to the candidate; nil: nothing
+	outputs []reconcile.ScoredOutput
 	// lasting is handed on from table to table.
 	lasting *lasting
 	// unserved counts the requests that no replica could take.
@@ -31,7 +37,13 @@ type model struct {
 type lasting struct {
 	// turn is the position in the schedule, so that a swap does not start the
 	// schedule again.
-	turn atomic.Uint64
+	turn     atomic.Uint64
+	retries  retryBudget
+	ejecting sync.Mutex // one replica at a time
+	// copied counts the requests that a shadow was drawn for, and copying the
+	// copies that are under way.
+	copied  atomic.Uint64
+	copying atomic.Int64
 }
 
 // revision is a revision that takes requests.
@@ -58,21 +70,32 @@ func (m *model) scheduled() *revision {
 
 // pick chooses a replica for a request that belongs to side: the least loaded of
 // its ready replicas. A side without a ready replica gives its turn to the others
-// that have a weight: a request that can be answered is answered. Replicas that
-// were tried before are left out. It returns nil if none is left.
+// that have a weight: a request that can be answered is answered. Only when
+// nobody else is left it goes to a replica that is ejected. Replicas that were
+// tried before are left out. It returns nil if none is left.
 func (m *model) pick(side *revision, tried []*replica) (*revision, *replica) {
 	if side == nil {
 		return nil, nil
 	}
-	if r := side.leastLoaded(tried); r != nil {
-		return side, r
-	}
-	for _, rev := range m.revisions {
-		if r := rev.leastLoaded(tried); r != nil {
-			return rev, r
+	for _, admitted := range []bool{true, false} {
+		if r := side.leastLoaded(tried, admitted); r != nil {
+			return side, r
+		}
+		for _, rev := range m.revisions {
+			if r := rev.leastLoaded(tried, admitted); r != nil {
+				return rev, r
+			}
 		}
 	}
 	return nil, nil
+}
+
+// spare tells whether a replica is left that was not tried.
+func (m *model) spare(side *revision, tried []*replica) bool {
+	left := func(rev *revision) bool {
+		return slices.ContainsFunc(rev.replicas, func(r *replica) bool { return r.ready.Load() && !slices.Contains(tried, r) })
+	}
+	return left(side) || slices.ContainsFunc(m.revisions, left)
 }
 
 // ready tells whether a replica could take a request now.
@@ -80,9 +103,10 @@ func (rev *revision) ready() bool {
 	return slices.ContainsFunc(rev.replicas, func(r *replica) bool { return r.ready.Load() })
 }
 
-// leastLoaded returns the ready replica with the fewest open requests. It starts
-// to look at another one each time, so equals take turns.
-func (rev *revision) leastLoaded(tried []*replica) *replica {
+// leastLoaded returns the ready replica with the fewest open requests; with
+// admitted only one whose circuit lets the request pass. It starts to look at
+// another one each time, so equals take turns.
+func (rev *revision) leastLoaded(tried []*replica, admitted bool) *replica {
 	n := len(rev.replicas)
 	if n == 0 {
 		return nil
@@ -96,6 +120,12 @@ func (rev *revision) leastLoaded(tried []*replica) *replica {
 	for i := range n {
 		r := rev.replicas[(start+i)%n]
 		if !r.ready.Load() || slices.Contains(tried, r) {
+			continue
+		}
+		if admitted && phase(r.circuit.phase.Load()) != connected {
+			if r.circuit.admit() {
+				return r // a trial that waited for the least load would never come
+			}
 			continue
 		}
 		if load := r.load.Load(); best == nil || load < least {

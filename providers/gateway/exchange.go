@@ -1,21 +1,15 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"strings"
 	"time"
 )
-
-// maxTries bounds the replicas that one request is offered to. Each try before
-// the last has failed to connect, so nothing was sent.
-const maxTries = 3
 
 var (
 	errNoReplica = errors.New("no ready replica")
@@ -47,10 +41,17 @@ type exchange struct {
 
 	started time.Time
 	answer  answer
+	sent    *http.Request // what the replica was asked last
+	sends   int
+	// ctx is that of the model which is asked: it ends with the time-out.
+	ctx     context.Context
 	timer   *time.Timer
 	cancel  context.CancelCauseFunc
 	payload []byte      // the whole body, if it is small
 	body    *clientBody // else the body as it comes
+	kept    *capture    // of the body, where it may be needed again
+	watched watched     // what is wanted of the answer beside passing it on
+	counted bool        // the request was counted as a failure once already
 	gone    bool        // the client left
 	done    bool        // the answer is complete
 }
@@ -73,12 +74,11 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, id string, to *
 	x := s.exchanges.Get().(*exchange)
 	x.id, x.route, x.model, x.started, x.secure = id, to, to.model, time.Now(), r.TLS != nil
 	x.answer.start(w, r, s.config.Limits.StallTimeout, x.started)
-	ctx, cancel := context.WithCancelCause(r.Context())
-	x.cancel = cancel
-	x.timer = time.AfterFunc(x.timeout(), func() { cancel(errTimeout) })
+	x.model.lasting.retries.asked.Add(1)
+	x.watched.shadow = x.model.shadows(r)
 	// Deferred, since the proxy leaves with a panic when an answer breaks off.
 	defer x.end(r)
-	if r = r.WithContext(ctx); x.takeBody(r) {
+	if x.takeBody(r) {
 		x.proxy.ServeHTTP(&x.answer, r)
 	}
 	x.done = true
@@ -86,15 +86,12 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, id string, to *
 
 // end settles the books and makes the exchange ready for the next request.
 func (x *exchange) end(r *http.Request) {
-	x.timer.Stop()
-	x.cancel(nil)
+	if x.timer != nil {
+		x.timer.Stop()
+		x.cancel(nil)
+	}
 	x.body.leave()
 	x.answer.arm() // the server writes the end of the answer after this
-	counted := x.model.unserved
-	if x.replica != nil {
-		x.replica.release()
-		counted = x.revision.series
-	}
 	how := outcomeOf(x.answer.status)
 	switch {
 	case x.gone || !x.done && r.Context().Err() != nil:
@@ -102,12 +99,25 @@ func (x *exchange) end(r *http.Request) {
 	case !x.done && x.answer.status < http.StatusBadRequest:
 		how = outcome5xx // the answer broke off in the middle
 	}
-	counted.observe(how, time.Since(x.started))
+	switch {
+	case x.replica != nil:
+		x.settle(how)
+	case !x.counted:
+		x.model.unserved.observe(how, time.Since(x.started))
+	}
+	x.handOver()
 	if x.done {
 		clear(x.tried)
 		*x = exchange{server: x.server, proxy: x.proxy, tried: x.tried[:0]}
 		x.server.exchanges.Put(x)
 	}
+}
+
+// settle counts what the booked replica has done, and gives it back.
+func (x *exchange) settle(how outcome) {
+	x.revision.series.observe(how, time.Since(x.started))
+	x.server.settled(x.revision, x.replica, how)
+	x.unbook()
 }
 
 // takeBody prepares the body. It reports false after it has answered itself.
@@ -126,6 +136,10 @@ func (x *exchange) takeBody(r *http.Request) bool {
 	}
 	r.Body = io.NopCloser(x.body)
 	if r.ContentLength < 0 || r.ContentLength > smallBody {
+		if r.ContentLength <= maxKept && (x.route.fallback != nil || x.watched.shadow || repeatable(r)) {
+			x.kept = &capture{budget: x.server.kept, limit: maxKept}
+			x.body.Reader = &keptReader{Reader: x.body.Reader, kept: x.kept}
+		}
 		return true
 	}
 	// Not pooled: the transport may still read it when the answer is complete.
@@ -152,109 +166,6 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	}
 }
 
-// RoundTrip implements http.RoundTripper: it chooses a replica and sends the
-// request. When the connect fails nothing was sent, so another one is tried.
-func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
-	failure := errNoReplica
-	for try := range maxTries {
-		if !x.book(out) {
-			return nil, failure
-		}
-		if try > 0 {
-			x.server.metrics.retries.WithLabelValues(x.model.name).Inc()
-			again := *out // the failed transport may still look at the first one
-			out = &again
-			target := *again.URL
-			out.URL = &target
-		}
-		out.URL.Host = x.replica.address
-		x.loadBody(out)
-		answer, err := x.replica.transport.RoundTrip(out)
-		if err == nil || !connectFailed(err) || out.Context().Err() != nil {
-			return answer, err
-		}
-		x.replica.suspect(err)
-		x.tried = append(x.tried, x.replica)
-		failure = err
-		x.unbook()
-	}
-	return nil, failure
-}
-
-// connectFailed tells whether no connection came about, so that the request
-// cannot have reached the replica.
-func connectFailed(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
-
-// loadBody gives the request a body that starts at its first byte. After a
-// failed connect nothing of a streamed body was read, so it still does.
-func (x *exchange) loadBody(out *http.Request) {
-	switch {
-	case x.payload != nil:
-		payload := x.payload // the transport may outlive the exchange
-		out.Body = io.NopCloser(bytes.NewReader(payload))
-		// With it the transport repeats by itself what met a connection that
-		// the replica was just closing, before anything was written.
-		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(payload)), nil }
-	case x.body != nil:
-		out.Body = io.NopCloser(x.body) // closing it is the server's business
-	}
-}
-
-// book chooses a replica and books the request on it, or on one of the fallback
-// model. It reports false if there is none.
-func (x *exchange) book(out *http.Request) bool {
-	for {
-		if x.side == nil {
-			x.side, x.cookie = x.model.side(out)
-		}
-		rev, r := x.model.pick(x.side, x.tried)
-		switch {
-		case r != nil && r.take():
-			x.revision, x.replica = rev, r
-			return true
-		case x.catchUp():
-			// What was chosen has been closed since the request was matched.
-		case r != nil:
-			x.tried = append(x.tried, r)
-		case x.route.fallback != nil && !x.fellBack:
-			x.fallBack(out)
-		default:
-			return false
-		}
-	}
-}
-
-// catchUp turns to the model of a newer table than the one that the request was
-// matched by, if there is one.
-func (x *exchange) catchUp() bool {
-	newer := x.server.routing.Load().models[x.model.name]
-	if newer == nil || newer == x.model {
-		return false
-	}
-	x.model, x.side = newer, nil
-	return true
-}
-
-func (x *exchange) unbook() {
-	x.replica.release()
-	x.replica, x.revision = nil, nil
-}
-
-// fallBack turns the request to the fallback model. Open Inference servers know
-// a model by its name, so the name in the path follows.
-func (x *exchange) fallBack(out *http.Request) {
-	x.server.metrics.fallbacks.WithLabelValues(x.model.name).Inc()
-	primary := modelsPath + x.model.name
-	x.model, x.fellBack, x.side, x.cookie = x.route.fallback, true, nil, ""
-	rest, named := strings.CutPrefix(out.URL.Path, primary)
-	if named && x.model.oip && (rest == "" || rest[0] == '/') {
-		out.URL.Path, out.URL.RawPath = modelsPath+x.model.name+rest, ""
-	}
-}
-
 // received looks at the answer's header.
 func (x *exchange) received(answer *http.Response) error {
 	answer.Header[requestIDHeader] = []string{x.id}
@@ -263,7 +174,9 @@ func (x *exchange) received(answer *http.Response) error {
 	}
 	if answer.StatusCode == http.StatusSwitchingProtocols || isEventStream(answer.Header) {
 		x.timer.Stop() // from here on it may last
+		return nil
 	}
+	x.watch(answer)
 	return nil
 }
 
@@ -275,6 +188,9 @@ func isEventStream(header http.Header) bool {
 // failed answers a request that got no answer from a replica.
 func (x *exchange) failed(_ http.ResponseWriter, out *http.Request, err error) {
 	cause := context.Cause(out.Context())
+	if x.ctx != nil {
+		cause = context.Cause(x.ctx)
+	}
 	name := x.model.name
 	if x.revision != nil {
 		name += " (revision " + x.revision.name + ")"

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,20 +32,6 @@ func outcomeOf(status int) outcome {
 	return outcome(min(max(status/100, 1), 5) - 1)
 }
 
-// series are the metrics of one revision, looked up once per table instead of
-// once per request.
-type series struct {
-	requests [outcomes]prometheus.Counter
-	latency  prometheus.Observer
-}
-
-func (s *series) observe(o outcome, elapsed time.Duration) {
-	s.requests[o].Inc()
-	if o != outcome1xx { // how long a websocket was open is no latency
-		s.latency.Observe(elapsed.Seconds())
-	}
-}
-
 // metrics are those of one gateway, in a registry of its own. What counts is
 // kept here; what is a state is read from the routing at each scrape.
 type metrics struct {
@@ -55,7 +42,33 @@ type metrics struct {
 	probeFailures *prometheus.CounterVec
 	retries       *prometheus.CounterVec
 	fallbacks     *prometheus.CounterVec
+	ejections     *prometheus.CounterVec
+	compared      *prometheus.CounterVec
+	copiesDropped *prometheus.CounterVec
+	distance      *prometheus.HistogramVec
+	outputs       *prometheus.HistogramVec
 	unstored      prometheus.Gauge
+
+	mu    sync.Mutex
+	known map[seriesKey]*series // of the models and revisions in the table
+}
+
+// seriesKey is a revision; "" stands for a model without any.
+type seriesKey struct{ model, revision string }
+
+// native is what all native histograms have in common: a bucket is 2.2 % wide
+// (schema 5), so that the judge sees a shift of some percent, and keepBuckets of
+// them cover six decades, where a latency of 0.1 ms and one of 100 s are still
+// told apart as well. A histogram that needs more than that gets wider buckets,
+// so that its memory is bounded.
+func native(name, help string, classic []float64) prometheus.HistogramOpts {
+	const keepBuckets = 704
+	return prometheus.HistogramOpts{
+		Name: name, Help: help, Buckets: classic,
+		NativeHistogramBucketFactor:     1.022,
+		NativeHistogramMaxBucketNumber:  keepBuckets,
+		NativeHistogramMinResetDuration: time.Hour,
+	}
 }
 
 func newMetrics() *metrics {
@@ -66,14 +79,9 @@ func newMetrics() *metrics {
 			Name: "fairlead_requests_total",
 			Help: "Requests to a model by the revision that answered and the class of the answer. revision is empty where the request reached no replica.",
 		}, append(perRevision, "code")),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:                            "fairlead_request_duration_seconds",
-			Help:                            "Time from a request's header to the end of its answer.",
-			Buckets:                         []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
-			NativeHistogramBucketFactor:     1.1,
-			NativeHistogramMaxBucketNumber:  160,
-			NativeHistogramMinResetDuration: time.Hour,
-		}, perRevision),
+		latency: prometheus.NewHistogramVec(native("fairlead_request_duration_seconds",
+			"Time from a request's header to the end of its answer, by the class of the answer.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}), append(perRevision, "code")),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_gateway_refused_requests_total",
 			Help: "Requests that the gateway answered with an error of its own before any model was chosen.",
@@ -84,61 +92,38 @@ func newMetrics() *metrics {
 		}, perRevision),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_gateway_retries_total",
-			Help: "Requests that went to another replica because the first one could not be connected to.",
+			Help: "Requests that went to another replica because the first one could not be connected to, or broke off a request that may be repeated.",
 		}, []string{"model"}),
 		fallbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_gateway_fallbacks_total",
-			Help: "Requests to a model without a ready replica that its fallback took.",
-		}, []string{"model"}),
+			Help: "Requests to a model that its fallback took, because no replica was ready (no_replica), or the model failed (5xx) or was late (timeout).",
+		}, []string{"model", "reason"}),
+		ejections: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_gateway_ejections_total",
+			Help: "Times that a replica got no requests for a while, since it failed what its peers answered.",
+		}, perRevision),
+		compared: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_shadow_compared_total",
+			Help: "Copies of requests that the candidate answered like stable (agree), unlike it (differ), or not at all (failed).",
+		}, append(perRevision, "result")),
+		copiesDropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_shadow_dropped_total",
+			Help: "Requests that should have been copied to the candidate and were not, or could not be compared.",
+		}, append(perRevision, "reason")),
+		distance: prometheus.NewHistogramVec(native("fairlead_shadow_distance",
+			"Mean relative difference between stable's and the candidate's values of an output, for each copy compared.", nil), append(perRevision, "output")),
+		outputs: prometheus.NewHistogramVec(native("fairlead_output_values",
+			"Values of an output, from a sample of the answers.", nil), append(perRevision, "output")),
 		unstored: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "fairlead_gateway_table_unstored",
 			Help: "1 while the routing table in force could not be written to disk.",
 		}),
+		known: map[seriesKey]*series{},
 	}
-	m.registry.MustRegister(m.requests, m.latency, m.refused, m.probeFailures, m.retries, m.fallbacks, m.unstored,
+	m.registry.MustRegister(m.requests, m.latency, m.refused, m.probeFailures, m.retries, m.fallbacks, m.ejections,
+		m.compared, m.copiesDropped, m.distance, m.outputs, m.unstored,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
-}
-
-// series returns the metrics of a revision. Every counter exists from then on,
-// so that the first error of a revision is a rise from 0 and not a new series.
-func (m *metrics) series(model, revision string) *series {
-	s := &series{latency: m.latency.WithLabelValues(model, revision)}
-	for o, label := range outcomeLabels {
-		s.requests[o] = m.requests.WithLabelValues(model, revision, label)
-	}
-	return s
-}
-
-// forget drops the series of what was in the table before and is no more, so
-// that a gateway which runs for months does not collect every revision it saw.
-func (m *metrics) forget(before, now *routing) {
-	keep := map[[2]string]bool{}
-	for _, model := range now.table.Models {
-		keep[[2]string{model.Name, ""}] = true
-		for _, rev := range model.Revisions {
-			keep[[2]string{model.Name, rev.Revision}] = true
-		}
-	}
-	drop := func(model, revision string) {
-		if keep[[2]string{model, revision}] {
-			return
-		}
-		labels := prometheus.Labels{"model": model, "revision": revision}
-		m.requests.DeletePartialMatch(labels)
-		m.latency.DeletePartialMatch(labels)
-		m.probeFailures.DeletePartialMatch(labels)
-	}
-	for _, model := range before.table.Models {
-		for _, rev := range model.Revisions {
-			drop(model.Name, rev.Revision)
-		}
-		if now.models[model.Name] == nil {
-			drop(model.Name, "")
-			m.retries.DeleteLabelValues(model.Name)
-			m.fallbacks.DeleteLabelValues(model.Name)
-		}
-	}
 }
 
 func (m *metrics) handler() http.Handler {

@@ -32,6 +32,9 @@ type replica struct {
 	// gone: has left the table; its connections close with the last request.
 	gone atomic.Bool
 
+	circuit circuit
+	copies  copies
+
 	probe atomic.Pointer[reconcile.HealthProbe]
 	// wake makes the prober look now, for example after a failed connect.
 	wake chan struct{}
@@ -75,6 +78,7 @@ func newReplica(id, address string, load *atomic.Int64, board *board, connect ti
 func (r *replica) take() bool {
 	r.load.Add(1)
 	if r.closed.Load() {
+		r.circuit.trying.Store(false) // should it have been one
 		r.release()
 		return false
 	}
@@ -93,8 +97,11 @@ func (r *replica) release() {
 }
 
 // open lets the replica take requests, once it is healthy; close ends that.
-func (r *replica) open()  { r.closed.Store(false) }
-func (r *replica) close() { r.closed.Store(true) }
+func (r *replica) open() { r.closed.Store(false) }
+func (r *replica) close() {
+	r.closed.Store(true)
+	r.copies.end()
+}
 
 // rest forgets the health: nothing is claimed about a replica that is probed no
 // more. What a last probe still finds is not noted.
@@ -104,6 +111,7 @@ func (r *replica) rest() {
 	defer r.mu.Unlock()
 	r.health = health{}
 	r.ready.Store(false)
+	r.circuit.restore(time.Time{})
 }
 
 // leave takes the replica out of the table.
@@ -140,6 +148,7 @@ func (r *replica) setGood(now time.Time) (changed bool) {
 	changed = !r.health.good
 	if changed {
 		r.health = health{good: true, since: now}
+		r.circuit.restore(now) // it came back, and may be another process
 		r.ready.Store(true)
 		r.board.bump()
 	}
@@ -186,6 +195,7 @@ func (r *replica) report(now time.Time) reconcile.ReplicaHealth {
 	h := reconcile.ReplicaHealth{Healthy: r.health.good, InFlight: int(r.load.Load()), LastError: r.health.problem}
 	if h.Healthy {
 		h.HealthyFor = now.Sub(r.health.since)
+		h.Ejected, h.LastError = r.circuit.state()
 	}
 	return h
 }

@@ -81,6 +81,7 @@ func (c compiler) model(routed reconcile.RoutedModel, replicas map[string]*repli
 	m := &model{
 		name: routed.Name, oip: routed.Protocol == spec.OpenInference,
 		lasting: &lasting{}, unserved: c.metrics.series(routed.Name, ""),
+		outputs: routed.Outputs,
 	}
 	if old := c.before.models[routed.Name]; old != nil {
 		m.lasting = old.lasting
@@ -118,6 +119,9 @@ func (c compiler) model(routed reconcile.RoutedModel, replicas map[string]*repli
 func (m *model) callers(routed reconcile.RoutedModel) {
 	if routed.Match != nil {
 		m.match, m.wanted = newCaller(routed.Match.Header, routed.Match.Cookie), routed.Match.Value
+	}
+	if m.candidate != nil {
+		m.mirror = routed.Mirror
 	}
 	if routed.Sticky != nil && m.candidate != nil && len(m.revisions) > 0 {
 		m.sticky = newCaller(routed.Sticky.Header, routed.Sticky.Cookie)

@@ -32,6 +32,9 @@ type Server struct {
 	exchanges sync.Pool
 	buffers   bufferPool
 	upgraded  atomic.Int64 // open websockets, which http.Server does not count
+	kept      *budget      // for bodies that are kept
+	samples   samples      // answers whose outputs are counted
+	copying   background   // copies to shadows
 
 	// alive ends when the gateway does, after the drain.
 	alive   context.Context
@@ -57,6 +60,7 @@ func NewServer(config Config) (*Server, error) {
 	s := &Server{
 		config: config, logger: config.Logger, errorLog: slog.NewLogLogger(config.Logger.Handler(), slog.LevelDebug),
 		metrics: newMetrics(), board: newBoard(), store: tableStore{config.TablePath},
+		kept: newBudget(keptInAll), samples: make(samples, sampleQueue),
 	}
 	s.alive, s.die = context.WithCancelCause(context.Background())
 	s.exchanges.New = func() any { return s.newExchange() }
@@ -87,6 +91,7 @@ func (s *Server) Run(ctx context.Context) error {
 	public, admin := s.publicServer(), s.adminServer()
 	failed := make(chan error, 2)
 	var serving sync.WaitGroup
+	serving.Go(func() { s.samples.read(s.alive) })
 	serving.Go(func() { failed <- admin.Serve(s.adminListener) })
 	serving.Go(func() {
 		s.settle(ctx)
@@ -104,6 +109,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.die(errStopping)
 	_ = admin.Close()
 	serving.Wait()
+	s.copying.stop()
 	s.probers.Wait()
 	for _, r := range s.routing.Load().replicas {
 		r.transport.CloseIdleConnections()
