@@ -194,5 +194,5 @@ type RouteAuth struct {
 type JWT struct {
 	Issuer   string
 	Audience string
-	Keys     []byte // JSON Web Key Set (RFC 7517) of public keys
+	Keys     []byte // JSON Web Key Set (RFC 7517) of public keys, as PublicKeys returns it
 }

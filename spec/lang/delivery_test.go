@@ -110,7 +110,7 @@ func TestDeliveryBlocksHaveTheirDefaults(t *testing.T) {
 	}
 	if want := (&spec.RouteAuth{
 		APIKeys: []string{"partner_key"},
-		JWT:     &spec.JWT{Issuer: "https://login.example.com", Audience: "models", Keys: []byte(repo["data/jwks.json"])},
+		JWT:     &spec.JWT{Issuer: "https://login.example.com", Audience: "models", Keys: []byte(strings.ReplaceAll(repo["data/jwks.json"], " ", ""))},
 	}); !reflect.DeepEqual(route.Auth, want) {
 		t.Errorf("auth: got %+v", route.Auth)
 	}

@@ -104,10 +104,11 @@ func (s section) jwt() *spec.JWT {
 	if !ok {
 		return j
 	}
-	j.Keys = []byte(v.AsString())
-	if err := spec.CheckKeySet(j.Keys); err != nil {
+	keys, err := spec.PublicKeys([]byte(v.AsString()))
+	if err != nil {
 		c.errorf(c.at("keys"), "Invalid key set", "Tokens cannot be checked with this key set: %v.", err)
 	}
+	j.Keys = keys
 	return j
 }
 
