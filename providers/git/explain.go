@@ -26,34 +26,34 @@ func (e *remoteError) Error() string { return e.text }
 func (e *remoteError) Unwrap() error { return e.cause }
 
 // explain says of an error which repository it is about, and what to do.
-func (s *Source) explain(ctx context.Context, err error) error {
-	if s.location.local() {
-		return fmt.Errorf("read %s: %w", s.location, err)
+func (l link) explain(ctx context.Context, err error) error {
+	if l.location.local() {
+		return fmt.Errorf("%s %s: %w", l.words.local, l.location, err)
 	}
 	if opaque, ok := errors.AsType[*plumbing.UnexpectedError](err); ok {
 		err = opaque.Err // go-git's wrapper does not unwrap
 	}
-	text := s.explainRemote(ctx, err)
-	return &remoteError{text: fmt.Sprintf("fetch %s: %s", s.location, s.withoutSecrets(text)), cause: err}
+	text := l.explainRemote(ctx, err)
+	return &remoteError{text: fmt.Sprintf("%s %s: %s", l.words.remote, l.location, l.withoutSecrets(text)), cause: err}
 }
 
 // explainRemote leaves out what a server says of its own, apart from its status:
 // a server may repeat what it was sent.
-func (s *Source) explainRemote(ctx context.Context, err error) string {
+func (l link) explainRemote(ctx context.Context, err error) string {
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer within %s; the last good revision stays. Is the network slow, or the repository large? --git-timeout gives it more time", s.options.Timeout)
+		return fmt.Sprintf("no answer within %s; %s. Is the network slow, or the repository large? --git-timeout gives it more time", l.timeout, l.words.meanwhile)
 	}
 	if redirect, ok := errors.AsType[*redirectError](err); ok {
 		return redirect.Error()
 	}
 	if status, ok := errors.AsType[*githttp.Err](err); ok {
-		return explainStatus(status.StatusCode(), status.Response.Header.Get("Retry-After"))
+		return l.explainStatus(status.StatusCode(), status.Response.Header.Get("Retry-After"))
 	}
 	switch {
 	case errors.Is(err, transport.ErrAuthenticationRequired):
-		return s.explainRefusal()
+		return l.explainRefusal()
 	case errors.Is(err, transport.ErrAuthorizationFailed):
-		return "the remote accepts the credentials and gives no access (403); let their user read the repository"
+		return fmt.Sprintf("the remote accepts the credentials and gives no access (403); let their user %s the repository", l.words.need)
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return "the remote has no such repository, or hides it from these credentials (404); check the URL and the token"
 	case errors.Is(err, errTransfer):
@@ -69,22 +69,22 @@ func (s *Source) explainRemote(ctx context.Context, err error) string {
 		return "the certificate of the remote is signed by nobody this host trusts; set --git-ca-file FILE to its authority"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		return fmt.Sprintf("the remote cannot be reached: %s; the last good revision stays", op.Err)
+		return fmt.Sprintf("the remote cannot be reached: %s; %s", op.Err, l.words.meanwhile)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Sprintf("the remote broke off: %s; the last good revision stays, the next poll tries again", err)
+		return fmt.Sprintf("the remote broke off: %s; %s, %s", err, l.words.meanwhile, l.words.again)
 	}
 	return err.Error()
 }
 
-func (s *Source) explainRefusal() string {
-	if s.options.Auth.hasToken(s.location) {
+func (l link) explainRefusal() string {
+	if l.auth.hasToken(l.location) {
 		return "the remote does not accept the credentials (401); check user and token"
 	}
 	return "the remote asks for credentials (401); set --git-token-file FILE"
 }
 
-func explainStatus(code int, retryAfter string) string {
+func (l link) explainStatus(code int, retryAfter string) string {
 	switch {
 	case code == 429 || code == 503 && retryAfter != "":
 		text := fmt.Sprintf("the remote asks to come back later (%d)", code)
@@ -93,7 +93,7 @@ func explainStatus(code int, retryAfter string) string {
 		}
 		return text
 	case code >= 500:
-		return fmt.Sprintf("the remote has an error of its own (%d); the next poll tries again", code)
+		return fmt.Sprintf("the remote has an error of its own (%d); %s", code, l.words.again)
 	default:
 		return fmt.Sprintf("the remote answers %d; check the URL", code)
 	}
@@ -101,9 +101,9 @@ func explainStatus(code int, retryAfter string) string {
 
 // withoutSecrets is the last line of defence: whatever an error says, the
 // credentials are not in it, and nothing that steers a terminal.
-func (s *Source) withoutSecrets(text string) string {
-	secrets := []string{s.location.password}
-	if user, password, err := s.options.Auth.basic(s.location); err == nil && password != "" {
+func (l link) withoutSecrets(text string) string {
+	secrets := []string{l.location.password}
+	if user, password, err := l.auth.basic(l.location); err == nil && password != "" {
 		// As it is, and as it is sent.
 		secrets = append(secrets, password, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 	}

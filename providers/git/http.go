@@ -13,45 +13,80 @@ import (
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
-// httpSession is a conversation over http with connections of its own, which
+// httpFetch is a conversation over http with connections of its own, which
 // Close closes.
-type httpSession struct {
+type httpFetch struct {
 	transport.UploadPackSession
 	connections *http.Transport
 }
 
-// Close implements session.
-func (s httpSession) Close() error {
+// Close implements fetcher.
+func (s httpFetch) Close() error {
 	s.connections.CloseIdleConnections()
 	return s.UploadPackSession.Close()
 }
 
-func dialHTTP(at location, auth Auth, limit int64) (session, error) {
-	user, password, err := auth.basic(at)
+// httpPush is the same for the other direction.
+type httpPush struct {
+	transport.ReceivePackSession
+	connections *http.Transport
+}
+
+// Close implements pusher.
+func (s httpPush) Close() error {
+	s.connections.CloseIdleConnections()
+	return s.ReceivePackSession.Close()
+}
+
+func (l link) fetchHTTP() (fetcher, error) {
+	client, connections, method, err := l.httpClient()
 	if err != nil {
 		return nil, err
 	}
+	// The session changes its endpoint at a redirect, so it gets one of its own.
+	endpoint := *l.location.endpoint
+	conversation, err := client.NewUploadPackSession(&endpoint, method)
+	if err != nil {
+		return nil, err
+	}
+	return httpFetch{conversation, connections}, nil
+}
+
+func (l link) pushHTTP() (pusher, error) {
+	client, connections, method, err := l.httpClient()
+	if err != nil {
+		return nil, err
+	}
+	endpoint := *l.location.endpoint
+	conversation, err := client.NewReceivePackSession(&endpoint, method)
+	if err != nil {
+		return nil, err
+	}
+	return httpPush{conversation, connections}, nil
+}
+
+// httpClient makes a client for one conversation, its connections, and what it
+// proves itself with.
+func (l link) httpClient() (transport.Transport, *http.Transport, transport.AuthMethod, error) {
+	user, password, err := l.auth.basic(l.location)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	connections := http.DefaultTransport.(*http.Transport).Clone()
-	if auth.CAFile != "" {
-		if connections.TLSClientConfig, err = trusting(auth.CAFile); err != nil {
-			return nil, err
+	if l.auth.CAFile != "" {
+		if connections.TLSClientConfig, err = trusting(l.auth.CAFile); err != nil {
+			return nil, nil, nil, err
 		}
 	}
 	client := &http.Client{
-		Transport:     &limited{next: connections, left: limit + protocolOverhead},
+		Transport:     &limited{next: connections, left: l.limits.Transfer + protocolOverhead},
 		CheckRedirect: sameHost,
 	}
 	var method transport.AuthMethod
 	if password != "" {
 		method = &githttp.BasicAuth{Username: user, Password: password}
 	}
-	// The session changes its endpoint at a redirect, so it gets one of its own.
-	endpoint := *at.endpoint
-	conversation, err := githttp.NewClient(client).NewUploadPackSession(&endpoint, method)
-	if err != nil {
-		return nil, err
-	}
-	return httpSession{conversation, connections}, nil
+	return githttp.NewClient(client), connections, method, nil
 }
 
 // trusting is a TLS configuration that also trusts the certificates in a file.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -12,28 +11,12 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
 // maxPacks is how many fetches a clone takes before it is made anew, so that it
 // never has too many packs to look through.
 const maxPacks = 200
-
-// session is a conversation with the remote's git-upload-pack.
-type session interface {
-	AdvertisedReferencesContext(ctx context.Context) (*packp.AdvRefs, error)
-	UploadPack(ctx context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error)
-	Close() error
-}
-
-// dial begins a conversation.
-func (s *Source) dial(ctx context.Context) (session, error) {
-	if s.location.endpoint.Protocol == "ssh" {
-		return dialSSH(ctx, s.location, s.options.Auth, s.options.Limits.Transfer)
-	}
-	return dialHTTP(s.location, s.options.Auth, s.options.Limits.Transfer)
-}
 
 // latestRemote asks the remote for its tip, fetches what the clone lacks, and
 // accepts. A clone that does not read is replaced by a fresh one, once.
@@ -103,7 +86,7 @@ type target struct {
 
 // advertised asks the remote what it has.
 func (s *Source) advertised(ctx context.Context) (target, error) {
-	conversation, err := s.dial(ctx)
+	conversation, err := s.link.fetcher(ctx)
 	if err != nil {
 		return target{}, err
 	}
@@ -188,7 +171,7 @@ func (s *Source) fetch(ctx context.Context, into *clone, remote target) (plumbin
 		if wants == nil {
 			wants = []plumbing.Hash{remote.object}
 		}
-		if err := s.receive(ctx, into, wants); err != nil {
+		if err := s.link.receive(ctx, into, wants, into.known(fetchedRef)); err != nil {
 			return plumbing.ZeroHash, err
 		}
 	}
@@ -209,37 +192,10 @@ func (s *Source) fetch(ctx context.Context, into *clone, remote target) (plumbin
 // tells the remote that it need not send this again.
 const fetchedRef plumbing.ReferenceName = "refs/fairlead/fetched"
 
-// receive fetches the wanted objects and what they need into the clone.
-func (s *Source) receive(ctx context.Context, into *clone, wants []plumbing.Hash) (err error) {
-	conversation, err := s.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conversation.Close()) }()
-	refs, err := conversation.AdvertisedReferencesContext(ctx)
-	if err != nil {
-		return err
-	}
-	request := packp.NewUploadPackRequestFromCapabilities(refs.Capabilities)
-	if refs.Capabilities.Supports(capability.NoProgress) {
-		if err := request.Capabilities.Set(capability.NoProgress); err != nil {
-			return err
-		}
-	}
-	request.Wants = wants
-	request.Haves = into.known()
-	response, err := conversation.UploadPack(ctx, request)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, response.Close()) }()
-	return into.store(ctx, demultiplexed(request.Capabilities, response), s.options.Limits)
-}
-
 // known lists commits that the clone has: the last tip, and ever fewer of those
 // before it, so that a rewritten branch still finds where it parted.
-func (c *clone) known() []plumbing.Hash {
-	ref, err := c.stores[0].Reference(fetchedRef)
+func (c *clone) known(tip plumbing.ReferenceName) []plumbing.Hash {
+	ref, err := c.stores[0].Reference(tip)
 	if err != nil {
 		return nil // a fresh clone
 	}
@@ -260,16 +216,4 @@ func (c *clone) known() []plumbing.Hash {
 		}
 	}
 	return known
-}
-
-// demultiplexed takes the pack out of the stream that the server agreed to send.
-func demultiplexed(agreed *capability.List, stream io.Reader) io.Reader {
-	switch {
-	case agreed.Supports(capability.Sideband64k):
-		return sideband.NewDemuxer(sideband.Sideband64k, stream)
-	case agreed.Supports(capability.Sideband):
-		return sideband.NewDemuxer(sideband.Sideband, stream)
-	default:
-		return stream
-	}
 }

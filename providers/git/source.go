@@ -13,8 +13,8 @@ import (
 
 // Source reads one branch of one repository. It implements reconcile.Source.
 type Source struct {
-	options  Options
-	location location
+	options Options
+	link    link
 
 	// turn holds one token. Whoever has it owns state and clones.
 	turn   chan struct{}
@@ -44,10 +44,10 @@ func New(o Options) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{
-		options:  o,
-		location: at,
-		turn:     make(chan struct{}, 1),
-		state:    state{accepted: plumbing.NewHash(o.Accepted)},
+		options: o,
+		link:    link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: reading},
+		turn:    make(chan struct{}, 1),
+		state:   state{accepted: plumbing.NewHash(o.Accepted)},
 	}
 	if !at.local() {
 		if o.DataDir == "" {
@@ -69,7 +69,7 @@ func (s *Source) Latest(ctx context.Context) (reconcile.Snapshot, error) {
 	select {
 	case <-s.turn:
 	case <-ctx.Done():
-		return reconcile.Snapshot{}, s.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", context.Cause(ctx)))
+		return reconcile.Snapshot{}, s.link.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", context.Cause(ctx)))
 	}
 	defer func() { s.turn <- struct{}{} }()
 	type outcome struct {
@@ -89,10 +89,10 @@ func (s *Source) Latest(ctx context.Context) (reconcile.Snapshot, error) {
 	o, ended := await(ctx, done)
 	if !ended {
 		s.clones = s.clones.abandonCurrent()
-		return reconcile.Snapshot{}, s.explain(ctx, context.Cause(ctx))
+		return reconcile.Snapshot{}, s.link.explain(ctx, context.Cause(ctx))
 	}
 	if o.err != nil {
-		return reconcile.Snapshot{}, s.explain(ctx, o.err)
+		return reconcile.Snapshot{}, s.link.explain(ctx, o.err)
 	}
 	s.state = o.state
 	return *o.state.snapshot, nil
@@ -134,7 +134,7 @@ func recovering(f func() error) (err error) {
 
 // latest is one operation on the repository. It changes nothing of s.
 func (s *Source) latest(ctx context.Context, before state, clones clones) (state, error) {
-	if s.location.local() {
+	if s.link.location.local() {
 		return s.latestLocal(ctx, before)
 	}
 	return s.latestRemote(ctx, before, clones)
@@ -156,7 +156,7 @@ func (s *Source) latestLocal(ctx context.Context, before state) (state, error) {
 
 func (s *Source) readLocal(ctx context.Context, before state) (after state, err error) {
 	err = recovering(func() error {
-		repo, err := openLocal(s.location.path)
+		repo, err := openLocal(s.link.location.path)
 		if err != nil {
 			return err
 		}

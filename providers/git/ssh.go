@@ -16,6 +16,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 	"golang.org/x/crypto/ssh"
@@ -26,6 +28,7 @@ import (
 // context while it shakes hands, reads the user's ssh_config, and asks an agent.
 // This one does what Options say and ends when it should.
 type sshSession struct {
+	program string
 	client  *ssh.Client
 	session *ssh.Session
 	stdin   io.WriteCloser
@@ -37,9 +40,16 @@ type sshSession struct {
 	done bool // the server knows that nothing more will come
 }
 
-// dialSSH connects, and starts git-upload-pack on the other side. The connection
-// is cut when ctx ends.
-func dialSSH(ctx context.Context, at location, auth Auth, limit int64) (session, error) {
+// The programs of the other side.
+const (
+	uploadPack  = "git-upload-pack"
+	receivePack = "git-receive-pack"
+)
+
+// dialSSH connects, and starts a program on the other side. The connection is cut
+// when ctx ends.
+func (l link) dialSSH(ctx context.Context, program string) (*sshSession, error) {
+	at, auth := l.location, l.auth
 	port := at.endpoint.Port
 	if port <= 0 {
 		port = gitssh.DefaultPort
@@ -60,14 +70,14 @@ func dialSSH(ctx context.Context, at location, auth Auth, limit int64) (session,
 		_ = conn.Close() // has failed already
 		return nil, explainSSH(err, address, at, auth)
 	}
-	s := &sshSession{client: ssh.NewClient(connection, channels, requests), stderr: new(firstBytes), release: release}
-	if err := s.start(at.endpoint.Path, limit); err != nil {
+	s := &sshSession{program: program, client: ssh.NewClient(connection, channels, requests), stderr: new(firstBytes), release: release}
+	if err := s.start(at.endpoint.Path, l.limits.Transfer); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// start runs git-upload-pack for the repository at path.
+// start runs the program for the repository at path.
 func (s *sshSession) start(path string, limit int64) (err error) {
 	if s.session, err = s.client.NewSession(); err != nil {
 		return err
@@ -82,10 +92,11 @@ func (s *sshSession) start(path string, limit int64) (err error) {
 	left := limit + protocolOverhead
 	s.stdout = &meter{from: stdout, left: &left}
 	s.session.Stderr = s.stderr
-	return s.session.Start("git-upload-pack " + shellQuote(path))
+	return s.session.Start(s.program + " " + shellQuote(path))
 }
 
-// AdvertisedReferencesContext implements session.
+// AdvertisedReferencesContext implements fetcher and pusher. To fetch from an
+// empty repository is an error, to push to it is not.
 func (s *sshSession) AdvertisedReferencesContext(ctx context.Context) (*packp.AdvRefs, error) {
 	if s.refs != nil {
 		return s.refs, nil
@@ -93,7 +104,7 @@ func (s *sshSession) AdvertisedReferencesContext(ctx context.Context) (*packp.Ad
 	refs := packp.NewAdvRefs()
 	err := refs.Decode(s.stdout)
 	switch {
-	case errors.Is(err, packp.ErrEmptyAdvRefs), err == nil && refs.IsEmpty():
+	case errors.Is(err, packp.ErrEmptyAdvRefs), err == nil && refs.IsEmpty() && s.program == uploadPack:
 		return nil, transport.ErrEmptyRemoteRepository
 	case err != nil:
 		return nil, s.explain(ctx, err)
@@ -103,7 +114,7 @@ func (s *sshSession) AdvertisedReferencesContext(ctx context.Context) (*packp.Ad
 	return refs, nil
 }
 
-// UploadPack implements session.
+// UploadPack implements fetcher.
 func (s *sshSession) UploadPack(ctx context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
 	if err := req.Validate(); err != nil {
 		return nil, err
@@ -130,7 +141,30 @@ func (s *sshSession) UploadPack(ctx context.Context, req *packp.UploadPackReques
 	return response, nil
 }
 
-// Close implements session. A server to which nothing was asked is told so with
+// ReceivePack implements pusher.
+func (s *sshSession) ReceivePack(ctx context.Context, req *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
+	s.done = true
+	// A server that refuses may close its end while it is still being written to.
+	// What it says is worth more than that.
+	sent := req.Encode(s.stdin)
+	_ = s.stdin.Close() // has failed if Encode has
+	var answer io.Reader = s.stdout
+	if req.Capabilities.Supports(capability.Sideband64k) {
+		demuxer := sideband.NewDemuxer(sideband.Sideband64k, s.stdout)
+		demuxer.Progress = req.Progress
+		answer = demuxer
+	}
+	report := packp.NewReportStatus()
+	if err := report.Decode(answer); err != nil {
+		if sent != nil {
+			err = sent
+		}
+		return nil, s.explain(ctx, err)
+	}
+	return report, report.Error()
+}
+
+// Close implements fetcher and pusher. A server to which nothing was asked is told so with
 // a flush, else it would log an error.
 func (s *sshSession) Close() error {
 	defer s.release()
