@@ -138,8 +138,9 @@ func (i *issued) run(ctx context.Context) error {
 		DefaultServerName: i.acme.Domains[0],    // for clients that name none
 		Issuers:           []certmagic.Issuer{}, // which needs the manager; nil would stand for one of its own
 		OnEvent:           i.tell,
-		ShouldEmitFunc:    func(event string) bool { return event == obtained },
-		Logger:            logger,
+		// Not asked for each event, but saves work on each handshake.
+		ShouldEmitFunc: func(event string) bool { return event == obtained },
+		Logger:         logger,
 	})
 	issuer := i.newIssuer(manager, logger)
 	manager.Issuers = append(manager.Issuers, issuer)
@@ -174,8 +175,10 @@ func (i *issued) newIssuer(manager *certmagic.Config, logger *zap.Logger) *certm
 // as well, or of no interest.
 const obtained = "cert_obtained"
 
-func (i *issued) tell(_ context.Context, _ string, data map[string]any) error {
-	i.logger.Info("a TLS certificate was issued", "domain", data["identifier"], "renewal", data["renewal"])
+func (i *issued) tell(_ context.Context, event string, data map[string]any) error {
+	if event == obtained {
+		i.logger.Info("a TLS certificate was issued", "domain", data["identifier"], "renewal", data["renewal"])
+	}
 	return nil
 }
 

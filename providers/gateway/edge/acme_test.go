@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -247,7 +248,9 @@ func keysAreOurs(t *testing.T, storage string) {
 func TestAnAuthorityThatIsAwayIsSaid(t *testing.T) {
 	var log record
 	listener, _ := listen(t)
-	away := httptest.NewTLSServer(http.NotFoundHandler())
+	away := httptest.NewUnstartedServer(http.NotFoundHandler())
+	away.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	away.StartTLS()
 	defer away.Close()
 	certificates, err := NewTLS(Options{Logger: log.logger(), ACME: &ACME{
 		Domains: []string{domain}, Directory: away.URL + "/dir", Storage: t.TempDir(), TLSAddress: listener.Addr().String(),
