@@ -24,10 +24,11 @@ const (
 )
 
 // The sizes of RSA keys in bits. Shorter ones are not to be used (RFC 7518,
-// section 3.3); with longer ones each request would cost milliseconds.
+// section 3.3); longer ones are hardly used, cost much on each request, and
+// libraries that check tokens refuse them.
 const (
 	minRSABits = 2048
-	maxRSABits = 8192
+	maxRSABits = 4096
 )
 
 // publicKey is one key as it is needed to check signatures (RFC 7518, section 6).
