@@ -117,7 +117,7 @@ func TestWhatCannotBeRightIsRefusedAtOnce(t *testing.T) {
 		"more keys than are taken":  {reconcile.RoutedAuth{KeyHashes: make([]string, maxKeys+1)}, "1025 API keys"},
 		"keys without their issuer": {reconcile.RoutedAuth{KeyHashes: []string{hashOf("a")}, Keys: set(t, "ed")}, "no issuer"},
 		"tokens for everybody":      {reconcile.RoutedAuth{Issuer: issuer, Keys: set(t, "ed")}, "no audience"},
-		"tokens without keys":       {reconcile.RoutedAuth{Issuer: issuer, Audience: audience}, "not a JSON Web Key Set"},
+		"tokens without keys":       {reconcile.RoutedAuth{Issuer: issuer, Audience: audience}, "the key set cannot be used"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewAuthenticator(test.auth)

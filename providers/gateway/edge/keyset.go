@@ -10,13 +10,8 @@ import (
 	"slices"
 
 	"github.com/go-jose/go-jose/v4"
-)
 
-// Bounds of a JSON Web Key Set (RFC 7517).
-const (
-	maxKeySet     = 64 << 10 // bytes
-	maxKeysInSet  = 100
-	minRSAModulus = 2048 // bits; below, RFC 7518 forbids the key
+	"github.com/fairlead/fairlead/spec"
 )
 
 // algorithms are those that a token may be signed with. All are asymmetric:
@@ -28,7 +23,7 @@ var algorithms = []jose.SignatureAlgorithm{
 	jose.EdDSA,
 }
 
-// keySet are the usable keys of a JSON Web Key Set.
+// keySet are the keys of a JSON Web Key Set (RFC 7517).
 type keySet []key
 
 // key is a public key and the algorithms that it may be used with.
@@ -49,87 +44,27 @@ func (s keySet) fitting(id string, algorithm jose.SignatureAlgorithm) (fitting [
 	return fitting
 }
 
-// parseKeySet reads a JSON Web Key Set. As RFC 7517 wants it, keys of other kinds
-// and for other uses are passed over; an issuer's set may hold some. Keys with
-// secret parts are refused, and no error shows what a key consists of.
+// parseKeySet reads a JSON Web Key Set. What a set may hold is a rule of the
+// domain, so that what a commit may declare is what the gateway takes.
 func parseKeySet(text string) (keySet, error) {
-	if len(text) > maxKeySet {
-		return nil, fmt.Errorf("the key set has %d bytes, and %d are the most that is read; leave out keys that are not in use", len(text), maxKeySet)
+	public, err := spec.PublicKeys([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("the key set cannot be used: %w", err)
 	}
-	var raw struct {
-		Keys []json.RawMessage `json:"keys"`
+	var parsed jose.JSONWebKeySet
+	if err := json.Unmarshal(public, &parsed); err != nil {
+		// Not wrapped: what it quotes could be a key.
+		return nil, errors.New("the key set cannot be used: one of its keys is not well formed")
 	}
-	if err := json.Unmarshal([]byte(text), &raw); err != nil || raw.Keys == nil {
-		return nil, errors.New(`the key set is not a JSON Web Key Set, an object such as {"keys": [...]} (RFC 7517); take what the issuer publishes at its jwks_uri`)
-	}
-	if len(raw.Keys) > maxKeysInSet {
-		return nil, fmt.Errorf("the key set has %d keys, and %d are the most that is read; leave out those that are not in use", len(raw.Keys), maxKeysInSet)
-	}
-	var set keySet
-	for i, message := range raw.Keys {
-		k, err := parseKey(message)
-		if err != nil {
-			return nil, fmt.Errorf("key %d of the key set: %w", i+1, err)
+	set := make(keySet, 0, len(parsed.Keys))
+	for _, k := range parsed.Keys {
+		fit := algorithmsFor(k.Key)
+		if k.Algorithm != "" {
+			fit = []jose.SignatureAlgorithm{jose.SignatureAlgorithm(k.Algorithm)}
 		}
-		if k != nil {
-			set = append(set, *k)
-		}
-	}
-	if len(set) == 0 {
-		return nil, errors.New("the key set has no key that tokens could be checked with; RSA from 2048 bit, EC on P-256 or P-384, and Ed25519 are taken")
+		set = append(set, key{id: k.KeyID, public: k.Key, algorithms: fit})
 	}
 	return set, nil
-}
-
-// parseKey reads one key, or returns nil for one that is of no use here.
-func parseKey(message json.RawMessage) (*key, error) {
-	if err := refuseSecret(message); err != nil {
-		return nil, err
-	}
-	var jwk jose.JSONWebKey
-	if err := jwk.UnmarshalJSON(message); err != nil {
-		if errors.Is(err, jose.ErrUnsupportedKeyType) {
-			return nil, nil
-		}
-		return nil, errors.New("it is not a well-formed public key of its type (kty)")
-	}
-	if jwk.Use != "" && jwk.Use != "sig" {
-		return nil, nil
-	}
-	if bits := modulus(jwk.Key); bits != 0 && bits < minRSAModulus {
-		return nil, fmt.Errorf("it is an RSA key of %d bit, which can be broken; the issuer must use %d or more", bits, minRSAModulus)
-	}
-	fit := algorithmsFor(jwk.Key)
-	if jwk.Algorithm != "" {
-		fit = slices.DeleteFunc(fit, func(a jose.SignatureAlgorithm) bool { return string(a) != jwk.Algorithm })
-	}
-	if len(fit) == 0 {
-		return nil, nil
-	}
-	return &key{id: jwk.KeyID, public: jwk.Key, algorithms: fit}, nil
-}
-
-// refuseSecret refuses a key with which tokens could be made. The set comes from
-// Git and goes to every gateway, so such a key is not secret any more.
-func refuseSecret(message json.RawMessage) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(message, &members); err != nil {
-		return errors.New("it is not an object")
-	}
-	for _, secret := range []string{"k", "d", "p", "q", "dp", "dq", "qi", "oth", "priv"} {
-		if _, has := members[secret]; has {
-			return fmt.Errorf("it has the member %q, which is secret and has been disclosed by being here; replace the key at the issuer, and take public keys only", secret)
-		}
-	}
-	return nil
-}
-
-// modulus is the size of an RSA key in bits, or 0 for another key.
-func modulus(public any) int {
-	if k, ok := public.(*rsa.PublicKey); ok {
-		return k.N.BitLen()
-	}
-	return 0
 }
 
 // algorithmsFor returns the algorithms that fit a key by its type. That the key
@@ -140,12 +75,10 @@ func algorithmsFor(public any) []jose.SignatureAlgorithm {
 	case *rsa.PublicKey:
 		return []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512}
 	case *ecdsa.PublicKey:
-		switch k.Curve.Params().BitSize {
-		case 256:
+		if k.Curve.Params().BitSize == 256 {
 			return []jose.SignatureAlgorithm{jose.ES256}
-		case 384:
-			return []jose.SignatureAlgorithm{jose.ES384}
 		}
+		return []jose.SignatureAlgorithm{jose.ES384}
 	case ed25519.PublicKey:
 		return []jose.SignatureAlgorithm{jose.EdDSA}
 	}
