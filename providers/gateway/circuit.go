@@ -38,15 +38,15 @@ type circuit struct {
 	phase  atomic.Int32 // a phase
 	trying atomic.Bool  // a trial is under way
 
-	mu       sync.Mutex
-	streak   int // failures in a row
-	span     int64
-	recent   tally // since the span began
-	before   tally // in the span before
-	level    int   // ejections in a row
-	returned time.Time
-	why      string
-	timer    *time.Timer // ends the ejection
+	mu     sync.Mutex
+	streak int // failures in a row
+	span   int64
+	recent tally     // since the span began
+	before tally     // in the span before
+	level  int       // ejections in a row
+	quiet  time.Time // the end of the last one
+	why    string
+	timer  *time.Timer // ends the ejection
 }
 
 // tally counts how requests ended.
@@ -100,11 +100,11 @@ func (c *circuit) tally(now time.Time) tally {
 func (c *circuit) eject(now time.Time, why string) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now.Sub(c.returned) > maxEjectFor {
+	if now.Sub(c.quiet) > maxEjectFor {
 		c.level = 0
 	}
 	length := min(ejectFor<<min(c.level, 8), maxEjectFor)
-	c.level++
+	c.level, c.quiet = c.level+1, now.Add(length)
 	c.why = fmt.Sprintf("ejected for %s: %s", length, why)
 	c.phase.Store(int32(ejected))
 	c.trying.Store(false)
@@ -119,7 +119,7 @@ func (c *circuit) restore(now time.Time) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	c.streak, c.recent, c.before, c.why, c.returned = 0, tally{}, tally{}, "", now
+	c.streak, c.recent, c.before, c.why, c.quiet = 0, tally{}, tally{}, "", now
 	c.phase.Store(int32(connected))
 	c.trying.Store(false)
 }
