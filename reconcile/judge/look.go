@@ -1,27 +1,358 @@
 package judge
 
 import (
+	"math"
 	"time"
 
+	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
 
 // Evidence is what the looks at one check have found so far in one rollout. It is
-// kept in the journal.
+// kept in the journal, so that a daemon that starts anew goes on with it. The zero
+// Evidence is that of a rollout at its start. It is a value: no look changes the
+// one that it was given.
 type Evidence struct {
 	Looks    int       `json:"looks,omitempty"`
 	Failures int       `json:"failures,omitempty"`
 	Last     *Verdict  `json:"last,omitempty"`
-	Since    time.Time `json:"since,omitzero"`
-}
-
-// Look weighs a reading against those before it. alpha is the probability with
-// which a check of this rollout may fail at any of its looks although nothing is
-// wrong.
-func Look(c spec.Check, v Vars, alpha float64, before Evidence, r Reading) (Evidence, Verdict) {
-	return before, Verdict{}
+	Since    time.Time `json:"since,omitzero"` // of the step
+	// Read is the time of the last reading that had data, and Marks what it said.
+	Read  time.Time `json:"read,omitzero"`
+	Marks []Mark    `json:"marks,omitempty"`
+	// Threshold is the latency that stable's are counted by until the next look,
+	// about the quantile of the check; 0 while none is known. Landmarks are the
+	// values that distributions are compared at. Both are only ever taken from
+	// readings before the one that they judge.
+	Threshold float64   `json:"threshold,omitempty"`
+	Landmarks []float64 `json:"landmarks,omitempty"`
+	// Step and Total are the samples in this step and in the rollout, Bad those
+	// of Total that speak against a side.
+	Step  Pair[float64] `json:"step,omitzero"`
+	Total Pair[float64] `json:"total,omitzero"`
+	Bad   Pair[float64] `json:"bad,omitzero"`
+	// Cases are the cases over the bounds of the check, in the order max, min,
+	// max_vs_stable, min_vs_stable.
+	Cases []Case `json:"cases,omitempty"`
+	Shift *Shift `json:"shift,omitempty"`
 }
 
 // Enter is the evidence at the beginning of a step: what was found stays, but a
 // pass needs min_samples anew.
-func (e Evidence) Enter(at time.Time) Evidence { return e }
+func (e Evidence) Enter(at time.Time) Evidence {
+	e.Since, e.Step = at, Pair[float64]{}
+	return e
+}
+
+// Look weighs a reading against those before it. alpha is the probability with
+// which a check of this rollout may fail at any of its looks although nothing is
+// wrong; Alpha tells it.
+//
+// A test compares what was counted between two readings, so the first reading of
+// a rollout is only where counting begins.
+func Look(c spec.Check, v Vars, alpha float64, before Evidence, r Reading) (Evidence, Verdict) {
+	if !(alpha > 0 && alpha < 1) {
+		alpha = Budget
+	}
+	l := look{check: c, vars: v, alpha: alpha, reading: r, evidence: before}
+	l.evidence.Looks++
+	l.verdict = Verdict{Check: c.Name, At: r.At}
+	switch {
+	case r.Err != "":
+		l.conclude(Error, "could not be measured: "+r.Err)
+	case meaningless(c, v) != "":
+		l.conclude(Error, "could not be measured: "+meaningless(c, v))
+	default:
+		switch kindOf(c) {
+		case ofQuery:
+			l.values()
+		case ofRate:
+			l.rate()
+		case ofRestarts:
+			l.restarts()
+		case ofShift:
+			l.shift()
+		default:
+			l.counts()
+		}
+	}
+	if l.verdict.Outcome == Fail {
+		l.evidence.Failures++
+	}
+	last := l.verdict
+	l.evidence.Last = &last
+	return l.evidence, l.verdict
+}
+
+// look is one look under way.
+type look struct {
+	check    spec.Check
+	vars     Vars
+	alpha    float64
+	reading  Reading
+	evidence Evidence
+	verdict  Verdict
+}
+
+func (l *look) conclude(o Outcome, text string) {
+	l.verdict.Outcome, l.verdict.Text = o, l.check.Name+": "+text
+}
+
+// counts judges error ratios, latencies and agreement: each bound is a claim
+// about how often its event happens.
+func (l *look) counts() {
+	news, ok := l.take()
+	if !ok {
+		return
+	}
+	list := bounds(l.check)
+	e := &l.evidence
+	cases := make([]Case, len(list))
+	copy(cases, e.Cases)
+	for i, b := range list {
+		if b.relative() && kindOf(l.check) == ofQuantile && news.threshold <= 0 {
+			continue
+		}
+		cases[i] = cases[i].weigh(claimOf(l.check, b), news.tally(Candidate, i), news.tally(Stable, i))
+	}
+	e.Cases = cases
+	worst, strongest := 0, math.Inf(-1)
+	for i := range cases {
+		if log := cases[i].logEvidence(); log > strongest {
+			worst, strongest = i, log
+		}
+	}
+	l.measured()
+	l.decide(strongest-math.Log(float64(len(list))), list[worst], cases[worst].Requests)
+}
+
+// shift judges the distance between the distributions of an output.
+func (l *look) shift() {
+	news, ok := l.take()
+	if !ok {
+		return
+	}
+	var s Shift
+	if before := l.evidence.Shift; before != nil {
+		s = *before
+	}
+	s = s.add(news.counts)
+	l.evidence.Shift = &s
+	if len(s.Excess) > 0 {
+		distance := s.distance()
+		l.verdict.Candidate = &distance
+	}
+	l.decide(s.logEvidence(*l.check.Max), bounds(l.check)[0], s.Values)
+}
+
+// news is what was counted since the reading before.
+type news struct {
+	counts    Pair[[]float64] // the total, then the events of each bound or landmark
+	threshold float64         // by which latencies were counted
+}
+
+// requests is how many there were on a side.
+func (n news) requests(s Side) float64 {
+	if counts := *n.counts.of(s); len(counts) > 0 {
+		return counts[0]
+	}
+	return 0
+}
+
+// tally is what one side has to say about bound i.
+func (n news) tally(s Side, i int) tally {
+	counts := *n.counts.of(s)
+	if i+1 >= len(counts) {
+		return tally{}
+	}
+	return tally{n: counts[0], hits: counts[i+1]}
+}
+
+// take enters a reading into the evidence: what is new since the marks, the
+// samples, and the thresholds and marks for the next one. It is false if there is
+// nothing to judge yet; the verdict says so then.
+func (l *look) take() (n news, ok bool) {
+	e, r := &l.evidence, l.reading
+	if len(r.Series) == 0 {
+		l.conclude(Insufficient, "there are no data; either nothing was counted yet, or the metrics are not collected")
+		return n, false
+	}
+	first := e.Read.IsZero()
+	n.threshold = e.Threshold
+	count := l.counter(e.Threshold, e.Landmarks)
+	if !first {
+		n.counts = since(e.Marks, r.Series, count)
+		l.addSamples(n.counts)
+	}
+	threshold, landmarks := l.aim()
+	same := threshold == e.Threshold && len(landmarks) == len(e.Landmarks)
+	e.Marks = marked(e.Marks, r.Series, l.counter(threshold, landmarks), same)
+	e.Threshold, e.Landmarks, e.Read = threshold, landmarks, r.At
+	if first {
+		l.conclude(Insufficient, "this is where counting begins; the next measurement has data")
+	}
+	return n, !first
+}
+
+// counter lists what is counted in each series for this check.
+func (l *look) counter(threshold float64, landmarks []float64) counter {
+	list := bounds(l.check)
+	return func(s Series) []float64 {
+		counts := []float64{s.Total}
+		if kindOf(l.check) == ofShift {
+			for _, x := range landmarks {
+				counts = append(counts, perhapsAbove(s.Histogram, x))
+			}
+			return counts
+		}
+		for _, b := range list {
+			counts = append(counts, hits(l.check, b, s, threshold))
+		}
+		// Not of a bound: the figure that is shown.
+		return append(counts, s.Bad)
+	}
+}
+
+// aim picks by this reading what the next one is counted by.
+func (l *look) aim() (threshold float64, points []float64) {
+	e := l.evidence
+	switch kindOf(l.check) {
+	case ofQuantile:
+		if b, _, ok := quantileBucket(l.distribution(Stable), quantileOf(l.check.Metric)); ok && relative(l.check) {
+			if threshold = b.Upper; !finite(threshold) {
+				threshold = b.Lower
+			}
+			return threshold, nil
+		}
+	case ofShift:
+		if len(e.Landmarks) == 0 {
+			return 0, landmarks(l.distribution(Stable), landmarkCount)
+		}
+	default:
+	}
+	return e.Threshold, e.Landmarks
+}
+
+// distribution is that of a side of late or, where that is not known, since the
+// gateways started; nil for none.
+func (l *look) distribution(s Side) *reconcile.Histogram {
+	if h := *l.reading.Recent.of(s); h != nil && len(h.Buckets) > 0 {
+		return h
+	}
+	var all *reconcile.Histogram
+	for _, series := range l.reading.Series {
+		if series.Side == s && series.Histogram != nil {
+			all = merge(all, series.Histogram)
+		}
+	}
+	return all
+}
+
+// addSamples counts samples. Of the stretch since the reading before, the step
+// gets the part that lies in it.
+func (l *look) addSamples(counts Pair[[]float64]) {
+	e := &l.evidence
+	part := 1.0
+	if whole, late := l.reading.At.Sub(e.Read), e.Since.Sub(e.Read); late > 0 && whole > 0 {
+		part = max(0, 1-late.Seconds()/whole.Seconds())
+	}
+	for _, s := range []Side{Candidate, Stable} {
+		c := *counts.of(s)
+		if len(c) == 0 {
+			continue
+		}
+		*e.Step.of(s) += math.Round(part*c[0]*1e3) / 1e3
+		*e.Total.of(s) += c[0]
+		if kindOf(l.check) != ofShift {
+			*e.Bad.of(s) += c[len(c)-1]
+		}
+	}
+}
+
+// measured fills in the figures that the verdict shows.
+func (l *look) measured() {
+	e := l.evidence
+	for _, s := range []Side{Candidate, Stable} {
+		var value float64
+		var known bool
+		switch total := *e.Total.of(s); {
+		case kindOf(l.check) == ofQuantile:
+			value, known = quantile(l.distribution(s), quantileOf(l.check.Metric))
+		case kindOf(l.check) == ofAgreement && total > 0:
+			value, known = (total-*e.Bad.of(s))/total, true
+		case total > 0:
+			value, known = *e.Bad.of(s)/total, true
+		}
+		if !known {
+			continue
+		}
+		if s == Candidate {
+			l.verdict.Candidate = &value
+		} else {
+			l.verdict.Stable = &value
+		}
+	}
+}
+
+// fewest is how many samples of each side a failure takes at the least, whatever
+// the evidence.
+const fewest = 5
+
+// decide concludes from the evidence over one bound. compared are the samples
+// that it rests on.
+func (l *look) decide(logEvidence float64, b bound, compared Pair[float64]) {
+	e, least := l.evidence, float64(l.check.MinSamples)
+	two := relative(l.check) || kindOf(l.check) == ofShift
+	l.verdict.CandidateSamples, l.verdict.StableSamples = e.Total.Candidate, e.Total.Stable
+	l.verdict.Evidence = math.Exp(min(maxLogEvidence, max(0, logEvidence)))
+	l.verdict.Threshold = 1 / l.alpha
+
+	floor := min(least, fewest)
+	if logEvidence >= -math.Log(l.alpha) && compared.Candidate >= floor && (compared.Stable >= floor || !b.relative() && kindOf(l.check) != ofShift) {
+		l.conclude(Fail, l.sentence(b, compared))
+		return
+	}
+	switch {
+	case e.Step.Candidate < least || e.Step.Candidate <= 0:
+		l.lacking(b, compared, "the candidate", e.Step.Candidate)
+	case two && l.vars.Share < 1 && (e.Step.Stable < least || e.Step.Stable <= 0):
+		l.lacking(b, compared, "stable", e.Step.Stable)
+	case two && !l.compared(least):
+		l.conclude(Insufficient, l.sentence(b, compared)+"; too few requests came to both revisions in the same time to compare them"+l.noTraffic())
+	default:
+		l.conclude(Pass, l.sentence(b, compared))
+	}
+}
+
+// maxLogEvidence bounds the evidence that is shown.
+const maxLogEvidence = 35
+
+// compared tells whether every comparison with stable rests on enough samples in
+// this rollout. Once the candidate has all requests there is nothing new to
+// compare with, and what was found before stands.
+func (l *look) compared(least float64) bool {
+	enough := func(p Pair[float64]) bool {
+		return p.Candidate >= least && p.Stable >= least && p.Candidate > 0 && p.Stable > 0
+	}
+	if s := l.evidence.Shift; s != nil {
+		return enough(s.Values)
+	}
+	for i, b := range bounds(l.check) {
+		if b.relative() && !enough(l.evidence.Cases[i].Requests) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *look) noTraffic() string {
+	if l.vars.Share >= 1 {
+		return ", and stable has no share of them any more; a bound that is not relative to stable needs none"
+	}
+	return ""
+}
+
+func (l *look) lacking(b bound, compared Pair[float64], who string, have float64) {
+	l.conclude(Insufficient, l.sentence(b, compared)+"; in this step "+who+" has "+number(math.Floor(have))+" of the "+
+		number(float64(max(l.check.MinSamples, 1)))+" samples that a pass needs")
+}

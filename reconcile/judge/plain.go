@@ -1,0 +1,110 @@
+package judge
+
+import "math"
+
+// values compares what a query gave.
+func (l *look) values() {
+	candidate, stable := l.reading.Values.Candidate, l.reading.Values.Stable
+	l.verdict.Candidate, l.verdict.Stable = candidate, stable
+	switch {
+	case candidate == nil:
+		l.conclude(Insufficient, "the query gives no number for the candidate")
+	case relative(l.check) && stable == nil:
+		l.conclude(Insufficient, "the query gives no number for stable, which "+plainNumber(*candidate)+" of the candidate could be compared with")
+	default:
+		l.compare(*candidate, stable, "", plainNumber)
+	}
+}
+
+// rate compares requests per second since the reading before. Beside stable, each
+// rate counts per share of the requests: a candidate at 5 % that gets a 19th of
+// stable's requests gets what it should.
+func (l *look) rate() {
+	before := l.evidence.Read
+	news, ok := l.take()
+	if !ok {
+		return
+	}
+	e := l.evidence
+	l.verdict.CandidateSamples, l.verdict.StableSamples = e.Step.Candidate, e.Step.Stable
+	seconds := l.reading.At.Sub(before).Seconds()
+	least := float64(l.check.MinSamples)
+	switch {
+	case seconds <= 0:
+		l.conclude(Insufficient, "no time has passed since the last measurement")
+		return
+	case e.Step.Candidate < least || relative(l.check) && e.Step.Stable < least:
+		l.conclude(Insufficient, number(math.Floor(e.Step.Candidate))+" requests to the candidate and "+number(math.Floor(e.Step.Stable))+
+			" to stable in this step; a pass needs "+number(least))
+		return
+	}
+	candidate, stable := news.requests(Candidate)/seconds, news.requests(Stable)/seconds
+	l.verdict.Candidate, l.verdict.Stable = &candidate, &stable
+	if !relative(l.check) {
+		l.compare(candidate, nil, " requests per second", plainNumber)
+		return
+	}
+	if share := l.vars.Share; share > 0 && share < 1 {
+		// The bounds of max and min are for the rate itself.
+		scaled := stable * share / (1 - share)
+		l.compare(candidate, &scaled, " requests per second for its share", plainNumber)
+		return
+	}
+	l.compare(candidate, &stable, " requests per second", plainNumber)
+}
+
+// restarts compares how often the candidate's replicas were started again in this
+// rollout. They were created in it, so all that is counted counts.
+func (l *look) restarts() {
+	e, r := &l.evidence, l.reading
+	if len(r.Series) == 0 {
+		l.conclude(Insufficient, "restarts are not counted yet")
+		return
+	}
+	count := func(s Series) []float64 { return []float64{s.Total} }
+	if counts := since(e.Marks, r.Series, count).Candidate; len(counts) > 0 {
+		e.Total.Candidate += counts[0]
+	}
+	e.Marks, e.Read = marked(e.Marks, r.Series, count, true), r.At
+	restarts := e.Total.Candidate
+	l.verdict.Candidate = &restarts
+	l.compare(restarts, nil, " restarts of the candidate's replicas", plainNumber)
+}
+
+// compare compares numbers as they are.
+func (l *look) compare(candidate float64, stable *float64, unit string, format func(float64) string) {
+	text := format(candidate) + unit
+	if stable != nil && relative(l.check) {
+		text += ", stable " + format(*stable)
+	}
+	outcome, said := Pass, ""
+	for _, b := range bounds(l.check) {
+		value, limit := candidate, b.limit
+		if b.relative() {
+			value, limit = ratio(candidate, *stable), b.limit
+		}
+		broken := value > limit
+		if b.kind == atLeast || b.kind == atLeastOfStable {
+			broken = value < limit
+		}
+		if broken && outcome == Pass {
+			outcome, said = Fail, allowed(b, format)
+		}
+		if said == "" {
+			said = allowed(b, format)
+		}
+	}
+	l.conclude(outcome, text+"; "+said)
+}
+
+// ratio is candidate/stable. Of nothing, nothing is as much, and anything else is
+// endlessly more.
+func ratio(candidate, stable float64) float64 {
+	if stable == 0 {
+		if candidate == 0 {
+			return 1
+		}
+		return math.Inf(int(math.Copysign(1, candidate)))
+	}
+	return candidate / stable
+}
