@@ -30,17 +30,21 @@ var above = map[string][]string{
 // then touches that package alone.
 var homes = map[string][]string{
 	"filippo.io/age":                             {"providers/secret"},
+	"github.com/caddyserver/certmagic":           {"providers/gateway/edge"},
 	"github.com/distribution/reference":          {"providers/docker"},
 	"github.com/docker":                          {"providers/docker"},
 	"github.com/fsnotify/fsnotify":               {"providers/watch"},
 	"github.com/go-git":                          {"providers/git"},
+	"github.com/go-jose/go-jose/v4":              {"providers/gateway/edge"},
 	"github.com/hashicorp/hcl/v2":                {"spec/lang"},
+	"github.com/letsencrypt/pebble/v2":           {"providers/gateway/edge"}, // of its tests
 	"github.com/moby":                            {"providers/docker"},
 	"github.com/opencontainers":                  {"providers/docker"},
 	"github.com/prometheus/client_golang":        {"providers/gateway", "providers/metrics", "providers/providertest", "cmd/fairlead/internal/app"},
 	"github.com/prometheus/prometheus":           {"providers/metrics"},
 	"github.com/spf13/cobra":                     {"cmd/fairlead/internal/cli"},
 	"github.com/zclconf":                         {"spec/lang"},
+	"go.uber.org/zap":                            {"providers/gateway/edge"}, // certmagic's log
 	"github.com/rogpeppe/go-internal/testscript": {"cmd/fairlead"},
 }
 
