@@ -30,17 +30,16 @@ func builtInSteps(p *spec.Rollout) []spec.RolloutStep {
 	for _, c := range p.Checks {
 		hold = max(hold, c.Interval)
 	}
-	if hold == 0 && p.Strategy != spec.BlueGreen {
+	if hold == 0 && (p.Strategy == spec.Canary || p.Strategy == spec.Shadow || p.Strategy == spec.AB) {
 		hold = time.Minute
 	}
 	switch p.Strategy {
 	case spec.Canary:
 		return []spec.RolloutStep{{Weight: 5, Hold: hold}, {Weight: 25, Hold: hold}, {Weight: 50, Hold: hold}}
-	case spec.BlueGreen:
+	case spec.BlueGreen, spec.Recreate:
 		return []spec.RolloutStep{{Weight: 100, Hold: hold}}
 	case spec.Shadow, spec.AB:
 		return []spec.RolloutStep{{Weight: 0, Hold: hold}}
-	case spec.Recreate:
 	}
 	return nil
 }

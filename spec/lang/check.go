@@ -100,6 +100,17 @@ func comparesTraffic(c spec.Check) bool {
 	return c.Metric == spec.ScoreShift || c.Metric != "" && (c.MinVsStable != nil || c.MaxVsStable != nil)
 }
 
+// ofTraffic tells whether a metric is measured on requests that the candidate
+// answers.
+func ofTraffic(m spec.Metric) bool {
+	switch m {
+	case spec.ErrorRatio, spec.LatencyP50, spec.LatencyP90, spec.LatencyP99, spec.RequestRate, spec.ScoreShift:
+		return true
+	case spec.ShadowAgreement, spec.Restarts:
+	}
+	return false
+}
+
 // checkTwoSides refuses checks that compare where there are no two sides.
 func (s section) checkTwoSides(c spec.Check, strategy spec.Strategy) {
 	relative := c.MinVsStable != nil || c.MaxVsStable != nil
@@ -110,6 +121,8 @@ func (s section) checkTwoSides(c spec.Check, strategy spec.Strategy) {
 		s.errorf(s.n.rng, "Nothing to compare with", "The strategy recreate stops the old revision first, so there is no stable one to compare with. Use min or max.")
 	case strategy == spec.BlueGreen && comparesTraffic(c):
 		s.errorf(s.n.rng, "Nothing to compare with", "In a blue_green rollout one side has all requests at any time, so the two are never measured side by side, and this check could never pass. Use a metric with min or max, or write strategy = canary.")
+	case strategy == spec.Shadow && ofTraffic(c.Metric) && c.Metric != spec.ScoreShift:
+		s.errorf(s.at("metric"), "Metric without meaning", "In a shadow rollout nobody is answered by the candidate, so %s has nothing to measure. Use shadow_agreement, for which a failed answer is one that differs, or score_shift, restarts, or a query.", c.Metric)
 	case c.Metric == spec.ShadowAgreement && strategy != spec.Shadow && strategy != "":
 		s.errorf(s.at("metric"), "Metric without meaning", "shadow_agreement compares the answers to mirrored requests, which only the strategy shadow has.")
 	}

@@ -145,9 +145,30 @@ func (s section) checkSteps(r *spec.Rollout) {
 			}
 		}
 		checkRising(steps, r)
-	case spec.Canary, spec.AB:
+		checkNoWeight(steps, r)
+	case spec.Canary:
+		checkRising(steps, r)
+		checkNoWeight(steps, r)
+		checkFullWeight(steps, r)
+	case spec.AB: // callers that match go to the candidate also at weight 0
 		checkRising(steps, r)
 		checkFullWeight(steps, r)
+	}
+}
+
+// checkNoWeight refuses checks that would wait in vain for the candidate to be
+// measured.
+func checkNoWeight(steps []section, r *spec.Rollout) {
+	for i, step := range r.Steps {
+		if _, written := steps[i].typed("weight"); step.Weight != 0 || !written {
+			continue
+		}
+		for _, c := range r.Checks {
+			if ofTraffic(c.Metric) && (step.Checks == nil || slices.Contains(step.Checks, c.Name)) {
+				steps[i].errorf(steps[i].at("weight"), "Nothing to measure", "At weight 0 the candidate gets no requests, and check %q measures them, so it could never pass. List the checks that count in this step: checks = [...], which may be empty.", c.Name)
+				break
+			}
+		}
 	}
 }
 
