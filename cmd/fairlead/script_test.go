@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/cli"
 	"github.com/fairlead/fairlead/providers/docker"
+	"github.com/fairlead/fairlead/providers/oip/oiptest"
 	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile"
 )
@@ -36,10 +39,31 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	gateway := buildGateway(t)
+	conforming, careless := modelServers(t)
 	testscript.Run(t, scripts(t, "testdata/script", func(e *testscript.Env) error {
 		e.Setenv("FAIRLEAD_GATEWAY_BINARY", gateway) // a test's own program is no static one
+		e.Setenv("MODEL_SERVER", conforming)
+		e.Setenv("CARELESS_SERVER", careless)
 		return nil
 	}))
+}
+
+// modelServers are the URLs of a server that conforms to the Open Inference
+// Protocol and of one that loses the ids of requests.
+func modelServers(t *testing.T) (conforming, careless string) {
+	model := oiptest.Sample("fraud")
+	good := httptest.NewServer(model)
+	bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(strings.NewReader(strings.Replace(string(body), `"id":`, `"no_id":`, 1)))
+		model.ServeHTTP(w, r)
+	}))
+	t.Cleanup(good.Close)
+	t.Cleanup(bad.Close)
+	return good.URL, bad.URL
 }
 
 // TestScriptsWithEngine runs those that need one. Each script has an owner and a

@@ -91,12 +91,12 @@ func Check(ctx context.Context, client *http.Client, address, model string) Repo
 			report.Problem = err.Error()
 		}
 	}
-	report.Model = c.model
+	report.Model = shorten(c.model, maxShown)
 	for _, r := range requirements() {
 		report.add(c.try(ctx, r))
 	}
 	if c.metadata.server != nil {
-		report.Server = fmt.Sprintf("%s %s", c.metadata.server.name, c.metadata.server.version)
+		report.Server = shorten(c.metadata.server.name+" "+c.metadata.server.version, maxShown)
 	}
 	report.Conforms = report.Problem == "" && report.Summary.Failed == 0
 	return report
