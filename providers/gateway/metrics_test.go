@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,21 @@ func awaitMetric(t *testing.T, g *rig, line string) {
 			t.Fatalf("metrics never had %q:\n%s", line, body)
 		}
 	}
+}
+
+// readMetric returns the value of a counter; one that is not there is 0.
+func readMetric(t *testing.T, g *rig, series string) int {
+	t.Helper()
+	_, rest, found := strings.Cut(scrape(t, g), "\n"+series+" ")
+	if !found {
+		return 0
+	}
+	text, _, _ := strings.Cut(rest, "\n")
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatalf("%s has the value %q", series, text)
+	}
+	return int(value)
 }
 
 func TestMetricsPerModelAndRevision(t *testing.T) {
