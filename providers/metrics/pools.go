@@ -35,18 +35,27 @@ const (
 // pools sorts targets into scrape pools, the scraper's groups of targets that
 // share a client. Targets of one job with the same token share a pool.
 //
-// A pool is never given up, only emptied: the scraper marks the series of a target
-// as ended when the target leaves a pool, but not when the pool goes. So pools are
-// numbered and not named by their token, and there are never more of them than
-// there were different tokens at one time.
-type pools struct {
-	tokens map[string]string // token of each pool by its name; never loses a name
+// The scraper marks the series of a target as ended when the target leaves a pool,
+// but not when the pool goes, nor when the pool gets another client at that
+// moment. So a pool is only emptied, never given up; and it gets another token
+// only when it was empty before. There are few: a token that is rotated moves its
+// targets back and forth between two of them.
+type pools map[string][]*pool // by job
+
+// pool is one of them. Its name is its job and its place in the list, so that no
+// token is told by it.
+type pool struct {
+	token string
+	busy  bool // it has targets
 }
 
-// arrange returns the targets of each pool, and whether a pool is new or has
-// another token than before.
-func (p *pools) arrange(targets []reconcile.ScrapeTarget) (groups map[string][]*targetgroup.Group, changed bool) {
+// arrange returns the targets of each pool by its name, and whether a pool is new
+// or has another token than before.
+func (p pools) arrange(targets []reconcile.ScrapeTarget) (groups map[string][]*targetgroup.Group, changed bool) {
 	byJob := map[string]map[string][]model.LabelSet{}
+	for job := range p {
+		byJob[job] = nil
+	}
 	for _, t := range targets {
 		if byJob[t.Job] == nil {
 			byJob[t.Job] = map[string][]model.LabelSet{}
@@ -54,21 +63,35 @@ func (p *pools) arrange(targets []reconcile.ScrapeTarget) (groups map[string][]*
 		byJob[t.Job][t.Token] = append(byJob[t.Job][t.Token], labelSet(t))
 	}
 	groups = map[string][]*targetgroup.Group{}
-	for name := range p.tokens {
-		groups[name] = []*targetgroup.Group{{Source: name}}
-	}
 	for job, byToken := range byJob {
-		for i, token := range slices.Sorted(maps.Keys(byToken)) {
-			name := fmt.Sprintf("%s/%d", job, i)
-			if before, known := p.tokens[name]; !known || before != token {
-				p.tokens[name] = token
-				changed = true
-			}
-			groups[name] = []*targetgroup.Group{{Source: name, Targets: byToken[token]}}
+		changed = p.assign(job, slices.Sorted(maps.Keys(byToken))) || changed
+		for i, pool := range p[job] {
+			sets := byToken[pool.token]
+			pool.busy = len(sets) > 0
+			groups[poolName(job, i)] = []*targetgroup.Group{{Source: job, Targets: sets}}
 		}
 	}
 	return groups, changed
 }
+
+// assign sees to it that there is a pool for each token.
+func (p pools) assign(job string, tokens []string) (changed bool) {
+	for _, token := range tokens {
+		if slices.ContainsFunc(p[job], func(known *pool) bool { return known.token == token }) {
+			continue
+		}
+		changed = true
+		free := slices.IndexFunc(p[job], func(known *pool) bool { return !known.busy && !slices.Contains(tokens, known.token) })
+		if free < 0 {
+			p[job] = append(p[job], &pool{token: token})
+		} else {
+			p[job][free].token = token
+		}
+	}
+	return changed
+}
+
+func poolName(job string, i int) string { return fmt.Sprintf("%s/%d", job, i) }
 
 // labelSet is how the scraper is told where and how often to scrape.
 func labelSet(t reconcile.ScrapeTarget) model.LabelSet {
@@ -90,17 +113,19 @@ func milliseconds(d time.Duration) model.LabelValue {
 }
 
 // config is the scraper's configuration with all pools.
-func (p *pools) config(log *slog.Logger) (*config.Config, error) {
+func (p pools) config(log *slog.Logger) (*config.Config, error) {
 	cfg, err := config.Load("", log) // the defaults, and the mark that it was loaded
 	if err != nil {
 		return nil, fmt.Errorf("default configuration of the scraper: %w", err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.tokens)) {
-		pool := poolConfig(name, p.tokens[name])
-		if err := pool.Validate(cfg.GlobalConfig); err != nil {
-			return nil, fmt.Errorf("configuration of the scraper for %s: %w", name, err)
+	for job, list := range p {
+		for i, pool := range list {
+			one := poolConfig(poolName(job, i), pool.token)
+			if err := one.Validate(cfg.GlobalConfig); err != nil {
+				return nil, fmt.Errorf("configuration of the scraper for %s: %w", job, err)
+			}
+			cfg.ScrapeConfigs = append(cfg.ScrapeConfigs, one)
 		}
-		cfg.ScrapeConfigs = append(cfg.ScrapeConfigs, pool)
 	}
 	return cfg, nil
 }

@@ -35,7 +35,7 @@ func startScraper(into *ingest, log *slog.Logger) (*scraper, error) {
 		return nil, fmt.Errorf("start the scraper: %w", err)
 	}
 	s := &scraper{
-		log: log, manager: manager, pools: pools{tokens: map[string]string{}},
+		log: log, manager: manager, pools: pools{},
 		sets: make(chan map[string][]*targetgroup.Group), stopped: make(chan struct{}),
 	}
 	go func() {
