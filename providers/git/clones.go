@@ -156,12 +156,18 @@ func (c clones) abandonCurrent() clones {
 	return next
 }
 
-// clone is the repository in one of these directories.
-type clone struct{ repository }
+// clone is the repository in one of these directories, or another one that is
+// written to.
+type clone struct {
+	repository
+	// adopt gives a new file to those who own the repository; nil where that is
+	// us.
+	adopt func(path string) error
+}
 
 func openClone(path string) *clone {
 	store := newStorage(osfs.New(path, osfs.WithBoundOS()))
-	return &clone{repository{path: path, stores: []*filesystem.Storage{store}}}
+	return &clone{repository: repository{path: path, stores: []*filesystem.Storage{store}}}
 }
 
 // packs counts the pack files: each fetch adds one.

@@ -23,14 +23,21 @@ import (
 //
 // go-git could do this in one pass, but it would inflate whatever the server
 // sends, and leave its temporary file behind on an error.
-func (c *clone) store(ctx context.Context, pack io.Reader, limits Limits) (err error) {
+func (c *clone) store(ctx context.Context, pack io.Reader, limits Limits) error {
+	_, err := c.storePack(ctx, pack, limits)
+	return err
+}
+
+// storePack is store, and returns the path of the pack without its ending; "" if
+// nothing was received.
+func (c *clone) storePack(ctx context.Context, pack io.Reader, limits Limits) (string, error) {
 	dir := filepath.Join(c.path, "objects", "pack")
 	if err := removeUnfinished(dir); err != nil {
-		return explainDisk(err)
+		return "", explainDisk(err)
 	}
 	temp, err := os.CreateTemp(dir, unfinished)
 	if err != nil {
-		return explainDisk(err)
+		return "", explainDisk(err)
 	}
 	defer func() {
 		_ = temp.Close()
@@ -39,28 +46,42 @@ func (c *clone) store(ctx context.Context, pack io.Reader, limits Limits) (err e
 	received, err := io.Copy(temp, io.LimitReader(pack, limits.Transfer+1))
 	switch {
 	case err != nil:
-		return explainDisk(fmt.Errorf("the transfer broke off after %d bytes: %w", received, err))
+		return "", explainDisk(fmt.Errorf("the transfer broke off after %d bytes: %w", received, err))
 	case received > limits.Transfer:
-		return fmt.Errorf("the remote sends more than %d bytes; a config repo should hold no large files", limits.Transfer)
+		return "", fmt.Errorf("the remote sends more than %d bytes; a config repo should hold no large files", limits.Transfer)
 	case received == 0:
-		return nil // the remote found that the clone has everything
+		return "", nil // the remote found that the clone has everything
 	}
 	if err := vet(ctx, temp, limits); err != nil {
-		return err
+		return "", err
 	}
 	checksum, index, err := indexOf(temp)
 	if err != nil {
-		return err
+		return "", err
 	}
+	return c.install(temp, checksum, index)
+}
+
+// install gives a complete pack its name, durably.
+func (c *clone) install(temp *os.File, checksum plumbing.Hash, index *idxfile.MemoryIndex) (string, error) {
+	dir := filepath.Dir(temp.Name())
 	base := filepath.Join(dir, "pack-"+checksum.String())
-	if err := writeIndex(base+".idx", index); err != nil {
-		return explainDisk(err)
+	if _, err := os.Stat(base + ".pack"); err == nil {
+		return base, nil // the same objects are there already
 	}
-	if err := errors.Join(temp.Sync(), os.Rename(temp.Name(), base+".pack"), syncDir(dir)); err != nil {
-		return explainDisk(err)
+	err := writeIndex(base+".idx", index)
+	if err == nil && c.adopt != nil {
+		err = errors.Join(c.adopt(temp.Name()), c.adopt(base+".idx"))
+	}
+	if err == nil {
+		err = errors.Join(temp.Sync(), os.Rename(temp.Name(), base+".pack"), syncDir(dir))
+	}
+	if err != nil {
+		_ = os.Remove(base + ".idx") // of a pack that is not there
+		return "", explainDisk(err)
 	}
 	c.stores[0].Reindex()
-	return nil
+	return base, nil
 }
 
 // unfinished is the pattern of temporary packs.

@@ -37,6 +37,7 @@ const (
 // and closed again, so that a repack by somebody else is always seen.
 type repository struct {
 	path   string
+	common string                // the directory with objects and refs, also of a linked worktree
 	stores []*filesystem.Storage // its own first, then those it borrows from
 }
 
@@ -62,7 +63,7 @@ func openLocal(path string) (*repository, error) {
 	if commonDir != gitDir {
 		files = dotgit.NewRepositoryFilesystem(files, osfs.New(commonDir, osfs.WithBoundOS()))
 	}
-	repo := &repository{path: path, stores: []*filesystem.Storage{newStorage(files)}}
+	repo := &repository{path: path, common: commonDir, stores: []*filesystem.Storage{newStorage(files)}}
 	if err := repo.borrow(filepath.Join(commonDir, "objects")); err != nil {
 		return nil, err
 	}
@@ -70,11 +71,35 @@ func openLocal(path string) (*repository, error) {
 }
 
 func newStorage(files billy.Filesystem) *filesystem.Storage {
-	return filesystem.NewStorageWithOptions(files, cache.NewObjectLRU(deltaCache), filesystem.Options{
+	return filesystem.NewStorageWithOptions(steadyListing{files}, cache.NewObjectLRU(deltaCache), filesystem.Options{
 		KeepDescriptors:      true,
 		LargeObjectThreshold: lazyObject,
 	})
 }
+
+// steadyListing lists a directory also while files in it come and go. billy looks
+// at each file after it has read the names, and fails as if there were no such
+// directory when one has gone; go-git takes that for a repository without packs.
+type steadyListing struct{ billy.Filesystem }
+
+func (f steadyListing) ReadDir(path string) ([]fs.FileInfo, error) {
+	const attempts = 20
+	var files []fs.FileInfo
+	var err error
+	for range attempts {
+		files, err = f.Filesystem.ReadDir(path)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return files, err
+		}
+		if _, gone := f.Stat(path); gone != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("list %s: files vanish from it again and again", path)
+}
+
+// Capabilities implements billy.Capable.
+func (f steadyListing) Capabilities() billy.Capability { return billy.Capabilities(f.Filesystem) }
 
 // findGitDir returns the directory with the HEAD of the repository at path.
 func findGitDir(path string) (string, error) {

@@ -1,0 +1,323 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"github.com/fairlead/fairlead/reconcile/journal"
+)
+
+// JournalOptions say where a journal is kept.
+type JournalOptions struct {
+	// Dir is the bare repository on this host, made when it is not there. It is
+	// the journal's alone.
+	Dir string
+	// URL is where entries are delivered to: a path or file:// (written to in
+	// place), http(s)://, ssh:// or USER@HOST:PATH. Empty: nowhere.
+	URL  string
+	Auth Auth
+	// Branch holds the journal; journal.Branch names it.
+	Branch string
+	// Author is who commits. Empty: Fairlead on this host.
+	Author Author
+	// Timeout ends one conversation with the remote; zero: 60 s.
+	Timeout time.Duration
+	Limits  Limits
+}
+
+// Author is the name under which the journal's commits are made. Who decided is
+// in the entry.
+type Author struct{ Name, Email string }
+
+func (o JournalOptions) withDefaults() (JournalOptions, error) {
+	if o.Dir == "" {
+		return o, errors.New("the journal needs a directory for its copy on this host; set --data")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return o, fmt.Errorf("find the directory of the journal: %w", err)
+	}
+	o.Dir = dir
+	if err := plumbing.NewBranchReferenceName(o.Branch).Validate(); o.Branch == "" || err != nil {
+		return o, fmt.Errorf("%q cannot be the name of a branch, so it cannot hold the journal", o.Branch)
+	}
+	if o.Author.Name == "" {
+		o.Author.Name = "Fairlead"
+	}
+	if o.Author.Email == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "localhost" // only a label
+		}
+		o.Author.Email = "fairlead@" + host
+	}
+	// What a commit's header cannot hold.
+	clean := strings.NewReplacer("<", "", ">", "")
+	o.Author.Name, o.Author.Email = printable(clean.Replace(o.Author.Name)), printable(clean.Replace(o.Author.Email))
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute
+	}
+	o.Limits = o.Limits.withDefaults()
+	return o, nil
+}
+
+// Journal keeps decisions on a branch: in a repository of its own, and from there
+// delivered to the remote. It implements journal.Journal.
+//
+// An entry is durable once it is in the local repository. Run delivers; nothing
+// waits for it.
+type Journal struct {
+	options  JournalOptions
+	upstream upstream // nil: there is none
+	store    *store
+
+	// turn holds one token. Whoever has it may move the journal's newest commit,
+	// and owns what follows.
+	turn  chan struct{}
+	at    *position       // nil: not open
+	queue []plumbing.Hash // commits that the remote has not got, oldest first
+	known *plumbing.Hash  // what the remote has; nil: it has to be asked
+	small int             // packs since the last tidying
+
+	delivering chan struct{} // holds one token: one conversation at a time
+	wake       chan struct{}
+
+	mu       sync.Mutex
+	delivery journal.Delivery
+}
+
+var _ journal.Journal = (*Journal)(nil)
+
+// NewJournal returns the journal that the options describe. It touches neither
+// disk nor network.
+func NewJournal(o JournalOptions) (*Journal, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		options:    o,
+		store:      &store{dir: o.Dir, branch: plumbing.NewBranchReferenceName(o.Branch), limits: o.Limits},
+		turn:       make(chan struct{}, 1),
+		delivering: make(chan struct{}, 1),
+		wake:       make(chan struct{}, 1),
+	}
+	j.turn <- struct{}{}
+	j.delivering <- struct{}{}
+	if o.URL == "" {
+		return j, nil
+	}
+	at, err := parseLocation(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if !at.local() {
+		if err := o.Auth.check(at); err != nil {
+			return nil, err
+		}
+	}
+	j.upstream = newUpstream(link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: delivering}, j.store.branch)
+	j.delivery.Remote = at.String()
+	return j, nil
+}
+
+var delivering = words{
+	local: "deliver the journal to", remote: "deliver the journal to", need: "write to",
+	meanwhile: "entries are kept here until it takes them", again: "it is tried again",
+}
+
+// take waits for a token.
+func take(ctx context.Context, token chan struct{}) (giveBack func(), err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case <-token:
+		return func() { token <- struct{}{} }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// Append implements journal.Journal.
+func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
+	giveBack, err := take(ctx, j.turn)
+	if err != nil {
+		return fmt.Errorf("write a decision about %s into the journal: %w", e.Model, err)
+	}
+	defer giveBack()
+	if j.at == nil {
+		return errors.New("the journal is not open")
+	}
+	next, objects, err := j.at.next(e, j.signature())
+	if err != nil {
+		return err
+	}
+	if err := j.advance(ctx, next, objects); err != nil {
+		return fmt.Errorf("write a decision about %s into the journal: %w", e.Model, err)
+	}
+	if j.upstream != nil {
+		j.queue = append(j.queue, next.commit)
+	}
+	j.shown()
+	j.tidy(ctx)
+	j.hint()
+	return nil
+}
+
+// advance makes a position durable: its objects first, then the ref.
+func (j *Journal) advance(ctx context.Context, next position, objects []plumbing.EncodedObject) error {
+	if err := j.store.add(ctx, objects); err != nil {
+		return err
+	}
+	if err := j.store.setRef(j.store.branch, j.at.commit, next.commit); err != nil {
+		return err
+	}
+	j.at = &next
+	j.small++
+	return nil
+}
+
+// tidy joins packs when there may be enough of them. The entry that was written
+// last is safe by then, so what fails is only noted, and tried again.
+func (j *Journal) tidy(ctx context.Context) {
+	if j.small < joinWhen {
+		return
+	}
+	if err := j.store.tidy(ctx); err != nil {
+		j.note(fmt.Sprintf("the journal in %s grows: %s", j.options.Dir, err))
+		return
+	}
+	j.small = 0
+}
+
+func (j *Journal) signature() object.Signature {
+	return object.Signature{Name: j.options.Author.Name, Email: j.options.Author.Email}
+}
+
+// hint wakes Run.
+func (j *Journal) hint() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// History implements journal.Journal.
+func (j *Journal) History(ctx context.Context, q journal.Query) ([]journal.Entry, error) {
+	var entries []journal.Entry
+	err := j.reading(ctx, func(repo *repository, head plumbing.Hash) error {
+		entries = nil
+		return walkBack(ctx, repo, head, func(c *object.Commit) (bool, error) {
+			e, err := journal.ParseMessage(c.Message)
+			if err != nil {
+				j.note(fmt.Sprintf("commit %s of the journal is no decision: %s; %s made it", shortHash(c.Hash), err, printable(c.Author.Name)))
+				return false, nil
+			}
+			if q.Picks(e) {
+				e.ID = c.Hash.String()
+				entries = append(entries, e)
+			}
+			// No commit before this one has a later committer's time.
+			past := !q.Since.IsZero() && c.Committer.When.Before(q.Since.Truncate(time.Second))
+			return past || q.Limit > 0 && len(entries) == q.Limit, nil
+		})
+	})
+	return entries, err
+}
+
+// At implements journal.Journal.
+func (j *Journal) At(ctx context.Context, at time.Time) (map[string]journal.Record, error) {
+	records := map[string]journal.Record{}
+	err := j.reading(ctx, func(repo *repository, head plumbing.Hash) error {
+		var found plumbing.Hash
+		err := walkBack(ctx, repo, head, func(c *object.Commit) (bool, error) {
+			e, err := journal.ParseMessage(c.Message)
+			if err != nil || e.At.After(at) {
+				return false, nil
+			}
+			found = c.Hash
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+		there, err := positionAt(repo, found)
+		if err == nil {
+			records, err = there.records(repo)
+		}
+		return err
+	})
+	return records, err
+}
+
+// reading calls read with the store and its newest commit. A daemon beside this
+// process may tidy meanwhile, so a damage is believed if it is still there at the
+// second look.
+func (j *Journal) reading(ctx context.Context, read func(*repository, plumbing.Hash) error) error {
+	once := func() error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return j.store.view(func(repo *clone) error {
+			head, err := refOf(&repo.repository, j.store.branch)
+			if err != nil || head.IsZero() {
+				return err
+			}
+			return read(&repo.repository, head)
+		})
+	}
+	err := once()
+	if errors.Is(err, errUnreadable) {
+		err = once()
+	}
+	switch {
+	case errors.Is(err, errNoStore):
+		return err
+	case errors.Is(err, errUnreadable):
+		return j.explainDamage(err)
+	case err != nil:
+		return fmt.Errorf("read the journal: %w", err)
+	}
+	return nil
+}
+
+// Delivery implements journal.Journal.
+func (j *Journal) Delivery() journal.Delivery {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	d := j.delivery
+	d.Notes = slices.Clone(d.Notes)
+	return d
+}
+
+// shown brings Delivery up to date. Its caller has the turn.
+func (j *Journal) shown() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.delivery.Pending = len(j.queue)
+}
+
+// note keeps a text for Delivery, once, and the newest few.
+func (j *Journal) note(text string) {
+	const keep = 10
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if slices.Contains(j.delivery.Notes, text) {
+		return
+	}
+	j.delivery.Notes = append(j.delivery.Notes, text)
+	if extra := len(j.delivery.Notes) - keep; extra > 0 {
+		j.delivery.Notes = slices.Delete(j.delivery.Notes, 0, extra)
+	}
+}

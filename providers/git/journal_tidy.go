@@ -1,0 +1,301 @@
+package git
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha1"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
+)
+
+// Packs are joined when there are many of one size, so that n entries need
+// in the order of log n packs and each object is rewritten that often. The
+// smallest ones are packed anew, which keeps only what differs from one record,
+// and one list of records, to the next; larger ones are put one behind the other
+// as they are, which needs no memory to speak of.
+const (
+	joinWhen   = 64 // packs of one size
+	sizeFactor = 64 // from one size to the next, in objects
+	sizes      = 4
+	packWindow = 10 // objects that are looked at for a likeness
+)
+
+// pack is a pack file of the store.
+type pack struct {
+	base    string // path without .pack and .idx
+	objects int
+}
+
+// size is the class of a pack by its objects: below 64, below 4,096, ...
+func (p pack) size() int {
+	class := 0
+	for n := p.objects; n >= sizeFactor && class < sizes-1; n /= sizeFactor {
+		class++
+	}
+	return class
+}
+
+// packs lists the packs of the store by size.
+func (s *store) packs() ([sizes][]pack, error) {
+	var bySize [sizes][]pack
+	files, err := filepath.Glob(filepath.Join(s.dir, "objects", "pack", "pack-*.pack"))
+	if err != nil {
+		return bySize, err
+	}
+	for _, file := range files {
+		p := pack{base: strings.TrimSuffix(file, ".pack")}
+		if p.objects, err = countObjects(p.base + ".idx"); err != nil {
+			return bySize, err
+		}
+		bySize[p.size()] = append(bySize[p.size()], p)
+	}
+	return bySize, nil
+}
+
+// countObjects reads the last number of an index's first table, which is the
+// number of all objects.
+func countObjects(index string) (int, error) {
+	f, err := os.Open(index)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }() // read only
+	var number [4]byte
+	const header, table = 8, 256 * 4
+	if _, err := f.ReadAt(number[:], header+table-4); err != nil {
+		return 0, fmt.Errorf("%w: %s is cut short: %w", errUnreadable, index, err)
+	}
+	return int(binary.BigEndian.Uint32(number[:])), nil
+}
+
+// tidy joins packs where there are too many of one size. What it joins stays
+// until the new pack is durable.
+func (s *store) tidy(ctx context.Context) error {
+	for class := range sizes {
+		bySize, err := s.packs()
+		if err != nil {
+			return err
+		}
+		group := bySize[class]
+		if len(group) < joinWhen {
+			continue
+		}
+		for part := range slices.Chunk(group, joinWhen) {
+			if len(part) == joinWhen {
+				if err := s.join(ctx, part, class); err != nil {
+					return fmt.Errorf("join %d packs of the journal: %w", len(part), err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// join makes one pack of several and removes them.
+func (s *store) join(ctx context.Context, group []pack, class int) error {
+	indexes := make([]*idxfile.MemoryIndex, len(group))
+	seen := map[plumbing.Hash]bool{}
+	total := 0
+	for i, p := range group {
+		var err error
+		if indexes[i], err = readIndex(p.base + ".idx"); err != nil {
+			return err
+		}
+		if err := eachEntry(indexes[i], func(e *idxfile.Entry) { seen[e.Hash] = true }); err != nil {
+			return err
+		}
+		total += p.objects
+	}
+	// A pack must not hold an object twice, which putting packs one behind the
+	// other would bring about.
+	var joined string
+	var err error
+	if class == 0 || len(seen) < total {
+		joined, err = s.packAnew(ctx, seen)
+	} else {
+		joined, err = s.concatenate(group, indexes, total)
+	}
+	if err != nil {
+		return err
+	}
+	if n, err := countObjects(joined + ".idx"); err != nil || n != len(seen) {
+		return errors.Join(err, fmt.Errorf("the new pack %s holds %d objects and should hold %d", joined, n, len(seen)))
+	}
+	return s.removePacks(group, joined)
+}
+
+func (s *store) removePacks(group []pack, except string) error {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	for _, p := range group {
+		if p.base == except {
+			continue
+		}
+		// A pack without an index would make the store unreadable; an index
+		// without a pack is swept.
+		if err := errors.Join(os.Remove(p.base+".pack"), os.Remove(p.base+".idx")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packAnew encodes objects into one pack, as differences where that is shorter.
+func (s *store) packAnew(ctx context.Context, objects map[plumbing.Hash]bool) (string, error) {
+	ids := make([]plumbing.Hash, 0, len(objects))
+	for id := range objects {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b plumbing.Hash) int { return slices.Compare(a[:], b[:]) })
+	var packed io.Reader
+	err := s.view(func(repo *clone) (err error) {
+		packed, err = encodePack(repo.stores[0], ids, packWindow)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	into := openClone(s.dir)
+	defer into.close()
+	return into.storePack(ctx, packed, s.limits)
+}
+
+// concatenate puts packs one behind the other. Differences within a pack name
+// their base by its distance, or by its id, so they stay right.
+func (s *store) concatenate(group []pack, indexes []*idxfile.MemoryIndex, total int) (string, error) {
+	into := openClone(s.dir)
+	defer into.close()
+	dir := filepath.Join(s.dir, "objects", "pack")
+	temp, err := os.CreateTemp(dir, unfinished)
+	if err != nil {
+		return "", explainDisk(err)
+	}
+	defer func() {
+		_ = temp.Close()
+		_ = os.Remove(temp.Name()) // has another name by now if all went well
+	}()
+	out := &packWriter{to: bufio.NewWriterSize(temp, 1<<16), sum: sha1.New()} // Git's own hash
+	index := new(idxfile.Writer)
+	if err := errors.Join(out.header(total), index.OnHeader(uint32(total))); err != nil {
+		return "", explainDisk(err)
+	}
+	for i, p := range group {
+		shift := out.written - packHeader
+		if err := eachEntry(indexes[i], func(e *idxfile.Entry) { index.Add(e.Hash, e.Offset+uint64(shift), e.CRC32) }); err != nil {
+			return "", err
+		}
+		if err := out.body(p.base + ".pack"); err != nil {
+			return "", explainDisk(err)
+		}
+	}
+	checksum, err := out.end()
+	if err != nil {
+		return "", explainDisk(err)
+	}
+	if err := index.OnFooter(checksum); err != nil {
+		return "", err
+	}
+	made, err := index.Index()
+	if err != nil {
+		return "", err
+	}
+	return into.install(temp, checksum, made)
+}
+
+const (
+	packHeader  = 12
+	packTrailer = sha1.Size
+)
+
+// packWriter writes a pack and sums it up.
+type packWriter struct {
+	to      *bufio.Writer
+	sum     hash.Hash
+	written int64
+}
+
+func (w *packWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	_, _ = w.sum.Write(p[:n]) // a hash takes everything
+	w.written += int64(n)
+	return n, err
+}
+
+func (w *packWriter) header(objects int) error {
+	head := append([]byte("PACK"), 0, 0, 0, 2) // version 2
+	_, err := w.Write(binary.BigEndian.AppendUint32(head, uint32(objects)))
+	return err
+}
+
+// body copies the objects of a pack, and checks them against its checksum.
+func (w *packWriter) body(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	sum := sha1.New()
+	from := bufio.NewReaderSize(f, 1<<16)
+	if _, err := io.CopyN(sum, from, packHeader); err != nil {
+		return fmt.Errorf("%w: %s is cut short: %w", errUnreadable, path, err)
+	}
+	if _, err := io.CopyN(io.MultiWriter(w, sum), from, info.Size()-packHeader-packTrailer); err != nil {
+		return fmt.Errorf("copy %s: %w", path, err)
+	}
+	trailer, err := io.ReadAll(from)
+	if err != nil || !slices.Equal(trailer, sum.Sum(nil)) {
+		return errors.Join(err, fmt.Errorf("%w: %s is not what its checksum says", errUnreadable, path))
+	}
+	return nil
+}
+
+func (w *packWriter) end() (plumbing.Hash, error) {
+	var checksum plumbing.Hash
+	copy(checksum[:], w.sum.Sum(nil))
+	_, err := w.to.Write(checksum[:])
+	return checksum, errors.Join(err, w.to.Flush())
+}
+
+func readIndex(path string) (*idxfile.MemoryIndex, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // read only
+	index := idxfile.NewMemoryIndex()
+	if err := idxfile.NewDecoder(bufio.NewReader(f)).Decode(index); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", errUnreadable, path, err)
+	}
+	return index, nil
+}
+
+func eachEntry(index *idxfile.MemoryIndex, visit func(*idxfile.Entry)) error {
+	entries, err := index.Entries()
+	if err != nil {
+		return err
+	}
+	for {
+		e, err := entries.Next()
+		if errors.Is(err, io.EOF) {
+			return entries.Close()
+		}
+		if err != nil {
+			return err
+		}
+		visit(e)
+	}
+}
