@@ -94,7 +94,38 @@ func (a *api) handler(remote bool) http.Handler {
 	mux.Handle("GET /api/v1/status", a.guard(remote, a.status))
 	mux.Handle("GET /api/v1/plan", a.guard(remote, a.plan))
 	mux.Handle("POST /api/v1/sync", a.guard(remote, a.sync))
+	mux.Handle("POST /api/v1/rollouts/{model}/{kind}", a.guard(remote, a.order))
+	mux.Handle("GET /api/v1/history", a.guard(remote, a.history))
+	mux.Handle("GET /api/v1/live", a.guard(remote, a.live))
+	mux.Handle("GET /api/v1/targets", a.guard(remote, a.targets))
+	for _, path := range prometheusPaths {
+		mux.Handle("GET "+path, a.guard(remote, a.prometheus))
+		mux.Handle("POST "+path, a.guard(remote, a.prometheus))
+	}
+	mux.Handle("/prometheus/", http.StripPrefix("/prometheus", a.guard(remote, a.prometheus)))
 	return mux
+}
+
+// prometheusPaths are where the embedded metrics answer as a Prometheus does, so
+// that Grafana reads them with the daemon's address as the URL of a data source.
+// The same stands below /prometheus, which is apart from everything else here.
+var prometheusPaths = []string{
+	"/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels", "/api/v1/label/{name}/values", "/api/v1/metadata",
+	"/api/v1/status/buildinfo",
+}
+
+func (a *api) prometheus(w http.ResponseWriter, r *http.Request) {
+	h := a.daemon.site.prometheus.Load()
+	if h == nil {
+		writeError(w, http.StatusNotFound, "this daemon holds no metrics: it stands by, or --metrics-url names a Prometheus that does")
+		return
+	}
+	(*h).ServeHTTP(w, r)
+}
+
+// notActing says why there is no loop that could be asked.
+func (a *api) notActing() string {
+	return cmp.Or(a.daemon.Status().Standby, "this daemon waits for the engine; try again later")
 }
 
 // guard asks callers from the network for the token.
@@ -139,7 +170,7 @@ func (a *api) status(w http.ResponseWriter, _ *http.Request) {
 func (a *api) plan(w http.ResponseWriter, _ *http.Request) {
 	c := a.daemon.current.Load()
 	if c == nil {
-		writeError(w, http.StatusServiceUnavailable, cmp.Or(a.daemon.Status().Standby, "this daemon waits for the engine; try again later"))
+		writeError(w, http.StatusServiceUnavailable, a.notActing())
 		return
 	}
 	p := c.Plan(time.Now())

@@ -53,6 +53,12 @@ type Config struct {
 	Policy   docker.Policy
 	Secrets  secret.Options
 
+	// Where the checks of rollouts find their numbers.
+	MetricsURL       string        // of a Prometheus elsewhere; empty: the embedded store
+	MetricsTokenFile string        // bearer token for it
+	MetricsCAFile    string        // certificates to trust beside the system's
+	MetricsRetention time.Duration // of the embedded store
+
 	// The HTTP API.
 	Listen    string // HOST:PORT; empty: only the unix socket
 	TokenFile string // bearer token for the API over TCP
@@ -90,6 +96,12 @@ func (c Config) WithDefaults() (Config, error) {
 	}
 	if c.Parallel < 1 {
 		errs = append(errs, fmt.Errorf("--parallel %d must be at least 1", c.Parallel))
+	}
+	if c.MetricsURL == "" && (c.MetricsTokenFile != "" || c.MetricsCAFile != "") {
+		errs = append(errs, errors.New("--metrics-token-file and --metrics-ca-file are for the Prometheus of --metrics-url, which is missing"))
+	}
+	if c.MetricsRetention < 0 {
+		errs = append(errs, fmt.Errorf("--metrics-retention %s is below zero", c.MetricsRetention))
 	}
 	data, err := filepath.Abs(c.Data)
 	if err != nil {

@@ -76,6 +76,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.api.awaitSocket(ctx, &wg, d.log); err != nil {
 		return err
 	}
+	if err := d.site.Begin(ctx, d.log); err != nil {
+		return err
+	}
 	hints, err := Hints(ctx, d.site.Config)
 	if err != nil {
 		// Polling finds every change too, later.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/providers/memory"
+	"github.com/fairlead/fairlead/providers/oip"
 	"github.com/fairlead/fairlead/providers/secret"
 	"github.com/fairlead/fairlead/providers/statefile"
 	"github.com/fairlead/fairlead/reconcile"
@@ -42,11 +43,19 @@ func memorySite(repo, data, environment string) (*Site, *memory.Engine, error) {
 	running := func(id string) bool { return engine.StateOf(id) == reconcile.StateRunning }
 	return &Site{
 		Config: c, Source: source, Runtime: runtime, Snapshots: snapshots, loader: lang.NewLoader(),
-		Router: &patientRouter{memory.NewRouter(running, time.Now)},
+		Router:  &patientRouter{memory.NewRouter(running, time.Now)},
+		Journal: memory.NewJournal(), Metrics: noMetrics{}, Inspector: oip.Inspector{},
 		Binder: &controller.Binder{
 			Scope: c.scope(), Runtime: runtime, Secrets: secrets, Store: store, Key: []byte("key"), GatewayHost: "127.0.0.1", GatewayPort: 8080,
 		},
 	}, engine, nil
+}
+
+// noMetrics is a store that never has any data.
+type noMetrics struct{}
+
+func (noMetrics) Query(context.Context, string, time.Time) ([]reconcile.Sample, error) {
+	return nil, nil
 }
 
 // patientRouter is the gateway in memory with long questions that cost nothing

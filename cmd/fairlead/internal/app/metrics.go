@@ -25,6 +25,9 @@ type metrics struct {
 	reconcile  prometheus.Histogram
 	errors     *prometheus.CounterVec
 	commits    *prometheus.CounterVec
+	rollouts   *prometheus.CounterVec
+	rolling    *prometheus.HistogramVec
+	checks     *prometheus.CounterVec
 	inFlight   prometheus.Gauge
 	lag        prometheus.Gauge
 	// accepted is when the commit came that is not converged yet; nil if it is.
@@ -53,11 +56,21 @@ func newMetrics() *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.1, 2, 16),
 		}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "fairlead_errors_total", Help: "Errors by where they came from (git, engine, gateway, commit).",
+			Name: "fairlead_errors_total", Help: "Errors by where they came from (git, engine, gateway, commit, journal, metrics).",
 		}, []string{"source"}),
 		commits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_commits_total", Help: "Commits by outcome (accepted, refused).",
 		}, []string{"outcome"}),
+		rollouts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_rollouts_total", Help: "Rollouts that ended, by outcome.",
+		}, []string{"model", "outcome"}),
+		rolling: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "fairlead_rollout_duration_seconds", Help: "How long rollouts took, from their start to their end, by outcome.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 20),
+		}, []string{"outcome"}),
+		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_check_outcomes_total", Help: "Looks at a check of a rollout, by outcome (pass, fail, insufficient, error).",
+		}, []string{"model", "check", "outcome"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "fairlead_actions_in_flight", Help: "Actions that were begun and have not ended: the engine works on them, or they wait for an image or for their turn.",
 		}),
@@ -65,7 +78,7 @@ func newMetrics() *metrics {
 			Name: "fairlead_commit_accepted_timestamp_seconds", Help: "When the commit that is followed was accepted.",
 		}),
 	}
-	m.registry.MustRegister(m.reconciles, m.actions, m.duration, m.resync, m.reconcile, m.errors, m.commits, m.inFlight, m.lag,
+	m.registry.MustRegister(m.reconciles, m.actions, m.duration, m.resync, m.reconcile, m.errors, m.commits, m.rollouts, m.rolling, m.checks, m.inFlight, m.lag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -99,7 +112,18 @@ func (m *metrics) observe(e controller.Event) {
 		m.commits.WithLabelValues("accepted").Inc()
 		m.lag.Set(float64(e.Time.Unix()))
 		m.accepted.Store(&e.Time)
-	case controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.Pulling, controller.TablePushed, controller.PhaseChanged:
+	case controller.Decided:
+		if e.Ended != nil {
+			m.rollouts.WithLabelValues(e.Entry.Model, string(e.Ended.Outcome)).Inc()
+			m.rolling.WithLabelValues(string(e.Ended.Outcome)).Observe(e.Ended.At.Sub(e.Ended.Started).Seconds())
+		}
+	case controller.Measured:
+		m.checks.WithLabelValues(e.Address.ServedName(), e.Verdict.Check, string(e.Verdict.Outcome)).Inc()
+	case controller.JournalFailed:
+		m.errors.WithLabelValues("journal").Inc()
+	case controller.MetricsFailed:
+		m.errors.WithLabelValues("metrics").Inc()
+	case controller.JournalRecovered, controller.MetricsRecovered, controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.Pulling, controller.TablePushed, controller.PhaseChanged:
 	}
 }
 
@@ -118,7 +142,7 @@ func (m *metrics) decided(s *controller.Status, now time.Time) {
 // the moment of the scrape.
 func (m *metrics) handler(status func() DaemonStatus) http.Handler {
 	live := prometheus.NewRegistry()
-	live.MustRegister(&statusCollector{status: status})
+	live.MustRegister(&statusCollector{status: status}, &modelCollector{models: func() []controller.ModelStatus { return status().Models }})
 	return promhttp.HandlerFor(prometheus.Gatherers{m.registry, live}, promhttp.HandlerOpts{})
 }
 
@@ -131,12 +155,13 @@ var (
 	convergedDesc = prometheus.NewDesc("fairlead_converged", "1 if what runs is what Git wants.", nil, nil)
 	standbyDesc   = prometheus.NewDesc("fairlead_standby", "1 if the daemon does not act.", nil, nil)
 	lagDesc       = prometheus.NewDesc("fairlead_commit_lag_seconds", "How long ago the commit that is followed was made, while it is not converged; 0 when it is.", nil, nil)
+	pendingDesc   = prometheus.NewDesc("fairlead_journal_pending", "Entries of the journal that its remote has not got yet.", nil, nil)
 	replicasDesc  = prometheus.NewDesc("fairlead_replicas", "Replicas of a model, by state (ready, wanted).", []string{"model", "state"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{queueDesc, modelsDesc, convergedDesc, standbyDesc, lagDesc, replicasDesc} {
+	for _, d := range []*prometheus.Desc{queueDesc, modelsDesc, convergedDesc, standbyDesc, lagDesc, pendingDesc, replicasDesc} {
 		ch <- d
 	}
 }
@@ -160,6 +185,7 @@ func (c *statusCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(queueDesc, queue)
 	gauge(convergedDesc, toFloat(s.Converged))
 	gauge(standbyDesc, toFloat(s.Standby != ""))
+	gauge(pendingDesc, float64(s.Journal.Pending))
 	gauge(lagDesc, lag(s.Commit, s.Converged))
 }
 

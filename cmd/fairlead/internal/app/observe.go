@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/judge"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 )
 
@@ -34,6 +35,16 @@ func (d *Daemon) observe(e controller.Event) {
 	if e.Commit != "" {
 		attrs = append(attrs, slog.String("commit", e.Commit))
 	}
+	if entry := e.Entry; entry != nil {
+		attrs = append(attrs, slog.String("decision", string(entry.Action)), slog.String("actor", entry.Actor),
+			slog.String("from", entry.From), slog.String("to", entry.To), slog.Int("weight", entry.Weight))
+	}
+	if e.Ended != nil {
+		attrs = append(attrs, slog.String("outcome", string(e.Ended.Outcome)))
+	}
+	if e.Verdict != nil {
+		attrs = append(attrs, slog.String("check", e.Verdict.Check), slog.String("outcome", string(e.Verdict.Outcome)))
+	}
 	if e.Took > 0 {
 		attrs = append(attrs, slog.Duration("took", e.Took))
 	}
@@ -47,14 +58,21 @@ func levelOf(e controller.Event) (slog.Level, bool) {
 		return 0, false
 	case controller.ActionStarted, controller.Pulling, controller.TablePushed:
 		return slog.LevelDebug, true
+	case controller.Measured:
+		if e.Verdict.Outcome == judge.Pass {
+			return slog.LevelDebug, true
+		}
+		return slog.LevelInfo, true
+	case controller.JournalFailed, controller.MetricsFailed:
+		return slog.LevelError, true
 	case controller.CommitRefused, controller.SourceFailed, controller.EngineFailed, controller.GatewayFailed, controller.ActionFailed:
 		return slog.LevelError, true
 	case controller.PhaseChanged:
-		if e.Phase == rollout.Degraded {
+		if e.Phase == rollout.Degraded || e.Phase == rollout.Held {
 			return slog.LevelWarn, true
 		}
 		return slog.LevelInfo, true
-	case controller.CommitAccepted, controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.ActionDone:
+	case controller.Decided, controller.JournalRecovered, controller.MetricsRecovered, controller.CommitAccepted, controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.ActionDone:
 		return slog.LevelInfo, true
 	}
 	return slog.LevelInfo, true

@@ -8,22 +8,26 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairlead/fairlead/providers/directory"
 	"github.com/fairlead/fairlead/providers/docker"
 	"github.com/fairlead/fairlead/providers/gateway"
 	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/providers/oip"
 	"github.com/fairlead/fairlead/providers/secret"
 	"github.com/fairlead/fairlead/providers/statefile"
 	"github.com/fairlead/fairlead/providers/watch"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/lang"
@@ -38,12 +42,20 @@ type Site struct {
 	Router    reconcile.Router
 	Snapshots reconcile.Snapshots // nil for a worktree
 	Binder    *controller.Binder
+	Inspector reconcile.Inspector
+	// What Begin opens.
+	Journal journal.Journal
+	Metrics reconcile.Metrics
+	Scraper reconcile.Scraper // nil: a Prometheus elsewhere scrapes
 
 	loader *lang.Loader
 	// NewKey: there was no key, so nothing can be said about running secrets and
 	// the gateway.
 	NewKey bool
 	close  []func() error
+
+	prometheus atomic.Pointer[http.Handler]          // of the embedded metrics
+	current    atomic.Pointer[controller.Controller] // newest
 }
 
 // Access says what a command does with a site.
@@ -65,7 +77,7 @@ func OpenSite(ctx context.Context, c Config, access Access) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{Config: c, Source: source, Snapshots: snapshots, loader: lang.NewLoader()}
+	s := &Site{Config: c, Source: source, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader()}
 	return s, s.wire(ctx, access)
 }
 
@@ -77,7 +89,7 @@ func OpenWorktree(ctx context.Context, c Config, dir string, access Access) (*Si
 	if err != nil {
 		return nil, err
 	}
-	s := &Site{Config: c, Source: source, loader: lang.NewLoader()}
+	s := &Site{Config: c, Source: source, Inspector: oip.Inspector{}, loader: lang.NewLoader()}
 	return s, s.wire(ctx, access)
 }
 
@@ -302,12 +314,15 @@ func (s *Site) view(ctx context.Context, containers []reconcile.Container) recon
 	return reconcile.RouterView{}
 }
 
-// Controller returns a controller of the site.
+// Controller returns a controller of the site. Begin must have been called.
 func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event)) *controller.Controller {
-	return controller.New(controller.Options{
+	c := controller.New(controller.Options{
+		Journal: s.Journal, Metrics: s.Metrics, Scraper: s.Scraper, Inspector: s.Inspector,
 		Source: s.Source, Snapshots: s.Snapshots, Load: s.Load, Binder: s.Binder, Runtime: s.Runtime, Router: s.Router,
 		Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits, OnEvent: onEvent,
 	})
+	s.current.Store(c)
+	return c
 }
 
 // openSource opens what Repo names: a plain directory, or a Git repository.

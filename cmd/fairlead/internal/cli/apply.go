@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,10 @@ func (p *program) applyCommand() *cobra.Command {
 runs goes on serving after apply has ended, but nothing heals or follows Git; for
 that, see "fairlead serve". Interrupt it at any moment: the next apply finds what
 is half done.
+
+A rollout is waited for to its end, with its steps and checks; one that needs an
+approval waits for it until --timeout. A revision that was rejected is not tried
+again: apply says why and ends with an error.
 
 There is no question to answer: the specs were reviewed where they were merged.
 To look first, use "fairlead plan".
@@ -61,6 +66,9 @@ func (p *program) apply(ctx context.Context, site *app.Site, timeout time.Durati
 	}
 	defer func() { _ = lock.Unlock() }()
 	progress := p.view.Progress(p.json)
+	if err := site.Begin(ctx, slog.New(slog.DiscardHandler)); err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
 	desired, tree, err := site.Desired(ctx)
 	if err != nil {
 		return p.explainError(err, tree)
@@ -119,8 +127,8 @@ func settled(s *controller.Status) bool {
 	for i := range s.Models {
 		m := &s.Models[i]
 		switch {
-		case m.Phase == rollout.Degraded || m.Failures >= stubborn:
-			failed = true
+		case m.Phase == rollout.Degraded || m.Phase == rollout.Held || m.Failures >= stubborn:
+			failed = true // a model that is held waits for a person, or another commit
 		case m.Phase != rollout.Steady:
 			open++
 		}

@@ -66,6 +66,10 @@ func (f *siteFlags) registerAct(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.Limits.AllowDestroy, "allow-destroy", false, "let a commit destroy any share of the models")
 	flags.Float64Var(&f.Limits.MaxDestroy, "max-destroy", 0.5, "share of the models, 0 to 1, that one commit may destroy")
 	flags.DurationVar(&f.Interval, "interval", 30*time.Second, "how often Git is polled and everything is listed")
+	flags.StringVar(&f.MetricsURL, "metrics-url", "", "`URL` of a Prometheus that answers the checks of rollouts (default: a store of our own in --data)")
+	flags.StringVar(&f.MetricsTokenFile, "metrics-token-file", "", "`FILE` with the bearer token for --metrics-url")
+	flags.StringVar(&f.MetricsCAFile, "metrics-ca-file", "", "`FILE` with certificates to trust for --metrics-url, beside the system's")
+	flags.DurationVar(&f.MetricsRetention, "metrics-retention", 24*time.Hour, "how long our own store keeps metrics")
 	flags.DurationVar(&f.Audit, "audit-interval", 10*time.Minute, "how long details of a container are believed without an inspection")
 }
 

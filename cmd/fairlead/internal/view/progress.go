@@ -12,6 +12,8 @@ import (
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/judge"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 	"github.com/fairlead/fairlead/spec"
@@ -98,6 +100,10 @@ func (p *Progress) eventJSON(e *controller.Event) {
 	switch e.Type {
 	case controller.Resynced, controller.Reconciled, controller.TablePushed, controller.CommitAccepted:
 		return // inner life
+	case controller.Measured:
+		if e.Verdict.Outcome == judge.Pass {
+			return
+		}
 	case controller.PhaseChanged:
 		if e.Phase == rollout.Rolling {
 			return
@@ -105,7 +111,7 @@ func (p *Progress) eventJSON(e *controller.Event) {
 	default:
 	}
 	level := "info"
-	if e.Err != nil || e.Phase == rollout.Degraded {
+	if e.Err != nil || e.Phase == rollout.Degraded || e.Phase == rollout.Held {
 		level = "error"
 	}
 	_ = p.emit(entry{Level: level, Type: string(e.Type), Message: cmp.Or(e.Message, string(e.Phase)), Event: e})
@@ -122,16 +128,21 @@ func (p *Progress) line(e *controller.Event) (line, bool) {
 	case controller.ActionDone:
 		took := p.v.paint(dim, fmt.Sprintf("(%s)", e.Took.Round(time.Millisecond)))
 		return line{good, fmt.Sprintf("%s: %s %s", strings.TrimSpace(string(e.Verb)+" "+e.Name), e.Message, took)}, true
-	case controller.ActionFailed, controller.SourceFailed, controller.EngineFailed, controller.GatewayFailed, controller.CommitRefused:
+	case controller.ActionFailed, controller.SourceFailed, controller.EngineFailed, controller.GatewayFailed, controller.CommitRefused,
+		controller.JournalFailed, controller.MetricsFailed:
 		return line{bad, e.Message}, true
+	case controller.Decided:
+		return p.decision(e)
+	case controller.Measured:
+		return line{bad, e.Message}, e.Verdict.Outcome == judge.Fail
 	case controller.Pulling:
 		return line{"…", e.Message}, true
-	case controller.EngineRecovered, controller.SourceRecovered:
+	case controller.EngineRecovered, controller.SourceRecovered, controller.JournalRecovered, controller.MetricsRecovered:
 		return line{"·", e.Message}, true
 	case controller.PhaseChanged:
 		action, planned := p.planned[e.Address]
 		switch e.Phase {
-		case rollout.Degraded:
+		case rollout.Degraded, rollout.Held:
 			return line{bad, e.Message}, action != plan.Blocked // the plan has said it
 		case rollout.Steady:
 			return line{good, "ready"}, planned
@@ -140,6 +151,22 @@ func (p *Progress) line(e *controller.Event) (line, bool) {
 	case controller.ActionStarted, controller.GatewayAnswers, controller.CommitAccepted, controller.TablePushed, controller.Resynced, controller.Reconciled:
 	}
 	return line{}, false
+}
+
+// decision shows a step of a rollout. That a model is known from now on, or no
+// more, is no news to whoever has read the plan.
+func (p *Progress) decision(e *controller.Event) (line, bool) {
+	mark := "·"
+	switch e.Entry.Action {
+	case journal.ActionAdopt, journal.ActionRelease, journal.ActionRemove:
+		return line{}, false
+	case journal.ActionPromote:
+		mark = p.v.paint(green, "✓")
+	case journal.ActionRollback, journal.ActionFail, journal.ActionHold, journal.ActionTolerate:
+		mark = p.v.paint(red, "✗")
+	default:
+	}
+	return line{mark, fmt.Sprintf("%s: %s", e.Entry.Action, e.Message)}, true
 }
 
 // Done shows the end of an apply that reached what it was for. Where there was

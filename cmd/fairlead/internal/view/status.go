@@ -113,7 +113,7 @@ func phaseColor(phase rollout.Phase) string {
 		return green
 	case rollout.Degraded:
 		return red
-	case rollout.Rolling:
+	case rollout.Rolling, rollout.Held:
 		return yellow
 	}
 	return dim
