@@ -168,6 +168,7 @@ type Engine struct {
 	APIVersion string // negotiated
 	CPUs       int
 	Memory     int64 // bytes
+	GPUs       int   // 0 where the engine does not tell
 }
 
 // Image is a reference pinned to content.
