@@ -1,7 +1,8 @@
 // Package memory holds every port of package reconcile in memory: fast and
 // deterministic, for tests, for dry runs and for measuring Fairlead without
 // Docker. They are real implementations, not recordings: each passes the same
-// suite of package providertest that the real provider passes.
+// suite of package providertest that the real provider passes. The exception is
+// [Metrics], which gives the answers that a test wrote down.
 //
 // What makes them useful in tests is the other side of each port, the part that
 // reconcile never sees: an [Engine] has methods for what people do by hand and
