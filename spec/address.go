@@ -10,9 +10,10 @@ type Kind string
 
 // The kinds of object that have an address of their own.
 const (
-	KindModel   Kind = "model"
-	KindSecret  Kind = "secret"
-	KindGateway Kind = "gateway" // made by Fairlead itself, never declared
+	KindModel      Kind = "model"
+	KindSecret     Kind = "secret"
+	KindSimulation Kind = "simulation"
+	KindGateway    Kind = "gateway" // made by Fairlead itself, never declared
 )
 
 // Address names one object of a Config, as users write it in references:
@@ -75,9 +76,9 @@ func ParseAddress(s string) (Address, error) {
 		}
 	}
 	switch a.Kind {
-	case KindModel, KindSecret:
+	case KindModel, KindSecret, KindSimulation:
 	default:
-		return Address{}, fmt.Errorf("%q is not an address: there is no kind of object named %q; known are model and secret", s, kind)
+		return Address{}, fmt.Errorf("%q is not an address: there is no kind of object named %q; known are model, secret and simulation", s, kind)
 	}
 	if !ValidName(a.Name) {
 		return Address{}, fmt.Errorf("%q is not an address: %q is not a name; names start with a letter and hold a-z, 0-9, _ and -", s, name)

@@ -14,6 +14,7 @@ type Config struct {
 	Environments []string // every environment that the repo declares, sorted
 	Models       []*Model // sorted by Name
 	Secrets      map[string]*Secret
+	Simulations  []*Simulation // sorted by served name
 	Moved        []Moved
 	Removed      []Removed
 }

@@ -35,6 +35,7 @@ func (e *evaluator) config() *spec.Config {
 		cfg.Models = append(cfg.Models, d.model)
 	}
 	e.checkRoutes(cfg, all)
+	e.decodeSimulations(cfg)
 	e.decodeHistory(cfg)
 	return cfg
 }

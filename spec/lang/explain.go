@@ -87,7 +87,7 @@ func (x *explainer) fail(format string, args ...any) Explanation {
 func (x *explainer) explain(path string) Explanation {
 	steps, ok := pathSteps(path)
 	if !ok || len(steps) < 2 {
-		return x.fail("An address is written as a reference: model.NAME, model.NAME.ARGUMENT, var.NAME, local.NAME or secret.NAME.")
+		return x.fail("An address is written as a reference: model.NAME, model.NAME.ARGUMENT, var.NAME, local.NAME, secret.NAME or simulation.NAME.")
 	}
 	name := steps[1]
 	switch steps[0] {
@@ -95,10 +95,10 @@ func (x *explainer) explain(path string) Explanation {
 		return x.variable(name, steps)
 	case "local":
 		return x.local(name, steps)
-	case "model", "secret":
+	case "model", "secret", "simulation":
 		return x.object(steps)
 	default:
-		return x.fail("There is nothing of the kind %q to explain. Addresses start with model, secret, var or local.", steps[0])
+		return x.fail("There is nothing of the kind %q to explain. Addresses start with model, secret, simulation, var or local.", steps[0])
 	}
 }
 

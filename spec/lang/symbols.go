@@ -17,6 +17,7 @@ type symbols struct {
 	locals       map[string]*arg
 	models       map[string]*node
 	secrets      map[string]*node
+	simulations  map[string]*node
 	modelOrder   []*node
 	moved        []*node
 	removed      []*node
@@ -34,7 +35,7 @@ type symbols struct {
 func collect(files []*file, r *reporter) *symbols {
 	s := &symbols{
 		variables: map[string]*node{}, locals: map[string]*arg{},
-		models: make(map[string]*node, len(files)), secrets: map[string]*node{}, environments: map[string][]*node{},
+		models: make(map[string]*node, len(files)), secrets: map[string]*node{}, simulations: map[string]*node{}, environments: map[string][]*node{},
 		modelOrder: make([]*node, 0, len(files)),
 		over:       map[string]*node{}, overLocals: map[string]*arg{},
 	}
@@ -66,6 +67,8 @@ func (s *symbols) declare(n *node, r *reporter) {
 		}
 	case "secret":
 		once(s.secrets, n.label, n, r)
+	case "simulation":
+		once(s.simulations, n.label, n, r)
 	case "moved":
 		s.moved = append(s.moved, n)
 	case "removed":
@@ -177,6 +180,8 @@ func (s *symbols) byKind(kind string) map[string]*node {
 		return s.models
 	case "secret":
 		return s.secrets
+	case "simulation":
+		return s.simulations
 	default:
 		return s.variables
 	}

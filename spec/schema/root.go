@@ -12,7 +12,7 @@ func Root() *Block {
 		Since: first,
 		Doc:   "A config repo is a directory tree of .hcl and .hcl.json files. All files are read as one; their names and the order of blocks never matter.",
 		Blocks: []*Block{
-			fairleadBlock(), variableBlock(), localsBlock(), modelBlock(), secretBlock(), movedBlock(), removedBlock(),
+			fairleadBlock(), variableBlock(), localsBlock(), modelBlock(), secretBlock(), simulationBlock(), movedBlock(), removedBlock(),
 		},
 	}
 	root.Blocks = append(root.Blocks, environmentBlock(root))
@@ -160,7 +160,7 @@ func environmentBlock(root *Block) *Block {
   }
 }`,
 	}
-	overlaid := []string{"variable", "locals", "model", "secret"}
+	overlaid := []string{"variable", "locals", "model", "secret", "simulation"}
 	for _, n := range root.Blocks {
 		if slices.Contains(overlaid, n.Name) {
 			b.Blocks = append(b.Blocks, n)

@@ -269,6 +269,26 @@ model "callers" {
   }
 }
 
+simulation "errors" {
+  enabled  = true
+  for_each = var.sizes
+  model    = model.digits[each.key]
+  rate     = 12.5 * each.value
+
+  stable {
+    error_ratio = 0.001
+    latency     = "15ms"
+    spread      = 0.2
+  }
+  candidate {
+    error_ratio = 0.05
+    latency     = "30ms"
+    spread      = 0.4
+    shift       = -0.5
+    agreement   = 0.98
+  }
+}
+
 moved {
   from = model.numbers["eu"]
   to   = model.digits["eu"]
@@ -304,6 +324,11 @@ environment "prod" {
 }
 
 environment "staging" {
+  simulation "errors" {
+    candidate {
+      error_ratio = 0.02
+    }
+  }
   model "scores" {
     metrics {
       port = 9090

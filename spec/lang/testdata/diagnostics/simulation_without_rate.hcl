@@ -1,0 +1,7 @@
+model "a" {
+  image = "a:1"
+  rollout {}
+}
+simulation "errors" { # ERROR: Missing argument :: needs rate
+  model = model.a
+}
