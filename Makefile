@@ -7,7 +7,7 @@ RACE      := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 LDFLAGS   := -s -w $(if $(VERSION),-X github.com/fairlead/fairlead/cmd/fairlead/internal/cli.buildVersion=$(VERSION))
 LINT      := $(GO) tool -modfile=$(CURDIR)/.ci/tools.mod golangci-lint
 
-.PHONY: engine build demo test lint bench fuzz generate clean
+.PHONY: engine build demo test lint bench bench-judge fuzz generate clean
 
 # A Docker Engine that answers: the one that runs, or on Debian, as root, a new one.
 engine:
@@ -36,6 +36,10 @@ lint:
 bench: build
 	@.ci/engine
 	@.ci/bench
+
+# How often the judge of rollouts errs, and what it finds. Three minutes.
+bench-judge:
+	$(GO) test ./reconcile/judge -run '^(TestFalseAlarms|TestPower)$$' -rollouts 10000 -count 1 -timeout 9m -v
 
 # Each fuzz target for a minute.
 fuzz:

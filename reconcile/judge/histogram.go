@@ -138,8 +138,8 @@ func merge(a, b *reconcile.Histogram) *reconcile.Histogram {
 // sound tells whether a histogram can be counted with: what is stale, or broken
 // on its way, is not a number somewhere.
 func sound(h *reconcile.Histogram) bool {
-	return finite(h.Count) && h.Count >= 0 &&
+	return isCount(h.Count) &&
 		!slices.ContainsFunc(h.Buckets, func(b reconcile.Bucket) bool {
-			return math.IsNaN(b.Lower) || math.IsNaN(b.Upper) || !finite(b.Count) || b.Count < 0
+			return math.IsNaN(b.Lower) || math.IsNaN(b.Upper) || !isCount(b.Count)
 		})
 }

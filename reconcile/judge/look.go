@@ -233,10 +233,14 @@ func (l *look) aim() (threshold float64, points []float64) {
 	return e.Threshold, e.Landmarks
 }
 
-// distribution is that of a side of late or, where that is not known, since the
-// gateways started; nil for none.
+// distribution is that of a side of late or, where that has too few values to
+// tell the quantile of the check, since the gateways started; nil for none.
 func (l *look) distribution(s Side) *reconcile.Histogram {
-	if h := *l.reading.Recent.of(s); h != nil && len(h.Buckets) > 0 {
+	needed := 1.0
+	if kindOf(l.check) == ofQuantile {
+		needed = beyondQuantile / (1 - quantileOf(l.check.Metric))
+	}
+	if h := *l.reading.Recent.of(s); h != nil && h.Count >= needed && len(h.Buckets) > 0 {
 		return h
 	}
 	var all *reconcile.Histogram
@@ -247,6 +251,9 @@ func (l *look) distribution(s Side) *reconcile.Histogram {
 	}
 	return all
 }
+
+// beyondQuantile is how many values lie beyond a quantile that is told from few.
+const beyondQuantile = 5
 
 // addSamples counts samples. Of the stretch since the reading before, the step
 // gets the part that lies in it.
@@ -304,7 +311,7 @@ func (l *look) decide(logEvidence float64, b bound, compared Pair[float64]) {
 	e, least := l.evidence, float64(l.check.MinSamples)
 	two := relative(l.check) || kindOf(l.check) == ofShift
 	l.verdict.CandidateSamples, l.verdict.StableSamples = e.Total.Candidate, e.Total.Stable
-	l.verdict.Evidence = math.Exp(min(maxLogEvidence, max(0, logEvidence)))
+	l.verdict.Evidence = min(maxEvidence, math.Exp(max(0, logEvidence)))
 	l.verdict.Threshold = 1 / l.alpha
 
 	floor := min(least, fewest)
@@ -324,8 +331,9 @@ func (l *look) decide(logEvidence float64, b bound, compared Pair[float64]) {
 	}
 }
 
-// maxLogEvidence bounds the evidence that is shown.
-const maxLogEvidence = 35
+// maxEvidence bounds the evidence that is shown: what is beyond doubt needs no
+// more digits, and JSON knows no infinity.
+const maxEvidence = 1e9
 
 // compared tells whether every comparison with stable rests on enough samples in
 // this rollout. Once the candidate has all requests there is nothing new to

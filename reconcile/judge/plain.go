@@ -12,7 +12,7 @@ func (l *look) values() {
 	case relative(l.check) && stable == nil:
 		l.conclude(Insufficient, "the query gives no number for stable, which "+plainNumber(*candidate)+" of the candidate could be compared with")
 	default:
-		l.compare(*candidate, stable, "", plainNumber)
+		l.compare(*candidate, stable, plainNumber, "")
 	}
 }
 
@@ -41,16 +41,16 @@ func (l *look) rate() {
 	candidate, stable := news.requests(Candidate)/seconds, news.requests(Stable)/seconds
 	l.verdict.Candidate, l.verdict.Stable = &candidate, &stable
 	if !relative(l.check) {
-		l.compare(candidate, nil, " requests per second", plainNumber)
+		l.compare(candidate, nil, plainNumber, " requests per second")
 		return
 	}
 	if share := l.vars.Share; share > 0 && share < 1 {
 		// The bounds of max and min are for the rate itself.
 		scaled := stable * share / (1 - share)
-		l.compare(candidate, &scaled, " requests per second for its share", plainNumber)
+		l.compare(candidate, &scaled, plainNumber, " requests per second for its share")
 		return
 	}
-	l.compare(candidate, &stable, " requests per second", plainNumber)
+	l.compare(candidate, &stable, plainNumber, " requests per second")
 }
 
 // restarts compares how often the candidate's replicas were started again in this
@@ -68,12 +68,12 @@ func (l *look) restarts() {
 	e.Marks, e.Read = marked(e.Marks, r.Series, count, true), r.At
 	restarts := e.Total.Candidate
 	l.verdict.Candidate = &restarts
-	l.compare(restarts, nil, " restarts of the candidate's replicas", plainNumber)
+	l.compare(restarts, nil, func(n float64) string { return counted(n, "restart") }, " of the candidate's replicas")
 }
 
-// compare compares numbers as they are.
-func (l *look) compare(candidate float64, stable *float64, unit string, format func(float64) string) {
-	text := format(candidate) + unit
+// compare compares numbers as they are. what says what they count.
+func (l *look) compare(candidate float64, stable *float64, format func(float64) string, what string) {
+	text := format(candidate) + what
 	if stable != nil && relative(l.check) {
 		text += ", stable " + format(*stable)
 	}
@@ -88,10 +88,10 @@ func (l *look) compare(candidate float64, stable *float64, unit string, format f
 			broken = value < limit
 		}
 		if broken && outcome == Pass {
-			outcome, said = Fail, allowed(b, format)
+			outcome, said = Fail, allowed(b, plainNumber)
 		}
 		if said == "" {
-			said = allowed(b, format)
+			said = allowed(b, plainNumber)
 		}
 	}
 	l.conclude(outcome, text+"; "+said)

@@ -126,7 +126,7 @@ func (v Vars) side(labels map[string]string) (Side, bool) {
 func (r *Reading) readCounters(v Vars, samples []reconcile.Sample, label string, bad ...string) {
 	for _, s := range samples {
 		side, known := v.side(s.Labels)
-		if !known || !finite(s.Value) || s.Value < 0 {
+		if !known || !isCount(s.Value) {
 			continue
 		}
 		series := r.series(side, s.Labels["instance"])
@@ -200,5 +200,9 @@ func single(samples []reconcile.Sample) (*float64, error) {
 	value := samples[0].Value
 	return &value, nil
 }
+
+// isCount tells whether a number can have been counted. Above 2^53 adding one
+// changes nothing any more.
+func isCount(x float64) bool { return x >= 0 && x <= 1<<53 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -75,11 +75,11 @@ func part(a, of float64) float64 {
 
 // strength says how strong the case against the candidate is.
 func (l *look) strength() string {
-	fails := "(fails at 1:" + number(math.Round(l.verdict.Threshold)) + ")"
-	if l.verdict.Evidence < 2 {
-		return "no evidence against it " + fails
+	measure := "evidence 1:"
+	if l.verdict.Evidence >= maxEvidence {
+		measure = "evidence above 1:"
 	}
-	return "evidence 1:" + number(math.Floor(l.verdict.Evidence)) + " against it " + fails
+	return measure + number(math.Floor(l.verdict.Evidence)) + " against it (fails at 1:" + number(math.Round(l.verdict.Threshold)) + ")"
 }
 
 // allowed says what a bound allows.
