@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/client"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -137,11 +139,25 @@ func (r *Runtime) Engine(ctx context.Context) (reconcile.Engine, error) {
 		}
 		engine = reconcile.Engine{
 			ID: info.ID, Version: info.ServerVersion, APIVersion: r.connection.client().ClientVersion(),
-			CPUs: info.NCPU, Memory: info.MemTotal,
+			CPUs: info.NCPU, Memory: info.MemTotal, GPUs: countGPUs(info.DiscoveredDevices),
 		}
 		return nil
 	})
 	return engine, err
+}
+
+// countGPUs counts the GPUs among the devices that an engine has found, as newer
+// engines tell them, by their names in the Container Device Interface. A GPU is
+// there by its number and perhaps once more by its serial; only the first counts.
+func countGPUs(devices []system.DeviceInfo) int {
+	numbers := map[string]bool{}
+	for _, d := range devices {
+		kind, number, _ := strings.Cut(d.ID, "=")
+		if _, err := strconv.ParseUint(number, 10, 16); err == nil && strings.HasSuffix(kind, "/gpu") {
+			numbers[d.ID] = true
+		}
+	}
+	return len(numbers)
 }
 
 // call runs one exchange with the engine within the limit, and explains what went

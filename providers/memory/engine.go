@@ -35,6 +35,9 @@ type Engine struct {
 	before     func(op string) error
 	after      func(op string) error
 	deny       func(reconcile.ContainerSpec) []reconcile.Denial
+
+	cpus, gpus int
+	memory     int64 // bytes
 }
 
 // container is one container and all that it was created from.
@@ -71,6 +74,8 @@ func NewEngine() *Engine {
 		watchers: make(map[chan struct{}]reconcile.Scope),
 		calls:    make(map[string]int),
 		deny:     denyPrivilege,
+		cpus:     64,
+		memory:   256 << 30,
 	}
 }
 
@@ -146,6 +151,14 @@ func (e *Engine) SetPolicy(deny func(reconcile.ContainerSpec) []reconcile.Denial
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.deny = deny
+}
+
+// SetSize changes what the engine says that it has. A new one has 64 CPUs, 256 GiB
+// of memory, and does not tell of GPUs.
+func (e *Engine) SetSize(cpus int, memory int64, gpus int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.cpus, e.memory, e.gpus = cpus, memory, gpus
 }
 
 // Calls returns how often each operation was called, mutating or not, by Op

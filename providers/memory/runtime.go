@@ -113,11 +113,12 @@ func (r *Runtime) onOwned(ctx context.Context, op, id string, change func(*Engin
 
 // Engine implements reconcile.Runtime.
 func (r *Runtime) Engine(ctx context.Context) (reconcile.Engine, error) {
-	err := r.do(ctx, OpEngine, func(*Engine) error { return nil })
-	if err != nil {
-		return reconcile.Engine{}, err
-	}
-	return reconcile.Engine{ID: "memory", Version: "memory", CPUs: 64, Memory: 256 << 30}, nil
+	var described reconcile.Engine
+	err := r.do(ctx, OpEngine, func(e *Engine) error {
+		described = reconcile.Engine{ID: "memory", Version: "memory", CPUs: e.cpus, Memory: e.memory, GPUs: e.gpus}
+		return nil
+	})
+	return described, err
 }
 
 // Resolve implements reconcile.Runtime.

@@ -35,8 +35,12 @@ func Check(h Host, d *reconcile.Desired, containers []reconcile.Container, recor
 	return Admit(h, Demands(h.Engine, d, containers, records))
 }
 
-// Admit gives the room out, and returns the reasons of those that get none.
+// Admit gives the room out, and returns the reasons of those that get none. The
+// order of demands does not matter.
 func Admit(h Host, demands []Demand) map[string]string {
+	if h.fitsAll(demands) {
+		return nil
+	}
 	l := &ledger{host: h, room: h.room(), granted: make(map[string]Size, len(demands)), refused: map[string]string{}}
 	demands = slices.SortedFunc(slices.Values(demands), func(a, b Demand) int { return cmp.Compare(a.Model, b.Model) })
 	for _, d := range demands {
@@ -60,6 +64,22 @@ func Admit(h Host, demands []Demand) map[string]string {
 		}
 	}
 	return l.refused
+}
+
+// fitsAll tells whether nobody has to stand back, which is nearly always so and
+// cheap to find out.
+func (h Host) fitsAll(demands []Demand) bool {
+	var sum Size
+	for i := range demands {
+		sum = sum.plus(demands[i].Held.atLeast(demands[i].need()))
+	}
+	room := h.room()
+	for _, r := range resources() {
+		if limit := r.of(room); limit > 0 && r.of(sum) > limit {
+			return false
+		}
+	}
+	return true
 }
 
 // ledger is who was given what.

@@ -1,10 +1,6 @@
 package capacity
 
 import (
-	"cmp"
-	"maps"
-	"slices"
-
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/spec"
@@ -35,32 +31,32 @@ func (d *Demand) need() Size {
 	return d.Stable.plus(d.Candidate).plus(d.Previous)
 }
 
-// Demands says what every model of the environment takes and wants, sorted by
-// name. records may lack models, and may be nil: then the containers tell which
+// Demands says what every model of the environment takes and wants, in no order.
+// records may lack models, and may be nil: then the containers tell which
 // revision serves.
 func Demands(engine reconcile.Engine, d *reconcile.Desired, containers []reconcile.Container, records map[string]journal.Record) []Demand {
 	found := observe(d, containers)
-	for name := range d.Targets {
-		if found[name] == nil {
-			found[name] = map[string]*release{}
-		}
-	}
-	demands := make([]Demand, 0, len(found))
+	demands := make([]Demand, 0, max(len(found), len(d.Targets)))
 	for name, releases := range found {
-		demand := Demand{Model: name, Running: len(releases) > 0}
-		for _, r := range releases {
-			demand.Held = demand.Held.plus(sizeOf(r.inputs, r.containers, engine))
+		demand := Demand{Model: name, Running: true}
+		for i := range releases {
+			demand.Held = demand.Held.plus(sizeOf(releases[i].inputs, releases[i].containers, engine))
 		}
-		record := records[name]
 		switch target := d.Targets[name]; {
 		case target != nil:
-			demand.want(engine, target, &record, releases)
+			demand.want(engine, target, records[name], releases)
 		case d.Unbound[name] == nil && !d.Forgotten[name]:
 			demand.Leaving = true
 		}
 		demands = append(demands, demand)
 	}
-	slices.SortFunc(demands, func(a, b Demand) int { return cmp.Compare(a.Model, b.Model) })
+	for name, target := range d.Targets {
+		if found[name] == nil {
+			demand := Demand{Model: name}
+			demand.want(engine, target, records[name], nil)
+			demands = append(demands, demand)
+		}
+	}
 	return demands
 }
 
@@ -71,24 +67,36 @@ type release struct {
 	containers int
 }
 
-// observe groups the containers by model and revision.
-func observe(d *reconcile.Desired, containers []reconcile.Container) map[string]map[string]*release {
-	found := map[string]map[string]*release{}
+func find(releases []release, revision string) *release {
+	for i := range releases {
+		if releases[i].revision == revision {
+			return &releases[i]
+		}
+	}
+	return nil
+}
+
+// observe groups the containers by model and revision. Nearly all of them are of
+// the revision that Git wants, whose inputs need not be read from a label.
+func observe(d *reconcile.Desired, containers []reconcile.Container) map[string][]release {
+	found := make(map[string][]release, len(d.Targets))
 	for i := range containers {
 		c := &containers[i]
 		if c.Kind == spec.KindGateway || c.State == reconcile.StateRemoving || c.State == reconcile.StateDead {
 			continue
 		}
 		name := d.ModelOf(c)
-		if found[name] == nil {
-			found[name] = map[string]*release{}
+		if r := find(found[name], c.Revision); r != nil {
+			r.containers++
+			continue
 		}
-		r := found[name][c.Revision]
-		if r == nil {
-			r = &release{revision: c.Revision, inputs: inputsOf(c)}
-			found[name][c.Revision] = r
+		r := release{revision: c.Revision, containers: 1}
+		if t := d.Targets[name]; t != nil && t.Revision == c.Revision {
+			r.inputs = t.Inputs
+		} else {
+			r.inputs = inputsOf(c)
 		}
-		r.containers++
+		found[name] = append(found[name], r)
 	}
 	return found
 }
@@ -104,9 +112,9 @@ func inputsOf(c *reconcile.Container) reconcile.RevisionInputs {
 }
 
 // want fills in what the model takes on its way to the target.
-func (d *Demand) want(engine reconcile.Engine, t *reconcile.Target, r *journal.Record, releases map[string]*release) {
+func (d *Demand) want(engine reconcile.Engine, t *reconcile.Target, r journal.Record, releases []release) {
 	replicas := t.Model.Replicas
-	previous := keptRelease(r, releases)
+	previous := keptRelease(&r, releases)
 	if previous != nil {
 		d.Previous = sizeOf(previous.inputs, previous.containers, engine)
 	}
@@ -131,11 +139,11 @@ func (d *Demand) want(engine reconcile.Engine, t *reconcile.Target, r *journal.R
 }
 
 // keptRelease is what still runs of the release before, or nil.
-func keptRelease(r *journal.Record, releases map[string]*release) *release {
+func keptRelease(r *journal.Record, releases []release) *release {
 	if r.Previous == nil {
 		return nil
 	}
-	return releases[r.Previous.Revision]
+	return find(releases, r.Previous.Revision)
 }
 
 // mostOf is the largest number of candidate replicas that a step asks for.
@@ -152,11 +160,15 @@ func mostOf(policy *spec.Rollout, replicas int) int {
 
 // serving guesses which release serves, for want of a record: the target's, if
 // there is no other, else that with the most containers.
-func serving(releases map[string]*release, target string) *journal.Release {
+func serving(releases []release, target string) *journal.Release {
 	var best *release
-	for _, revision := range slices.Sorted(maps.Keys(releases)) {
-		r := releases[revision]
-		if best == nil || best.revision == target || revision != target && r.containers > best.containers {
+	for i := range releases {
+		r := &releases[i]
+		newcomer := r.revision == target
+		switch {
+		case best == nil, best.revision == target:
+			best = r
+		case !newcomer && (r.containers > best.containers || r.containers == best.containers && r.revision < best.revision):
 			best = r
 		}
 	}

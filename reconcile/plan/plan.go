@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/capacity"
+	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -42,6 +44,9 @@ type Change struct {
 	To   string `json:"to,omitempty"`
 	// Replicas are the containers that run now, and that should run.
 	Replicas [2]int `json:"replicas"`
+	// Problem is why nothing is started for the change as things are; "" if it
+	// goes ahead.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Action is what will happen to an object.
@@ -77,12 +82,19 @@ type Summary struct {
 	Destroy int `json:"destroy"`
 	Forget  int `json:"forget"`
 	Blocked int `json:"blocked"`
+	// Problems counts the changes that have one, whatever their action.
+	Problems int `json:"problems,omitempty"`
 }
 
 // Observed is what a Diff compares with.
 type Observed struct {
 	Containers []reconcile.Container
 	View       reconcile.RouterView
+	// Host is what the engine has room for; the zero Host is not checked.
+	Host capacity.Host
+	// Records are what was decided about the models before; models may be
+	// missing in it, and it may be nil.
+	Records map[string]journal.Record
 }
 
 // Diff compares. It reads no clock: now serves to tell a replica that is still
@@ -107,6 +119,7 @@ func Diff(d *reconcile.Desired, o *Observed, now time.Time) *Plan {
 	slices.SortStableFunc(p.Changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(a.Address.Kind, b.Address.Kind), cmp.Compare(a.Address.String(), b.Address.String()))
 	})
+	p.room(d, o)
 	p.note(d, o)
 	return p
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/providers/secret"
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/capacity"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/lang"
@@ -52,6 +53,10 @@ type Config struct {
 	Limits   plan.Limits
 	Policy   docker.Policy
 	Secrets  secret.Options
+
+	// What the host has, where the engine does not tell or tells too little.
+	GPUs          int     // 0: as many as the engine tells
+	CPUOvercommit float64 // how often each CPU may be promised to containers; 0: once
 
 	// Where the checks of rollouts find their numbers.
 	MetricsURL       string        // of a Prometheus elsewhere; empty: the embedded store
@@ -94,6 +99,12 @@ func (c Config) WithDefaults() (Config, error) {
 	if c.Limits.MaxDestroy < 0 || c.Limits.MaxDestroy > 1 {
 		errs = append(errs, fmt.Errorf("--max-destroy %g is not a share; use 0 to 1", c.Limits.MaxDestroy))
 	}
+	if c.CPUOvercommit < 0 || c.CPUOvercommit > 0 && c.CPUOvercommit < 1 {
+		errs = append(errs, fmt.Errorf("--cpu-overcommit %g is below 1; each CPU can be promised once at least", c.CPUOvercommit))
+	}
+	if c.GPUs < 0 {
+		errs = append(errs, fmt.Errorf("--gpus %d is no number of GPUs", c.GPUs))
+	}
 	if c.Parallel < 1 {
 		errs = append(errs, fmt.Errorf("--parallel %d must be at least 1", c.Parallel))
 	}
@@ -109,6 +120,12 @@ func (c Config) WithDefaults() (Config, error) {
 	}
 	c.Data = data
 	return c, errors.Join(errs...)
+}
+
+// Host is what the engine has room for, by its own word and the operator's.
+func (c *Config) Host(engine reconcile.Engine) capacity.Host {
+	engine.GPUs = cmp.Or(c.GPUs, engine.GPUs)
+	return capacity.Host{Engine: engine, Overcommit: c.CPUOvercommit}
 }
 
 func (c *Config) scope() reconcile.Scope {

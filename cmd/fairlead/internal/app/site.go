@@ -285,7 +285,13 @@ func (s *Site) Compare(ctx context.Context, desired *reconcile.Desired) (*plan.P
 	if err != nil {
 		return nil, err
 	}
-	p := plan.Diff(desired, &plan.Observed{Containers: containers, View: s.view(ctx, containers)}, time.Now())
+	engine, err := s.Runtime.Engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := plan.Diff(desired, &plan.Observed{
+		Containers: containers, View: s.view(ctx, containers), Host: s.Config.Host(engine),
+	}, time.Now())
 	if s.NewKey && len(containers) > 0 {
 		p.Notes = append(p.Notes, fmt.Sprintf("%s holds no key of this environment, so the gateway and models with secrets look changed; plan with the --data of the daemon, or ask it: fairlead status", s.Config.Data))
 	}

@@ -53,6 +53,8 @@ func (f *siteFlags) registerSpecs(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.Policy.Capabilities, "allow-capability", nil, "kernel `CAPABILITY` that specs may add; may be repeated")
 	flags.BoolVar(&f.Policy.Privileged, "allow-privileged", false, "let specs run privileged containers, which are root on this host")
 	flags.BoolVar(&f.Policy.HostNetwork, "allow-host-network", false, "let specs use the host's network")
+	flags.Float64Var(&f.CPUOvercommit, "cpu-overcommit", 1, "how often each CPU may be promised, as `FACTOR`; models beyond that are not started")
+	flags.IntVar(&f.GPUs, "gpus", 0, "`NUMBER` of GPUs of the engine's host (default: what the engine tells; where it does not, GPUs are not counted)")
 	flags.BoolVar(&f.Policy.DenyGPUs, "deny-gpus", false, "refuse specs that ask for GPUs")
 	flags.StringVar(&f.Secrets.AgeIdentities, "age-identity", "", "`FILE` with the age identities that decrypt secrets of the repo")
 	flags.StringArrayVar(&f.Secrets.FileRoots, "secret-root", nil, "`DIR` below which secret files may lie (default /etc/fairlead/secrets); may be repeated")

@@ -25,7 +25,7 @@ func (p *program) planCommand() *cobra.Command {
 DIR is read as it is, committed or not. URL[@REF] is a repository at a branch, a
 tag or a full commit id.
 
-Exit codes: 0 fine, 1 error; with --detailed-exitcode 2 when there are changes.`,
+Exit codes: 0 fine, 1 error, or the engine has no room for a change; with --detailed-exitcode 2 when there are changes.`,
 		Args: exactlyOne("the specs to plan", "fairlead plan ."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.resolve(cmd, &f)
@@ -43,6 +43,9 @@ Exit codes: 0 fine, 1 error; with --detailed-exitcode 2 when there are changes.`
 			}
 			if err := p.show(result, func() error { return p.view.Plan(result) }); err != nil {
 				return err
+			}
+			if result.Summary.Problems > 0 {
+				return &exit{code: exitError}
 			}
 			if detailed && !result.Empty() {
 				return &exit{code: exitChanges}

@@ -60,6 +60,10 @@ func (p *printer) change(c *plan.Change) {
 	for _, reason := range c.Reasons {
 		p.line("  # (%s)", reason)
 	}
+	if c.Problem != "" {
+		p.line("  # %s %s", p.v.paint(red, "Problem:"), c.Problem)
+		p.line("  # Nothing is started for it until that is solved.")
+	}
 	where := ""
 	if c.Pos.File != "" {
 		where = p.v.paint(dim, "  "+c.Pos.String())
@@ -115,6 +119,7 @@ func summary(s *plan.Summary) string {
 		{s.Heal, "to heal"},
 		{s.Destroy, "to destroy"},
 		{s.Blocked, "blocked"},
+		{s.Problems, "with a problem"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.words))

@@ -89,6 +89,13 @@ func TestPlanShowsEveryKindOfChange(t *testing.T) {
 	golden(t, "plan", func(v *view.View) error { return v.Plan(samplePlan()) })
 }
 
+func TestPlanShowsWhatHasNoRoom(t *testing.T) {
+	p := samplePlan()
+	p.Changes, p.Notes, p.Summary = p.Changes[2:3], nil, plan.Summary{Replace: 1, Problems: 1}
+	p.Changes[0].Problem = "no room: needs 12 GiB of memory while both revisions run (6 GiB stable, 6 GiB candidate), the engine has 8 GiB; strategy = recreate would fit"
+	golden(t, "plan-no-room", func(v *view.View) error { return v.Plan(p) })
+}
+
 func TestEmptyPlanIsOneLine(t *testing.T) {
 	p := &plan.Plan{Environment: "prod", Commit: samplePlan().Commit, Unchanged: 4}
 	golden(t, "plan-empty", func(v *view.View) error { return v.Plan(p) })
