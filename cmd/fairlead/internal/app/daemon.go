@@ -87,12 +87,36 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.log.Info("reconciling", "environment", d.site.Config.Environment, "owner", d.site.Config.Owner, "repo", redact(d.site.Config.Repo), "gateway", d.site.Config.Gateway)
 	c := d.site.Controller([]reconcile.Hints{hints}, d.observe)
 	d.current.Store(c)
+	var tidy tidying
 	c.Run(ctx, func(s *controller.Status) (done bool) {
-		d.metrics.decided(s, time.Now())
+		now := time.Now()
+		d.metrics.decided(s, now)
+		tidy.decided(s, now)
 		return false
 	})
 	d.log.Info("stopped; replicas and gateway go on")
 	return nil
+}
+
+// tidying gives memory back to the system when a commit has been carried out:
+// bringing up many models takes several times of what looking after them does.
+type tidying struct {
+	open bool
+	last time.Time
+}
+
+// tidyPause keeps models that come and go from costing more than they hold.
+const tidyPause = time.Minute
+
+func (t *tidying) decided(s *controller.Status, now time.Time) {
+	if !s.Converged {
+		t.open = true
+		return
+	}
+	if t.open && now.Sub(t.last) > tidyPause {
+		t.open, t.last = false, now
+		debug.FreeOSMemory()
+	}
 }
 
 // standbyRetry is how often a daemon that stands by looks whether it may act.

@@ -39,6 +39,9 @@ func (c *modelCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c *modelCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, m := range c.models() {
 		for revision, n := range m.ReplicaRestarts {
+			if n == 0 && m.Rollout == nil {
+				continue // nothing asks for it, and a series costs memory
+			}
 			ch <- prometheus.MustNewConstMetric(restartsDesc, prometheus.CounterValue, float64(n), m.Name, revision)
 		}
 		if m.Rollout == nil && m.Phase != rollout.Held {
