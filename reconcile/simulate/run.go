@@ -14,9 +14,13 @@ import (
 
 // Result is how one simulated rollout went.
 type Result struct {
-	Outcome  journal.RolloutOutcome `json:"outcome"` // "" if it was still under way after Limit
-	Reason   string                 `json:"reason"`
-	Duration time.Duration          `json:"duration"` // nanoseconds
+	Outcome journal.RolloutOutcome `json:"outcome"` // "" if it was still under way after Limit
+	// Cause is why the candidate was rejected, or why the rollout stands (Held);
+	// "" if neither.
+	Cause    journal.Cause `json:"cause,omitempty"`
+	Held     bool          `json:"held,omitempty"`
+	Reason   string        `json:"reason"`
+	Duration time.Duration `json:"duration"` // nanoseconds
 	// Requests came in during the rollout; Exposed of them went to the candidate,
 	// which failed Failed of them.
 	Requests float64         `json:"requests"`
@@ -88,11 +92,24 @@ func (t *traffic) result(w *World, began time.Time, first int, ended bool) Resul
 	}
 	switch ro := w.Record.Rollout; {
 	case ro != nil && ro.Held != "":
-		r.Reason = "held: " + ro.Held
+		r.Held, r.Reason, r.Cause = true, "held: "+ro.Held, whyHeld(ro)
 	case ended:
 		r.Outcome, r.Reason = w.Record.Last.Outcome, w.Record.Last.Reason
+		if rejected := w.Record.Rejection(w.Record.Last.Revision); rejected != nil {
+			r.Cause = rejected.Cause
+		}
 	default:
 		r.Reason = fmt.Sprintf("still under way after %s", Limit)
 	}
 	return r
+}
+
+// whyHeld tells a check that failed too often from a deadline that passed.
+func whyHeld(ro *journal.Rollout) journal.Cause {
+	for _, c := range ro.Policy.Checks {
+		if ro.Checks[c.Name].Failures > c.FailureLimit {
+			return journal.CauseFailed
+		}
+	}
+	return journal.CauseDeadline
 }
