@@ -17,7 +17,7 @@ import (
 )
 
 // `make bench-judge` asks for 10,000; a usual run of the tests for fewer.
-var rollouts = flag.Int("rollouts", 300, "how many rollouts the tests of the judge simulate")
+var rollouts = flag.Int("rollouts", 200, "how many rollouts the tests of the judge simulate")
 
 // setting is one kind of world for rollouts in which nothing is wrong.
 type setting struct {
@@ -134,7 +134,6 @@ func TestFalseAlarms(t *testing.T) {
 
 	var all tallied
 	byCheck := make([]int, 5)
-	groups := []string{}
 	counts := map[string]*tallied{}
 	for i, checks := range failed {
 		s, alarms := settingOf(i), 0
@@ -151,7 +150,6 @@ func TestFalseAlarms(t *testing.T) {
 		} {
 			if counts[name] == nil {
 				counts[name] = &tallied{}
-				groups = append(groups, name)
 			}
 			counts[name].rollouts++
 			counts[name].alarms += alarms
@@ -273,10 +271,10 @@ func detect(f fault, n int, unit float64, seed uint64) (ours, theirs bool) {
 }
 
 func TestPower(t *testing.T) {
-	trials := max(20, *rollouts/50)
+	trials := max(10, *rollouts/50)
 	sizes := []int{500, 2000, 10000, 40000}
 	if *rollouts < 1000 {
-		sizes = sizes[:3]
+		sizes = sizes[:2]
 	}
 	var table strings.Builder
 	fmt.Fprintf(&table, "\t%-36s", "requests a side")
@@ -288,7 +286,7 @@ func TestPower(t *testing.T) {
 	for k, f := range faults() {
 		fmt.Fprintf(&table, "\t%-36s", f.name)
 		for _, n := range sizes {
-			var ours, theirs = make([]bool, trials), make([]bool, trials)
+			ours, theirs := make([]bool, trials), make([]bool, trials)
 			parallel(trials, func(i int) { ours[i], theirs[i] = detect(f, n, 1, uint64(1000*k+i)) })
 			a, b := share(ours), share(theirs)
 			found[f.name] = append(found[f.name], a)

@@ -140,6 +140,6 @@ func merge(a, b *reconcile.Histogram) *reconcile.Histogram {
 func sound(h *reconcile.Histogram) bool {
 	return isCount(h.Count) &&
 		!slices.ContainsFunc(h.Buckets, func(b reconcile.Bucket) bool {
-			return math.IsNaN(b.Lower) || math.IsNaN(b.Upper) || !isCount(b.Count)
+			return !(b.Lower <= b.Upper) || !isCount(b.Count)
 		})
 }

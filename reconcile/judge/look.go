@@ -219,10 +219,11 @@ func (l *look) aim() (threshold float64, points []float64) {
 	switch kindOf(l.check) {
 	case ofQuantile:
 		if b, _, ok := quantileBucket(l.distribution(Stable), quantileOf(l.check.Metric)); ok && relative(l.check) {
-			if threshold = b.Upper; !finite(threshold) {
-				threshold = b.Lower
+			for _, x := range []float64{b.Upper, b.Lower} {
+				if finite(x) && x > 0 {
+					return x, nil
+				}
 			}
-			return threshold, nil
 		}
 	case ofShift:
 		if len(e.Landmarks) == 0 {
@@ -290,7 +291,7 @@ func (l *look) measured() {
 		case total > 0:
 			value, known = *e.Bad.of(s)/total, true
 		}
-		if !known {
+		if !known || !finite(value) {
 			continue
 		}
 		if s == Candidate {

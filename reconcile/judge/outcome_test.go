@@ -30,6 +30,7 @@ var (
 // The rows of reference/rollouts.md, 2.2.
 func TestOutcomes(t *testing.T) {
 	one := func(x float64) []reconcile.Sample { return []reconcile.Sample{{Value: x}} }
+	classic := [][]reconcile.Sample{{{Labels: map[string]string{"revision": "new"}, Value: 3}}}
 	for _, test := range []struct {
 		name    string
 		check   spec.Check
@@ -52,8 +53,7 @@ func TestOutcomes(t *testing.T) {
 		{"both nothing are equal", accuracyVs, [][]reconcile.Sample{one(0), one(0)}, Pass, ""},
 		{"two values for stable are an error", accuracyVs, [][]reconcile.Sample{one(0.9), append(one(1), one(2)...)}, Error, "stable"},
 		{"a check without a bound is an error", spec.Check{Name: "x", Query: "1"}, [][]reconcile.Sample{one(1)}, Error, "no bound"},
-		{"a latency without native histograms is an error", latencyMax,
-			[][]reconcile.Sample{{{Labels: map[string]string{"revision": "new"}, Value: 3}}}, Error, "--enable-feature=native-histograms"},
+		{"a latency without native histograms is an error", latencyMax, classic, Error, "--enable-feature=native-histograms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			trial := newTrial(test.check)

@@ -16,18 +16,22 @@ func TestQueriesAreFilledIn(t *testing.T) {
 		vars  Vars
 		want  []string
 	}{
-		{"errors of both revisions", errorsVs, v,
-			[]string{`sum by (revision, instance, code) (fairlead_requests_total{model="digits",revision=~"bbb|aaa",code=~"2xx|3xx|4xx|5xx"})`}},
-		{"errors without stable", errorsMax, Vars{Model: "digits", Candidate: "bbb"},
-			[]string{`sum by (revision, instance, code) (fairlead_requests_total{model="digits",revision=~"bbb",code=~"2xx|3xx|4xx|5xx"})`}},
+		{"errors of both revisions", errorsVs, v, []string{
+			`sum by (revision, instance, code) (fairlead_requests_total{model="digits",revision=~"bbb|aaa",code=~"2xx|3xx|4xx|5xx"})`,
+		}},
+		{"errors without stable", errorsMax, Vars{Model: "digits", Candidate: "bbb"}, []string{
+			`sum by (revision, instance, code) (fairlead_requests_total{model="digits",revision=~"bbb",code=~"2xx|3xx|4xx|5xx"})`,
+		}},
 		{"an output's name is quoted", scores, v, []string{
 			`sum by (revision, instance) (fairlead_output_values{model="digits",revision=~"bbb|aaa",output="di\"git"})`,
 			`sum by (revision) (increase(fairlead_output_values{model="digits",revision=~"bbb|aaa",output="di\"git"}[90s]))`,
 		}},
-		{"a name that is no plain word stays one name", crashes, Vars{Model: `a"b\`, Candidate: `x.y|z`},
-			[]string{`sum by (revision, instance) (fairlead_replica_restarts_total{model="a\"b\\",revision=~"x\\.y\\|z"})`}},
-		{"a query", spec.Check{Query: `rate(x{m="$model",r="$candidate",s='$stable'}[$window]) / $other`, Max: limit(1)}, v,
-			[]string{`rate(x{m="digits",r="bbb",s='aaa'}[90s]) / $other`}},
+		{"a name that is no plain word stays one name", crashes, Vars{Model: `a"b\`, Candidate: `x.y|z`}, []string{
+			`sum by (revision, instance) (fairlead_replica_restarts_total{model="a\"b\\",revision=~"x\\.y\\|z"})`,
+		}},
+		{"a query", spec.Check{Query: `rate(x{m="$model",r="$candidate",s='$stable'}[$window]) / $other`, Max: limit(1)}, v, []string{
+			`rate(x{m="digits",r="bbb",s='aaa'}[90s]) / $other`,
+		}},
 		{"a query beside stable", spec.Check{Query: `x{r="$candidate"}`, MaxVsStable: limit(1)}, v, []string{`x{r="bbb"}`, `x{r="aaa"}`}},
 		{"a window below a second", spec.Check{Query: `[$window]`, Max: limit(1)}, Vars{Window: 1500 * time.Millisecond}, []string{`[1500ms]`}},
 	} {

@@ -109,16 +109,16 @@ func Read(c spec.Check, v Vars, at time.Time, results [][]reconcile.Sample) Read
 
 // side tells whose series a sample belongs to.
 func (v Vars) side(labels map[string]string) (Side, bool) {
-	switch revision := labels["revision"]; {
-	case revision == "":
+	revision := labels["revision"]
+	switch revision {
+	case "":
 		return "", false
-	case revision == v.Candidate:
+	case v.Candidate:
 		return Candidate, true
-	case revision == v.Stable:
+	case v.Stable:
 		return Stable, true
-	default:
-		return "", false
 	}
+	return "", false
 }
 
 // readCounters adds the samples up by side and instance. Those whose label has

@@ -78,7 +78,11 @@ func (c Case) weigh(what claim, candidate, stable tally) Case {
 		if i < len(c.Logs) {
 			log = logAdd(c.Logs[i], log)
 		}
-		logs[i] = tidy(log + what.logRatio(a.factor, candidate, stable))
+		ratio := what.logRatio(a.factor, candidate, stable)
+		if math.IsNaN(ratio) {
+			ratio = 0 // a bound beyond the range of numbers, such as 1e308 times stable's
+		}
+		logs[i] = tidy(log + ratio)
 	}
 	c.Logs = logs
 	return c
