@@ -539,6 +539,9 @@ func entry(model string, action journal.Action, reason string, before, next *jou
 		e.To, e.Version, e.Weight = next.Rollout.Candidate.Revision, next.Rollout.Candidate.Version, next.Rollout.Weight
 	case next.Stable != nil:
 		e.To, e.Version = next.Stable.Revision, next.Stable.Version
+		if action == journal.ActionPromote || action == journal.ActionReturn {
+			e.Weight = 100
+		}
 	}
 	if e.From == e.To {
 		e.From = ""
