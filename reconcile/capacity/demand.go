@@ -44,7 +44,7 @@ func Demands(engine reconcile.Engine, d *reconcile.Desired, containers []reconci
 		}
 		switch target := d.Targets[name]; {
 		case target != nil:
-			demand.want(engine, target, records[name], releases)
+			demand.want(engine, target, recordOf(records, name), releases)
 		case d.Unbound[name] == nil && !d.Forgotten[name]:
 			demand.Leaving = true
 		}
@@ -53,7 +53,7 @@ func Demands(engine reconcile.Engine, d *reconcile.Desired, containers []reconci
 	for name, target := range d.Targets {
 		if found[name] == nil {
 			demand := Demand{Model: name}
-			demand.want(engine, target, records[name], nil)
+			demand.want(engine, target, recordOf(records, name), nil)
 			demands = append(demands, demand)
 		}
 	}
@@ -63,7 +63,7 @@ func Demands(engine reconcile.Engine, d *reconcile.Desired, containers []reconci
 // release is the containers of one revision of a model.
 type release struct {
 	revision   string
-	inputs     reconcile.RevisionInputs
+	inputs     *reconcile.RevisionInputs
 	containers int
 }
 
@@ -92,7 +92,7 @@ func observe(d *reconcile.Desired, containers []reconcile.Container) map[string]
 		}
 		r := release{revision: c.Revision, containers: 1}
 		if t := d.Targets[name]; t != nil && t.Revision == c.Revision {
-			r.inputs = t.Inputs
+			r.inputs = &t.Inputs
 		} else {
 			r.inputs = inputsOf(c)
 		}
@@ -103,39 +103,56 @@ func observe(d *reconcile.Desired, containers []reconcile.Container) map[string]
 
 // inputsOf reads what a container was created from; where it does not tell, its
 // limits do.
-func inputsOf(c *reconcile.Container) reconcile.RevisionInputs {
+func inputsOf(c *reconcile.Container) *reconcile.RevisionInputs {
 	in, known := reconcile.ParseInputs(c.Inputs)
 	if !known {
 		in = reconcile.RevisionInputs{CPUs: float64(c.Limits.NanoCPUs) / 1e9, Memory: c.Limits.Memory}
 	}
-	return in
+	return &in
 }
 
 // want fills in what the model takes on its way to the target.
-func (d *Demand) want(engine reconcile.Engine, t *reconcile.Target, r journal.Record, releases []release) {
+func (d *Demand) want(engine reconcile.Engine, t *reconcile.Target, r *journal.Record, releases []release) {
 	replicas := t.Model.Replicas
-	previous := keptRelease(&r, releases)
+	previous := keptRelease(r, releases)
 	if previous != nil {
 		d.Previous = sizeOf(previous.inputs, previous.containers, engine)
 	}
-	stable := r.Stable
-	if stable == nil && r.Rollout == nil {
-		stable = serving(releases, t.Revision)
-	}
+	stable := stableOf(r, releases, t.Revision)
 	if stable != nil {
-		d.Stable = sizeOf(stable.Inputs, replicas, engine)
+		d.Stable = sizeOf(stable.inputs, replicas, engine)
 	}
-	policy, candidate := t.Model.Rollout, t.Inputs
+	policy, candidate := t.Model.Rollout, &t.Inputs
 	switch ro := r.Rollout; {
 	case ro != nil && (ro.Candidate.Revision == t.Revision || ro.Policy.Velocity == spec.VelocityFinish || ro.Policy.Velocity == spec.VelocityQueueLatest):
-		d.UnderWay, policy, candidate = true, &ro.Policy, ro.Candidate.Inputs
-	case stable != nil && stable.Revision == t.Revision, r.Rejection(t.Revision) != nil:
+		d.UnderWay, policy, candidate = true, &ro.Policy, &ro.Candidate.Inputs
+	case stable != nil && stable.revision == t.Revision, r.Rejection(t.Revision) != nil:
 		return
 	case previous != nil && previous.revision == t.Revision:
 		return // the way back starts nothing
 	}
 	d.Candidate = sizeOf(candidate, max(replicas, mostOf(policy, replicas)), engine)
 	d.Recreate = policy != nil && policy.Strategy == spec.Recreate
+}
+
+// recordOf spares copies of what is nearly always empty.
+func recordOf(records map[string]journal.Record, name string) *journal.Record {
+	if r, known := records[name]; known {
+		return &r
+	}
+	return &journal.Record{}
+}
+
+// stableOf is the release that serves, by the record or for want of one by what
+// runs; nil for a model that does not serve yet.
+func stableOf(r *journal.Record, releases []release, target string) *release {
+	switch {
+	case r.Stable != nil:
+		return &release{revision: r.Stable.Revision, inputs: &r.Stable.Inputs}
+	case r.Rollout != nil:
+		return nil
+	}
+	return serving(releases, target)
 }
 
 // keptRelease is what still runs of the release before, or nil.
@@ -160,7 +177,7 @@ func mostOf(policy *spec.Rollout, replicas int) int {
 
 // serving guesses which release serves, for want of a record: the target's, if
 // there is no other, else that with the most containers.
-func serving(releases []release, target string) *journal.Release {
+func serving(releases []release, target string) *release {
 	var best *release
 	for i := range releases {
 		r := &releases[i]
@@ -172,8 +189,5 @@ func serving(releases []release, target string) *journal.Release {
 			best = r
 		}
 	}
-	if best == nil {
-		return nil
-	}
-	return &journal.Release{Revision: best.revision, Inputs: best.inputs}
+	return best
 }

@@ -32,7 +32,7 @@ func (s Size) atLeast(o Size) Size {
 // sizeOf is what n containers of a revision take. GPUs that are named by their
 // ids, and all of them, are shared by the replicas: that is what the spec says
 // when it gives each the same ones.
-func sizeOf(in reconcile.RevisionInputs, n int, engine reconcile.Engine) Size {
+func sizeOf(in *reconcile.RevisionInputs, n int, engine reconcile.Engine) Size {
 	if n == 0 {
 		return Size{}
 	}
