@@ -7,6 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/fairlead/fairlead/providers/gateway"
 )
 
 // scrape returns /metrics, which needs no token.
@@ -89,5 +95,54 @@ func TestMetricsPerModelAndRevision(t *testing.T) {
 	}
 	if !strings.Contains(body, `revision="r2"`) {
 		t.Error("the new revision has no series")
+	}
+}
+
+// A store asks for protobuf, since native histograms have no text form.
+func TestNativeHistogramsAreScraped(t *testing.T) {
+	g := oneModel(t, nil, nil)
+	const requests = 20
+	for range requests {
+		g.get(t, "/v2/models/digits", nil)
+	}
+	awaitMetric(t, g, `fairlead_requests_total{code="2xx",model="digits",revision="r1"} 20`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+g.admin+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,text/plain;q=0.5")
+	answer, body := do(t, request)
+	decoder := expfmt.NewDecoder(strings.NewReader(body), expfmt.ResponseFormat(answer.Header))
+	for {
+		var family dto.MetricFamily
+		if err := decoder.Decode(&family); err != nil {
+			t.Fatalf("no histogram of latencies: %v", err)
+		}
+		if family.GetName() != "fairlead_request_duration_seconds" {
+			continue
+		}
+		h := family.GetMetric()[0].GetHistogram()
+		if len(family.GetMetric()) != 1 || h.GetSampleCount() != requests || h.GetSchema() != 5 || len(h.GetPositiveSpan()) == 0 {
+			t.Errorf("%d histograms, the first: %v", len(family.GetMetric()), h)
+		}
+		return
+	}
+}
+
+// Six decades of latencies, as fine as two neighbours can be, keep the width of
+// their buckets.
+func TestLatenciesOfSixDecadesKeepTheirResolution(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	h := prometheus.NewHistogram(gateway.Native("h", "", nil))
+	registry.MustRegister(h)
+	for v := 1e-4; v < 1e2; v *= 1.005 {
+		h.Observe(v)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := families[0].GetMetric()[0].GetHistogram(); got.GetSchema() != 5 {
+		t.Errorf("schema %d, want 5", got.GetSchema())
 	}
 }
