@@ -31,7 +31,8 @@
 //
 //	killed at any moment     the WAL is replayed at the next start
 //	the WAL is damaged       it is cut off where the damage begins
-//	a block is damaged       the store is set aside as DIR.broken and begins
+//	a block is damaged       it is removed
+//	neither helps            the store is set aside as DIR.broken and begins
 //	                         anew: a day of metrics is worth less than a daemon
 //	the disk is full         queries fail and say so; what was scraped
 //	                         meanwhile is lost; it goes on when there is room

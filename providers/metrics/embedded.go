@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/fileutil"
 
 	"github.com/fairlead/fairlead/reconcile"
 )
@@ -51,8 +52,9 @@ type Embedded struct {
 	// mu is held for reading while a query runs, so that the store is not closed
 	// under it.
 	mu     sync.RWMutex
-	ingest *ingest // nil while the store is not open
-	down   error   // why it is not
+	lock   fileutil.Releaser // nil until it is ours
+	ingest *ingest           // nil while the store is not open
+	down   error             // why it is not
 }
 
 var (
@@ -82,8 +84,11 @@ func Open(opts Options) (*Embedded, error) {
 		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 		EnableAtModifier:         true, EnableNegativeOffset: true, Parser: e.parser,
 	})
-	if err := e.open(); err != nil && !noRoom(err) {
-		return nil, err
+	switch err := e.open(); {
+	case noRoom(err):
+		e.sayDown(err)
+	case err != nil:
+		return nil, errors.Join(err, e.unlock())
 	}
 	e.closing, e.close = context.WithCancel(context.Background())
 	go e.run()
@@ -94,7 +99,7 @@ func Open(opts Options) (*Embedded, error) {
 func (e *Embedded) Close() error {
 	e.close()
 	<-e.closed
-	return e.shut(errors.New("the store is closed"))
+	return errors.Join(e.shut(errors.New("the store is closed")), e.unlock())
 }
 
 // Scrape implements reconcile.Scraper.
@@ -173,19 +178,46 @@ func cannotAnswer(err error) bool {
 
 // open opens the store. On failure it takes note why.
 func (e *Embedded) open() error {
-	db, err := openStore(e.opts)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err != nil {
-		err = explainOpen(e.opts.Dir, err)
-		if e.down == nil || e.down.Error() != err.Error() { // it is tried again and again
-			e.opts.Log.Error("there are no metrics; checks of rollouts wait", slog.String("err", err.Error()))
-		}
-		e.down = err
-		return err
+	db, err := e.lockAndOpen()
+	if err == nil {
+		e.ingest, e.down = &ingest{db: db, log: e.opts.Log}, nil
+		return nil
 	}
-	e.ingest = &ingest{db: db, log: e.opts.Log}
-	return nil
+	hint := ""
+	if noRoom(err) {
+		hint = "the disk is full; they open by themselves when there is room: "
+	}
+	err = fmt.Errorf("open the metrics in %s: %s%w", e.opts.Dir, hint, err)
+	e.down = err
+	return err
+}
+
+func (e *Embedded) sayDown(err error) {
+	e.opts.Log.Error("there are no metrics; checks of rollouts wait", slog.String("err", err.Error()))
+}
+
+func (e *Embedded) lockAndOpen() (*tsdb.DB, error) {
+	if e.lock == nil {
+		lock, err := lockStore(e.opts.Dir)
+		if err != nil {
+			return nil, err
+		}
+		e.lock = lock
+	}
+	return openStore(e.opts)
+}
+
+func (e *Embedded) unlock() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.lock == nil {
+		return nil
+	}
+	err := e.lock.Release()
+	e.lock = nil
+	return err
 }
 
 // shut closes the store, if it is open, once no query reads it.

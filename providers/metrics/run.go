@@ -39,8 +39,13 @@ func (e *Embedded) run() {
 
 // startScraping returns nil if the store is not open and cannot be opened.
 func (e *Embedded) startScraping(targets []reconcile.ScrapeTarget) *scraper {
-	if e.current() == nil && e.open() != nil {
-		return nil // queries say why
+	if before := e.whyDown(); before != nil {
+		if err := e.open(); err != nil {
+			if err.Error() != before.Error() { // it is tried again and again
+				e.sayDown(err)
+			}
+			return nil
+		}
 	}
 	s, err := startScraper(e.current(), e.opts.Log)
 	if err != nil {
@@ -66,6 +71,13 @@ func (e *Embedded) current() *ingest {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return e.ingest
+}
+
+// whyDown returns why the store is not open, or nil if it is.
+func (e *Embedded) whyDown() error {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.down
 }
 
 func (e *Embedded) clockWentBack() bool {

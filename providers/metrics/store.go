@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunks"
+	"github.com/prometheus/prometheus/tsdb/fileutil"
 	"github.com/prometheus/prometheus/util/compression"
 )
 
@@ -30,11 +31,19 @@ const (
 // errClock says that the newest sample is from the future.
 var errClock = errors.New("the clock went back")
 
-// openStore opens the TSDB in dir. One that cannot be read is set aside, and an
-// empty one takes its place. It fails where a new one would fail as well.
+// openStore opens the TSDB in the directory, which the caller has locked. A block
+// that cannot be read is removed. If the rest cannot be read it is set aside, and
+// an empty store takes its place. openStore fails where an empty one would fail as
+// well.
 func openStore(opts Options) (*tsdb.DB, error) {
+	if err := roomIn(opts.Dir); err != nil {
+		return nil, err
+	}
+	if err := removeDamaged(opts); err != nil {
+		return nil, err
+	}
 	db, err := tryOpen(opts)
-	if err == nil || errors.Is(err, syscall.EWOULDBLOCK) || ofTheHost(err) {
+	if err == nil || ofTheHost(err) {
 		return db, err
 	}
 	aside, asideErr := setAside(opts.Dir)
@@ -44,6 +53,47 @@ func openStore(opts Options) (*tsdb.DB, error) {
 	opts.Log.Warn("the stored metrics cannot be read; they begin anew, and rollouts gather their evidence again",
 		slog.String("err", err.Error()), slog.String("set_aside", aside))
 	return tryOpen(opts)
+}
+
+// roomIn fails if there is no room for a small file. A TSDB that finds out itself,
+// halfway through its start, leaves a goroutine behind each time.
+func roomIn(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	probe := filepath.Join(dir, "probe")
+	err := os.WriteFile(probe, make([]byte, 256<<10), 0o600)
+	if removeErr := os.Remove(probe); err == nil {
+		err = removeErr
+	}
+	return err
+}
+
+// removeDamaged removes blocks that cannot be opened, one of which is enough for
+// the TSDB to give up. A block is half an hour, or a few hours, of a day.
+func removeDamaged(opts Options) error {
+	metas, err := filepath.Glob(filepath.Join(opts.Dir, "*", "meta.json"))
+	if err != nil {
+		return fmt.Errorf("look for blocks: %w", err)
+	}
+	for _, meta := range metas {
+		dir := filepath.Dir(meta)
+		block, err := tsdb.OpenBlock(quiet(opts.Log), dir, nil, nil)
+		if err == nil {
+			err = block.Close()
+		}
+		if err == nil {
+			continue
+		}
+		if ofTheHost(err) {
+			return err
+		}
+		opts.Log.Warn("a block of the stored metrics cannot be read and is removed", slog.String("block", dir), slog.String("err", err.Error()))
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove a damaged block: %w", err)
+		}
+	}
+	return nil
 }
 
 // tryOpen opens the TSDB as it is.
@@ -72,6 +122,7 @@ func storeOptions(opts Options) *tsdb.Options {
 	o.StripeSize = stripes
 	o.HeadChunksWriteBufferSize = chunks.MinWriteBufferSize
 	o.WALReplayConcurrency = 2
+	o.NoLockfile = true // lockStore holds one that stays where it is when the store is set aside
 	return o
 }
 
@@ -114,16 +165,14 @@ func setAside(dir string) (string, error) {
 	return aside, nil
 }
 
-// explainOpen says what to do about an error of openStore.
-func explainOpen(dir string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return fmt.Errorf("open the metrics in %s: another process has them open; stop it, or give this one another data directory: %w", dir, err)
-	case noRoom(err):
-		return fmt.Errorf("open the metrics in %s: the disk is full; free some space and they open by themselves: %w", dir, err)
-	default:
-		return fmt.Errorf("open the metrics in %s: %w", dir, err)
+// lockStore takes the lock of a store, which lies beside its directory and ends
+// with the process.
+func lockStore(dir string) (fileutil.Releaser, error) {
+	lock, _, err := fileutil.Flock(filepath.Clean(dir) + ".lock")
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("another process has them open; stop it, or give this one another data directory: %w", err)
 	}
+	return lock, err
 }
 
 func noRoom(err error) bool {
