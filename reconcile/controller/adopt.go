@@ -57,6 +57,7 @@ func (l *loop) adopt(d *reconcile.Desired) {
 	moved := l.desired == nil && len(d.MovedFrom) > 0 || l.desired != nil && !maps.Equal(l.desired.MovedFrom, d.MovedFrom)
 	l.desired = d
 	l.touch()
+	l.roomChanged()
 	if moved {
 		l.regroup()
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/capacity"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/rollout"
@@ -34,6 +35,10 @@ type Options struct {
 	Metrics   reconcile.Metrics   // what the checks of a rollout ask
 	Scraper   reconcile.Scraper   // may be nil: something else scrapes
 	Inspector reconcile.Inspector // verifies and warms up replicas
+
+	// Host is what an engine has room for, by its own word and the operator's;
+	// nil: it is not checked.
+	Host func(reconcile.Engine) capacity.Host
 
 	// Interval is how often the source is polled and everything is listed, with
 	// a tenth of jitter.
@@ -74,13 +79,17 @@ func (c *Controller) Plan(now time.Time) *plan.Plan {
 	if in == nil {
 		return nil
 	}
-	return plan.Diff(in.desired, &plan.Observed{Containers: slices.Concat(in.containers...), View: in.view}, now)
+	return plan.Diff(in.desired, &plan.Observed{
+		Containers: slices.Concat(in.containers...), View: in.view, Host: in.host, Records: in.records,
+	}, now)
 }
 
 type planInputs struct {
 	desired    *reconcile.Desired
 	containers [][]reconcile.Container // by object
 	view       reconcile.RouterView
+	host       capacity.Host
+	records    map[string]journal.Record
 }
 
 // Sync asks for a fetch now, as a hint does.

@@ -133,6 +133,7 @@ func (l *loop) input(o *object) rollout.Input {
 		Name: name, Scope: l.desired.Scope, Containers: o.containers, View: &l.view,
 		Target: l.desired.Targets[name], Failed: o.failed, Spoiled: o.spoiled,
 		Record: o.ledger.record, Commit: l.desired.Commit.ID, Readings: o.evidence.readings, Inspected: o.inspected(),
+		NoRoom: l.noRoom(o),
 	}
 	switch {
 	case in.Target != nil:
@@ -227,7 +228,7 @@ func (l *loop) report(now time.Time, changed bool) {
 			l.aimScrapes()
 		}
 		if l.planDirty {
-			l.c.plan.Store(&planInputs{l.desired, l.observed(), l.view})
+			l.c.plan.Store(&planInputs{l.desired, l.observed(), l.view, l.host(), l.openRecords()})
 		}
 	}
 	l.planDirty = false

@@ -76,7 +76,9 @@ func TestNothingHappensBeforeADecisionIsJournaled(t *testing.T) {
 				t.Errorf("the status tells of the decision already: %+v", modelOf(s, "digits"))
 			}
 			close(gate)
-			w.await(c, "the rollout", func(s *controller.Status) bool { return modelOf(s, "digits").Rollout != nil && len(w.running("digits")) > 2 })
+			w.await(c, "the rollout", func(s *controller.Status) bool {
+				return modelOf(s, "digits").Rollout != nil && len(w.running("digits")) > 2
+			})
 		})
 	})
 }
@@ -154,7 +156,9 @@ func TestNothingIsDecidedBeforeTheJournalIsOpen(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { c.Run(ctx, nil); close(ended) }()
-		w.await(c, "the complaint", func(s *controller.Status) bool { return strings.Contains(s.Journal.Broken, "away") && len(s.Models) == 1 })
+		w.await(c, "the complaint", func(s *controller.Status) bool {
+			return strings.Contains(s.Journal.Broken, "away") && len(s.Models) == 1
+		})
 		time.Sleep(time.Minute) // virtual
 		if got := w.names(); len(got) != 0 {
 			t.Errorf("%v run", got)
@@ -194,7 +198,10 @@ func TestRestartGoesOnWhereTheRolloutWas(t *testing.T) {
 		mutations := w.engine.Mutations()
 		run(step(2, 50))
 		started := w.books.record("digits").Rollout.Started
-		run(func(s *controller.Status) bool { r := modelOf(s, "digits").Rollout; return r != nil && r.Activity == rollout.Approval })
+		run(func(s *controller.Status) bool {
+			r := modelOf(s, "digits").Rollout
+			return r != nil && r.Activity == rollout.Approval
+		})
 		record := w.books.record("digits")
 		if !record.Rollout.Started.Equal(started) || w.engine.Mutations() != mutations {
 			t.Errorf("the rollout began anew: %+v, %d engine calls", record.Rollout, w.engine.Mutations()-mutations)

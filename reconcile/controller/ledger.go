@@ -186,6 +186,7 @@ func (l *loop) written(o *object, w *writing) {
 	if w.entry.Record != nil {
 		o.ledger.record = *w.entry.Record
 	}
+	l.roomChanged()
 	if candidateOf(&before) != candidateOf(&o.ledger.record) {
 		o.evidence = evidence{} // of another rollout
 	}

@@ -47,6 +47,7 @@ type loop struct {
 	pushFailures int
 
 	journal book
+	room    room
 	queries chan struct{} // places for questions to the metrics
 	talks   chan struct{} // places for inspections
 	seeded  bool          // what the table says about inspected replicas was taken in

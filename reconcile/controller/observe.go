@@ -18,6 +18,7 @@ type listed struct {
 	err        error
 	seq        uint64
 	took       time.Duration
+	engine     *reconcile.Engine // nil: it was not asked, or did not answer
 }
 
 // list asks for a list of everything, one at a time. Lists that follow each
@@ -28,11 +29,17 @@ func (l *loop) list() {
 		return
 	}
 	l.listing, l.listAgain = true, false
-	seq := l.seq
+	seq, introduced := l.seq, l.room.engine != nil
 	spawn(l, l.listed, func(ctx context.Context) listed {
 		start := time.Now()
 		containers, err := l.c.opts.Runtime.List(ctx, reconcile.Filter{})
-		return listed{containers, err, seq, time.Since(start)}
+		r := listed{containers: containers, err: err, seq: seq, took: time.Since(start)}
+		if !introduced {
+			if engine, err := l.c.opts.Runtime.Engine(ctx); err == nil {
+				r.engine = &engine
+			}
+		}
+		return r
 	})
 }
 
@@ -50,6 +57,10 @@ func (l *loop) onListed(r listed) {
 		return
 	}
 	l.seen = true
+	if r.engine != nil {
+		l.room.engine = r.engine
+		l.roomChanged()
+	}
 	l.emit(Event{Type: Resynced, Message: fmt.Sprintf("%d containers", len(r.containers)), Took: r.took})
 	byKey := map[key][]reconcile.Container{}
 	for i := range r.containers {
@@ -110,6 +121,7 @@ func (l *loop) observe(o *object, containers []reconcile.Container) {
 	maps.DeleteFunc(o.failed, func(id string, _ int) bool { return gone(id) })
 	maps.DeleteFunc(o.spoiled, func(id string, _ bool) bool { return gone(id) })
 	o.containers, o.dirty = containers, true
+	l.roomChanged()
 	o.forgetInspections()
 	o.countRestarts()
 	l.touch()
