@@ -21,6 +21,8 @@ type books struct {
 	fail    error         // of Append
 	closed  error         // of Open
 	gate    chan struct{} // an Append waits until it is closed; nil: none does
+	// before and after are asked around the effect of an Append; nil: nobody is.
+	before, after func() error
 }
 
 func (b *books) set(f func(*books)) {
@@ -69,7 +71,15 @@ func (b *books) Append(ctx context.Context, e journal.Entry) error {
 	if b.fail != nil {
 		return b.fail
 	}
+	if b.before != nil {
+		if err := b.before(); err != nil {
+			return err
+		}
+	}
 	b.entries = append(b.entries, e)
+	if b.after != nil {
+		return b.after()
+	}
 	return nil
 }
 

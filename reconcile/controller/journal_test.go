@@ -355,3 +355,55 @@ func TestRecordOfAModelThatLeftGitIsRemoved(t *testing.T) {
 		}
 	})
 }
+
+// A daemon that dies at any entry, just before it is durable or just after,
+// leaves a journal in which the next one finds where things stand: it says the
+// same in the end as one that nobody interrupted.
+func TestCrashAtEveryEntryLeavesNeitherGapNorDuplicate(t *testing.T) {
+	run := func(t *testing.T, dieAt int, after bool) (actions []journal.Action, died bool) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.repo.commit(model("digits", canary(), replicas(4)))
+			w.converge()
+			w.repo.commit(model("digits", canary(), replicas(4), image("digits:2")))
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			appends := 0
+			die := func() error {
+				if appends++; appends < dieAt {
+					return nil
+				}
+				died = true
+				cancel()
+				return errDead
+			}
+			w.books.set(func(b *books) {
+				if after {
+					b.after = die
+				} else {
+					b.before = die
+				}
+			})
+			w.controller().Run(ctx, func(s *controller.Status) bool { return s.Converged && s.Commit.ID == w.repo.head() })
+			w.books.set(func(b *books) { b.before, b.after = nil, nil })
+			w.converge()
+			actions = w.books.actions("digits")
+		})
+		return actions, died
+	}
+	want, _ := run(t, 1_000, false)
+	for _, after := range []bool{false, true} {
+		for n := 1; ; n++ {
+			got, died := run(t, n, after)
+			if !died {
+				if n < 5 {
+					t.Errorf("only %d entries were written", n-1)
+				}
+				break
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("died at entry %d, durable %t: the journal has %v, want %v", n, after, got, want)
+			}
+		}
+	}
+}
