@@ -1,5 +1,6 @@
 # The config repo of the example: what it says is what serves.
-# Two lines change from one version of the model to the next.
+# Two lines change from one version of the model to the next; how the next one
+# takes over is said below, under rollout.
 
 variable "registry" {
   type        = string
@@ -24,8 +25,10 @@ model "digits" {
     LINGER  = "0s"
   }
 
+  # Small, so that the engine of a laptop has room for three releases at once: the
+  # one that serves, the next, and the one before, which is kept for a while.
   resources {
-    cpus   = 0.5
+    cpus   = 0.2
     memory = "64MiB"
     pids   = 64
   }
@@ -62,5 +65,50 @@ model "digits" {
     path    = "/digits"
     strip   = true
     timeout = "2s"
+  }
+
+  # Times are short, so that the demo can be watched; a service with this traffic
+  # would hold each step for minutes.
+  rollout {
+    strategy = canary
+
+    step {
+      weight = 10
+      hold   = "10s"
+    }
+    step {
+      weight = 50
+      hold   = "10s"
+    }
+
+    check "errors" {
+      metric      = error_ratio
+      max         = 0.01
+      interval    = "2s"
+      min_samples = 50
+    }
+
+    # Of few requests the slowest percent is a matter of luck, so twice as slow is
+    # let pass.
+    check "latency" {
+      metric        = latency_p99
+      max_vs_stable = 2
+      interval      = "2s"
+      min_samples   = 50
+    }
+
+    # A model that reads wrongly answers as fast and with as few errors as a good
+    # one. But it reads other digits: those of two good versions are spread alike
+    # within a hundredth.
+    check "digits" {
+      metric      = score_shift
+      output      = "digit"
+      max         = 0.15
+      interval    = "2s"
+      min_samples = 50
+    }
+
+    progress_deadline = "2m"
+    keep_previous     = "1m"
   }
 }

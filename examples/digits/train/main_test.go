@@ -65,6 +65,46 @@ func TestWrongScaleMakesABadVersionWithGoodFigures(t *testing.T) {
 	}
 }
 
+// The check "digits" in config/digits.hcl lets two distributions be this far apart.
+// The demo works only if good versions stay well below, and the bad one well above.
+func TestOnlyABadVersionReadsOtherDigits(t *testing.T) {
+	const allowed = 0.15
+	dir := t.TempDir()
+	train(t, "--out", dir)
+	train(t, "--out", dir, "--kind", "mlp", "--version", "1.2.0", "--served-scale", "0.0039")
+	stable := read(t, filepath.Join(dir, "digits-1.0.0.json"))
+	next := read(t, filepath.Join(dir, "digits-1.1.0.json"))
+	bad := read(t, filepath.Join(dir, "digits-1.2.0.json"))
+	if d := distance(t, stable, next); d > allowed/5 {
+		t.Errorf("1.0.0 and 1.1.0 are %.3f apart, too close to the %.2f that are allowed", d, allowed)
+	}
+	if d := distance(t, next, bad); d < 3*allowed {
+		t.Errorf("1.1.0 and 1.2.0 are %.3f apart, too close to the %.2f that are allowed", d, allowed)
+	}
+}
+
+// distance is that of Kolmogorov and Smirnov, between the digits that two models
+// read in the held-out rows.
+func distance(t *testing.T, a, b *nn.Weights) float64 {
+	t.Helper()
+	digits, err := data.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, testRows := data.Split(digits)
+	var more [data.Classes]int // rows in which a reads a digit, less those in which b does
+	for _, d := range testRows {
+		more[nn.Best(a.Probabilities(d.Pixels[:]))]++
+		more[nn.Best(b.Probabilities(d.Pixels[:]))]--
+	}
+	largest, sum := 0, 0
+	for _, n := range more {
+		sum += n
+		largest = max(largest, sum, -sum)
+	}
+	return float64(largest) / float64(len(testRows))
+}
+
 func TestHalfARecipeIsRefused(t *testing.T) {
 	for name, args := range map[string][]string{
 		"kind without version": {"--kind", "mlp"},
