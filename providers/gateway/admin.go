@@ -91,9 +91,16 @@ func (s *Server) putTable(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusConflict, "", fmt.Sprintf("routing table %d cannot follow on %d, which is in force: read it and push the next version", table.Version, current.Version))
 		return
 	}
+	var next *routing
+	if !repeated {
+		if next, err = s.prepare(table); err != nil {
+			writeProblem(w, http.StatusBadRequest, "", err.Error())
+			return
+		}
+	}
 	warning := s.keep(table, repeated)
 	if !repeated {
-		s.swap(table)
+		s.swap(next)
 		s.logger.Info("routing table in force", "version", table.Version, "models", len(table.Models))
 	}
 	writeJSON(w, http.StatusOK, pushed{Version: table.Version, Warning: warning})

@@ -13,14 +13,18 @@ import (
 )
 
 // sidesAt is a model with stable and a candidate of this weight, as compiled.
-func sidesAt(weight int, change func(*reconcile.RoutedModel)) *model {
+func sidesAt(t *testing.T, weight int, change func(*reconcile.RoutedModel)) *model {
 	routed := reconcile.RoutedModel{
 		Name: "digits", Protocol: spec.HTTP, Candidate: "new",
 		Revisions: []reconcile.RoutedRevision{{Revision: "new", Weight: weight}, {Revision: "old", Weight: 100 - weight}},
 	}
 	change(&routed)
 	table := reconcile.Table{Models: []reconcile.RoutedModel{routed}}
-	return compiler{before: &routing{}, metrics: newMetrics(), board: newBoard()}.compile(table).models["digits"]
+	next, err := compiler{before: &routing{}, metrics: newMetrics(), board: newBoard()}.compile(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next.models["digits"]
 }
 
 func byHeader(m *reconcile.RoutedModel) { m.Sticky = &spec.Sticky{Header: "x-user"} }
@@ -28,7 +32,7 @@ func byHeader(m *reconcile.RoutedModel) { m.Sticky = &spec.Sticky{Header: "x-use
 func TestStickyCallerNeverGoesBackWhileTheWeightRises(t *testing.T) {
 	var steps []*model
 	for weight := range 101 {
-		steps = append(steps, sidesAt(weight, byHeader))
+		steps = append(steps, sidesAt(t, weight, byHeader))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		who := rapid.StringN(1, 40, -1).Draw(t, "who")
@@ -54,7 +58,7 @@ func TestStickyCallersFollowTheWeight(t *testing.T) {
 	const callers = 20_000
 	for _, weight := range []int{1, 5, 33, 50, 99} {
 		for _, form := range []string{"user-%d", "%d", "10.0.0.%d", "%032x"} {
-			m, hits := sidesAt(weight, byHeader), 0
+			m, hits := sidesAt(t, weight, byHeader), 0
 			for i := range callers {
 				side, _ := m.side(&http.Request{Header: http.Header{"X-User": {fmt.Sprintf(form, i)}}})
 				if side.name == "new" {
@@ -98,7 +102,7 @@ func TestSideOfACaller(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			m := sidesAt(c.weight, c.change)
+			m := sidesAt(t, c.weight, c.change)
 			if c.ready && m.candidate != nil {
 				m.candidate.replicas = []*replica{healthy}
 			}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/fairlead/fairlead/providers/gateway/edge"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -30,8 +31,11 @@ type Config struct {
 	// DrainTimeout is how long open requests may go on once Run's context has
 	// ended; default DefaultDrainTimeout.
 	DrainTimeout time.Duration
-	Limits       Limits
-	Logger       *slog.Logger // default: discard
+	// TLS says which certificate the published listener shows; nil: it takes
+	// requests in the clear. The logger and the listener's address are filled in.
+	TLS    *edge.Options
+	Limits Limits
+	Logger *slog.Logger // default: discard
 }
 
 // Limits bounds what one client or one replica can take from the others. A zero
@@ -67,6 +71,16 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.TLS != nil {
+		filled := *c.TLS
+		filled.Logger = cmp.Or(filled.Logger, c.Logger)
+		if filled.ACME != nil {
+			acme := *filled.ACME
+			acme.TLSAddress = cmp.Or(acme.TLSAddress, c.Listen)
+			filled.ACME = &acme
+		}
+		c.TLS = &filled
 	}
 	c.DrainTimeout = cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
 	l := &c.Limits

@@ -14,6 +14,7 @@ type route struct {
 	strip    bool
 	timeout  time.Duration // 0: the gateway's own
 	fallback *model        // nil: none
+	doors    []door        // that a request has to pass; nil: none
 }
 
 // prefixTree finds the longest route that a path begins with, segment by

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fairlead/fairlead/providers/gateway/edge"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -23,6 +24,8 @@ type routing struct {
 	anyHost  *prefixTree            // routes of every host, and /v2/models/NAME
 	replicas map[string]*replica    // by container id, of every weight, draining or not
 	served   []string               // names of the Open Inference models, sorted
+	auths    edge.Authenticators
+	limits   edge.Limiters
 }
 
 // matchHost returns the route of a request among those of its host, or nil.
@@ -52,7 +55,9 @@ type compiler struct {
 	connect time.Duration
 }
 
-func (c compiler) compile(table reconcile.Table) *routing {
+// compile fails for what only shows when it is put to use, such as a key that no
+// token can be verified with.
+func (c compiler) compile(table reconcile.Table) (*routing, error) {
 	next := &routing{
 		table:    table,
 		models:   make(map[string]*model, len(table.Models)),
@@ -60,6 +65,9 @@ func (c compiler) compile(table reconcile.Table) *routing {
 		anyHost:  &prefixTree{},
 		replicas: map[string]*replica{},
 		served:   []string{},
+	}
+	if err := next.hang(c.before, time.Now()); err != nil {
+		return nil, err
 	}
 	for _, routed := range table.Models {
 		next.models[routed.Name] = c.model(routed, next.replicas)
@@ -70,11 +78,14 @@ func (c compiler) compile(table reconcile.Table) *routing {
 	// What a model has declared itself stands before what it gets by its name.
 	for _, routed := range table.Models {
 		if routed.Protocol == spec.OpenInference {
-			next.anyHost.add(&route{model: next.models[routed.Name], prefix: modelsPath + routed.Name})
+			next.anyHost.add(&route{
+				model: next.models[routed.Name], prefix: modelsPath + routed.Name,
+				doors: next.doors(routed.Name, routed.Routes...),
+			})
 			next.served = append(next.served, routed.Name)
 		}
 	}
-	return next
+	return next, nil
 }
 
 func (c compiler) model(routed reconcile.RoutedModel, replicas map[string]*replica) *model {
@@ -162,6 +173,7 @@ func (r *routing) addRoutes(routed reconcile.RoutedModel) {
 		tree.add(&route{
 			model: r.models[routed.Name], prefix: declared.Path, strip: declared.Strip,
 			timeout: declared.Timeout, fallback: r.models[declared.Fallback],
+			doors: r.doors(routed.Name, declared),
 		})
 	}
 }

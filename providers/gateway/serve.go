@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"strconv"
 	"strings"
 )
 
@@ -13,8 +12,7 @@ import (
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r.Header)
 	if status, message := s.refuse(r); status != 0 {
-		s.metrics.refused.WithLabelValues(strconv.Itoa(status)).Inc()
-		writeProblem(w, status, id, message)
+		s.turnAway(w, status, id, message)
 		return
 	}
 	now := s.routing.Load()
@@ -26,9 +24,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		to = now.anyHost.find(r.URL.Path)
 	}
 	if to == nil {
-		s.metrics.refused.WithLabelValues("404").Inc()
-		writeProblem(w, http.StatusNotFound, id, notFound(r, now))
+		s.turnAway(w, http.StatusNotFound, id, notFound(r, now))
 		return
+	}
+	if to.doors != nil {
+		release, ok := s.enter(w, r, id, to)
+		if !ok {
+			return
+		}
+		defer release()
 	}
 	if upgrade := r.Header["Upgrade"]; upgrade != nil {
 		if isWebsocket(upgrade) {

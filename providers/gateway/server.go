@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/providers/gateway/edge"
 )
 
 // Server is a gateway: a published listener for requests to models, and an
@@ -26,6 +26,7 @@ type Server struct {
 	store    tableStore
 
 	listener, adminListener net.Listener
+	tls                     *edge.TLS // nil: requests come in the clear
 
 	routing   atomic.Pointer[routing]
 	stopping  atomic.Bool
@@ -64,9 +65,14 @@ func NewServer(config Config) (*Server, error) {
 	}
 	s.alive, s.die = context.WithCancelCause(context.Background())
 	s.exchanges.New = func() any { return s.newExchange() }
-	s.routing.Store(s.compiler(&routing{}).compile(reconcile.Table{}))
+	s.routing.Store(&routing{anyHost: &prefixTree{}, served: []string{}})
 	s.metrics.registry.MustRegister(stateCollector{s.routing.Load})
 
+	if config.TLS != nil {
+		if s.tls, err = edge.NewTLS(*config.TLS); err != nil {
+			return nil, err
+		}
+	}
 	var listen net.ListenConfig
 	if s.listener, err = listen.Listen(s.alive, "tcp", config.Listen); err != nil {
 		return nil, fmt.Errorf("listen for requests: %w", err)
@@ -95,8 +101,11 @@ func (s *Server) Run(ctx context.Context) error {
 	serving.Go(func() { failed <- admin.Serve(s.adminListener) })
 	serving.Go(func() {
 		s.settle(ctx)
-		failed <- public.Serve(s.listener)
+		failed <- s.servePublic(public)
 	})
+	if s.tls != nil {
+		serving.Go(s.keepCertificates)
+	}
 
 	var err error
 	select {
@@ -115,6 +124,22 @@ func (s *Server) Run(ctx context.Context) error {
 		r.transport.CloseIdleConnections()
 	}
 	return err
+}
+
+// servePublic takes requests, over TLS where that is asked for.
+func (s *Server) servePublic(public *http.Server) error {
+	if s.tls == nil {
+		return public.Serve(s.listener)
+	}
+	return public.ServeTLS(s.listener, "", "")
+}
+
+// keepCertificates renews certificates until the gateway ends. Whatever goes
+// wrong with it, those that are there still serve.
+func (s *Server) keepCertificates() {
+	if err := s.tls.Run(s.alive); err != nil {
+		s.logger.Error("TLS certificates are not renewed; restart the gateway once the reason is gone", "error", err)
+	}
 }
 
 // settleTimeout bounds the wait for the first probes after a start.
@@ -174,8 +199,11 @@ func (s *Server) publicServer() *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
+	if s.tls != nil {
+		protocols.SetHTTP2(true)
+	}
 	l := s.config.Limits
-	return &http.Server{
+	public := &http.Server{
 		Handler:           http.HandlerFunc(s.serve),
 		Protocols:         &protocols,
 		ReadHeaderTimeout: l.HeaderTimeout,
@@ -191,6 +219,10 @@ func (s *Server) publicServer() *http.Server {
 		BaseContext: func(net.Listener) context.Context { return s.alive },
 		ErrorLog:    s.errorLog,
 	}
+	if s.tls != nil {
+		public.TLSConfig = s.tls.Config()
+	}
+	return public
 }
 
 // bufferPool lends the buffers through which answers stream.

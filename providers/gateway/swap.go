@@ -16,24 +16,30 @@ func (s *Server) restore() {
 		return
 	}
 	if table.Version > 0 {
-		s.swap(table)
+		next, err := s.prepare(table)
+		if err != nil {
+			s.logger.Error("the kept routing table cannot be used; waiting for the daemon to push one", "error", err)
+			return
+		}
+		s.swap(next)
 		s.logger.Info("serving from the kept routing table", "version", table.Version, "models", len(table.Models))
 	}
 }
 
-func (s *Server) compiler(before *routing) compiler {
-	return compiler{before: before, metrics: s.metrics, board: s.board, connect: s.config.Limits.ConnectTimeout}
+// prepare compiles a valid table. Nothing changes before swap.
+func (s *Server) prepare(table reconcile.Table) (*routing, error) {
+	c := compiler{before: s.routing.Load(), metrics: s.metrics, board: s.board, connect: s.config.Limits.ConnectTimeout}
+	return c.compile(table)
 }
 
-// swap puts a valid table in force. The order is what makes it safe: a replica
+// swap puts a prepared table in force. The order is what makes it safe: a replica
 // opens before anybody can choose it by the new table, and closes once nobody
 // can choose it by that any more. A request that has chosen it by the old table
 // finds it closed and looks again (see replica.take).
-func (s *Server) swap(table reconcile.Table) {
+func (s *Server) swap(next *routing) {
 	before := s.routing.Load()
-	next := s.compiler(before).compile(table)
 	var closing, resting []*replica
-	for _, m := range table.Models {
+	for _, m := range next.table.Models {
 		for _, rev := range m.Revisions {
 			for _, listed := range rev.Replicas {
 				r := next.replicas[listed.ID]

@@ -126,7 +126,9 @@ func FuzzTable(f *testing.F) {
 		if err != nil {
 			return
 		}
-		compiler{before: &routing{}, metrics: newMetrics(), board: newBoard()}.compile(table)
+		if _, err := (compiler{before: &routing{}, metrics: newMetrics(), board: newBoard()}).compile(table); err != nil {
+			return
+		}
 		written, err := json.Marshal(table)
 		if err != nil {
 			t.Fatal(err)
@@ -173,6 +175,10 @@ func BenchmarkSwap(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		s.swap(table)
+		next, err := s.prepare(table)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.swap(next)
 	}
 }
