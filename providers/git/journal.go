@@ -28,6 +28,9 @@ type JournalOptions struct {
 	Auth Auth
 	// Branch holds the journal; journal.Branch names it.
 	Branch string
+	// ReadOnly: only Open, History and At will be called, to look at a journal
+	// that somebody else keeps.
+	ReadOnly bool
 	// Author is who commits. Empty: Fairlead on this host.
 	Author Author
 	// Timeout ends one conversation with the remote; zero: 60 s.
@@ -126,7 +129,11 @@ func NewJournal(o JournalOptions) (*Journal, error) {
 			return nil, err
 		}
 	}
-	j.upstream = newUpstream(link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: delivering}, j.store.branch)
+	words := delivering
+	if o.ReadOnly {
+		words = lookingAt
+	}
+	j.upstream = newUpstream(link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: words}, j.store.branch)
 	j.delivery.Remote = at.String()
 	return j, nil
 }
@@ -134,6 +141,11 @@ func NewJournal(o JournalOptions) (*Journal, error) {
 var delivering = words{
 	local: "deliver the journal to", remote: "deliver the journal to", need: "write to",
 	meanwhile: "entries are kept here until it takes them", again: "it is tried again",
+}
+
+var lookingAt = words{
+	local: "read the journal of", remote: "fetch the journal of", need: "read",
+	meanwhile: "nothing was changed", again: "try again",
 }
 
 // take waits for a token.
@@ -156,8 +168,8 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 		return fmt.Errorf("write a decision about %s into the journal: %w", e.Model, err)
 	}
 	defer giveBack()
-	if j.at == nil {
-		return errors.New("the journal is not open")
+	if j.at == nil || j.options.ReadOnly {
+		return errors.New("the journal is not open for decisions")
 	}
 	next, objects, err := j.at.next(e, j.signature())
 	if err != nil {

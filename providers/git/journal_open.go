@@ -173,6 +173,9 @@ func (j *Journal) explainDamage(err error) error {
 
 // explainLost says that neither copy can be had.
 func (j *Journal) explainLost(damage, away error) error {
+	if j.options.ReadOnly && errors.Is(damage, errNoStore) {
+		return away
+	}
 	what := "there is no copy of the journal in " + j.options.Dir
 	if errors.Is(damage, errUnreadable) {
 		what = fmt.Sprintf("the copy of the journal in %s cannot be read (%s)", j.options.Dir, damage)

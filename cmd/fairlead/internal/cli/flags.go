@@ -14,6 +14,7 @@ import (
 type siteFlags struct {
 	app.Config
 	config  string
+	daemon  string // URL of an API over TCP
 	vars    []string
 	varFile string
 }
@@ -78,6 +79,11 @@ func (f *siteFlags) registerAct(flags *pflag.FlagSet) {
 // registerGit adds the flags for reading a repository.
 func (f *siteFlags) registerGit(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Path, "path", "", "`DIR` of the repository that holds the specs (default: all of it)")
+	f.registerGitAuth(flags)
+}
+
+// registerGitAuth adds the flags for getting at a repository.
+func (f *siteFlags) registerGitAuth(flags *pflag.FlagSet) {
 	auth := &f.GitAuth
 	flags.StringVar(&auth.Username, "git-username", "", "user `NAME` for https, where the server wants one")
 	flags.StringVar(&auth.TokenFile, "git-token-file", "", "`FILE` with the token or password for https")

@@ -82,29 +82,12 @@ func (p *printer) models(models []controller.ModelStatus, now time.Time) {
 			since(m.Since, now), firstLine(cmp.Or(m.Error, m.Reason)),
 		})
 	}
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len(cell))
+	p.table(rows, func(row, column int) string {
+		if column == 1 {
+			return phaseColor(models[row].Phase)
 		}
-	}
-	for n, row := range rows {
-		var b strings.Builder
-		for i, cell := range row {
-			padded := cell
-			if i < len(row)-1 {
-				padded = fmt.Sprintf("%-*s", widths[i], cell)
-			}
-			switch {
-			case n == 0:
-				padded = p.v.paint(dim, padded)
-			case i == 1:
-				padded = p.v.paint(phaseColor(models[n-1].Phase), padded)
-			}
-			b.WriteString("  " + padded)
-		}
-		p.line("%s", strings.TrimRight(b.String(), " "))
-	}
+		return ""
+	})
 }
 
 func phaseColor(phase rollout.Phase) string {
