@@ -17,8 +17,8 @@ import (
 	"github.com/fairlead/fairlead/reconcile"
 )
 
-// prometheus is a real server, of the binary that Debian installs.
-type prometheus struct {
+// prometheusServer is a real server, of the binary that Debian installs.
+type prometheusServer struct {
 	url    string
 	config string
 	cmd    *exec.Cmd
@@ -26,7 +26,7 @@ type prometheus struct {
 }
 
 // startPrometheus skips the test where there is no Prometheus.
-func startPrometheus(t *testing.T) *prometheus {
+func startPrometheus(t *testing.T) *prometheusServer {
 	t.Helper()
 	binary, err := exec.LookPath("prometheus")
 	if err != nil {
@@ -34,7 +34,7 @@ func startPrometheus(t *testing.T) *prometheus {
 	}
 	dir := t.TempDir()
 	address := freeAddress(t)
-	p := &prometheus{url: "http://" + address, config: filepath.Join(dir, "prometheus.yml"), exited: make(chan struct{})}
+	p := &prometheusServer{url: "http://" + address, config: filepath.Join(dir, "prometheus.yml"), exited: make(chan struct{})}
 	p.write(t, nil)
 	var out bytes.Buffer
 	p.cmd = exec.Command(binary, "--config.file="+p.config, "--storage.tsdb.path="+filepath.Join(dir, "data"), //nolint:noctx // it is killed by stop
@@ -67,12 +67,12 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func (p *prometheus) stop() {
+func (p *prometheusServer) stop() {
 	_ = p.cmd.Process.Kill() // it may be dead already
 	<-p.exited
 }
 
-func (p *prometheus) call(method, path string) error {
+func (p *prometheusServer) call(method, path string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, p.url+path, nil)
@@ -92,7 +92,7 @@ func (p *prometheus) call(method, path string) error {
 }
 
 // scrape replaces the targets.
-func (p *prometheus) scrape(t *testing.T) func([]reconcile.ScrapeTarget) {
+func (p *prometheusServer) scrape(t *testing.T) func([]reconcile.ScrapeTarget) {
 	return func(targets []reconcile.ScrapeTarget) {
 		p.write(t, targets)
 		if err := p.call(http.MethodPost, "/-/reload"); err != nil {
@@ -102,7 +102,7 @@ func (p *prometheus) scrape(t *testing.T) func([]reconcile.ScrapeTarget) {
 }
 
 // write writes the configuration; JSON is YAML.
-func (p *prometheus) write(t *testing.T, targets []reconcile.ScrapeTarget) {
+func (p *prometheusServer) write(t *testing.T, targets []reconcile.ScrapeTarget) {
 	t.Helper()
 	byToken := map[string][]any{}
 	for _, target := range targets {
