@@ -29,9 +29,9 @@ func (l *loop) decide(now time.Time) {
 				changed = true
 			}
 		}
-		l.flush()
 		l.publish(now)
 	}
+	l.flush() // orders too, while there is nothing to decide by
 	l.report(now, changed)
 }
 
@@ -149,6 +149,9 @@ func (l *loop) input(o *object) rollout.Input {
 }
 
 func (l *loop) address(o *object) spec.Address {
+	if l.desired == nil {
+		return spec.Address{Kind: spec.KindModel, Name: string(o.key)}
+	}
 	if t := l.desired.Targets[string(o.key)]; t != nil {
 		return t.Model.Address
 	}

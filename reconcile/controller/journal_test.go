@@ -258,6 +258,36 @@ func TestOrdersAreJournaledWithTheirActor(t *testing.T) {
 	})
 }
 
+func TestOrdersAreTakenWhileTheEngineAndGitAreAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.repo.commit(model("digits", canary(approval)))
+		w.converge()
+		w.repo.commit(model("digits", canary(approval), image("digits:2")))
+		c := w.controller()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		c.Run(ctx, func(s *controller.Status) bool { return modelOf(s, "digits").Rollout != nil })
+		candidate := w.books.record("digits").Rollout.Candidate.Revision
+
+		w.engine.SetDown(true)
+		w.repo.set(func(r *repo) { r.down, r.kept = errAway, nil })
+		c = w.controller()
+		running, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { c.Run(running, nil); close(ended) }()
+		w.await(c, "the engine's outage to be known", func(s *controller.Status) bool { return s.Engine.Error != "" && s.Source.Error != "" })
+		if _, err := c.Order(ctx, rollout.Act{Kind: rollout.ActAbort, Model: "digits", Actor: "ann", Reason: "no", Revision: candidate}); err != nil {
+			t.Error(err)
+		}
+		if r := w.books.record("digits"); r.Rollout != nil || len(r.Rejected) != 1 {
+			t.Errorf("the record is %+v", r)
+		}
+		stop()
+		<-ended
+	})
+}
+
 func TestAbortTakesTheTrafficBackWhileCommandsAreUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
