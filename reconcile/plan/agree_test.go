@@ -66,9 +66,7 @@ func TestPlanIsEmptyExactlyWhenNothingIsLeftToDo(t *testing.T) {
 		}
 		view := settle(want, containers)
 		p := plan.Diff(desired(want), &plan.Observed{Containers: containers, View: view}, now)
-		d := rollout.Step(rollout.State{}, rollout.Input{
-			Name: "digits", Target: want, Scope: scope, Containers: containers, View: &view,
-		}, now)
+		d := settled(want, containers, &view)
 		if idle := len(d.Commands) == 0 && len(d.Entry.Revisions) <= 1; p.Empty() != idle {
 			rt.Fatalf("the plan has changes %+v, the next step is %+v (%s)", p.Changes, d.Commands, d.Reason)
 		}
@@ -105,9 +103,21 @@ func settle(t *reconcile.Target, containers []reconcile.Container) reconcile.Rou
 			view.Report.Replicas[c.ID] = reconcile.ReplicaHealth{Healthy: true, HealthyFor: time.Hour}
 		}
 	}
-	d := rollout.Step(rollout.State{}, rollout.Input{Name: t.Model.Name, Target: t, Scope: scope, Containers: containers, View: &view}, now)
+	d := settled(t, containers, &view)
 	if d.Entry != nil {
 		view.Table = reconcile.Table{FormatVersion: reconcile.TableFormat, Models: []reconcile.RoutedModel{*d.Entry}}
 	}
 	return view
+}
+
+// settled is the next step of a model once nothing is left to be decided.
+func settled(t *reconcile.Target, containers []reconcile.Container, view *reconcile.RouterView) rollout.Decision {
+	in := rollout.Input{Name: t.Model.Name, Target: t, Scope: scope, Containers: containers, View: view}
+	for {
+		d := rollout.Step(rollout.State{}, in, now)
+		if d.Transition == nil {
+			return d
+		}
+		in.Record = *d.Transition.Record
+	}
 }

@@ -8,28 +8,35 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
-	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/reconcile/journal"
 )
 
 // modelDiff collects what differs about one model.
 type modelDiff struct {
 	desired *reconcile.Desired
 	target  *reconcile.Target
+	record  *journal.Record        // nil: nothing is known
 	current []*reconcile.Container // of the target's revision
 	others  []*reconcile.Container // of any other
 	change  Change
 	drift   []string
 }
 
-func diffModel(d *reconcile.Desired, t *reconcile.Target, containers []*reconcile.Container, entry *reconcile.RoutedModel, now time.Time) *Change {
-	m := modelDiff{desired: d, target: t}
+func diffModel(d *reconcile.Desired, t *reconcile.Target, record *journal.Record, containers []*reconcile.Container, entry *reconcile.RoutedModel, now time.Time) *Change {
+	m := modelDiff{desired: d, target: t, record: record}
 	m.change = Change{Address: t.Model.Address, Pos: t.Model.Pos, To: t.Revision, Replicas: [2]int{len(containers), t.Model.Replicas}}
 	for _, c := range containers {
-		if c.Revision == t.Revision {
+		switch {
+		case c.Revision == t.Revision:
 			m.current = append(m.current, c)
-		} else {
+		case m.kept(c.Revision): // as the policy wants it
+		default:
 			m.others = append(m.others, c)
 		}
+	}
+	if m.rejected() {
+		c := m.change
+		return &c
 	}
 	m.replicas()
 	m.altered(now)
@@ -125,7 +132,7 @@ func (m *modelDiff) routing(entry *reconcile.RoutedModel) {
 	if entry.Protocol != model.Protocol {
 		m.field("protocol", string(entry.Protocol), string(model.Protocol))
 	}
-	m.routes(entry.Routes, model.Routes)
+	m.routes(entry.Routes, m.target.RoutedPaths())
 	want := reconcile.HealthProbe{Path: model.Health.Path, Interval: model.Health.Interval, Timeout: model.Health.Timeout}
 	if in := entry.Find(m.target.Revision); in != nil && in.Health != want {
 		m.fieldIf("health.path", in.Health.Path, model.Health.Path)
@@ -134,12 +141,8 @@ func (m *modelDiff) routing(entry *reconcile.RoutedModel) {
 	}
 }
 
-func (m *modelDiff) routes(old []reconcile.RoutedPath, declared []spec.Route) {
-	asked := make([]reconcile.RoutedPath, len(declared))
-	for i, r := range declared {
-		asked[i] = reconcile.RoutedPath{Host: r.Host, Path: r.Path, Strip: r.Strip, Timeout: r.Timeout, Fallback: r.Fallback}
-	}
-	if slices.Equal(old, asked) {
+func (m *modelDiff) routes(old, asked []reconcile.RoutedPath) {
+	if slices.EqualFunc(old, asked, reconcile.RoutedPath.Equal) {
 		return
 	}
 	lines := func(routes []reconcile.RoutedPath) string {
@@ -154,6 +157,15 @@ func (m *modelDiff) routes(old []reconcile.RoutedPath, declared []spec.Route) {
 			}
 			if r.Fallback != "" {
 				line += " fallback model." + r.Fallback
+			}
+			if r.Limit != nil {
+				line += fmt.Sprintf(" limit %g/s burst %d concurrency %d", r.Limit.Rate, r.Limit.Burst, r.Limit.Concurrency)
+			}
+			if r.Auth != nil {
+				line += fmt.Sprintf(" auth %d api keys", len(r.Auth.KeyHashes))
+				if r.Auth.Issuer != "" {
+					line += " or a token of " + r.Auth.Issuer
+				}
 			}
 			out = append(out, line)
 		}
@@ -204,6 +216,8 @@ func (m *modelDiff) replace() {
 	m.change.Action, m.change.From = Replace, old.Revision
 	fields, known := changedInputs(old, m.target)
 	switch {
+	case m.underWay() != "":
+		m.change.Reasons = append(m.change.Reasons, m.underWay())
 	case len(m.current) > 0:
 		m.change.Reasons = append(m.change.Reasons, fmt.Sprintf("the replacement of revision %s is not finished", old.Revision))
 	case !known:

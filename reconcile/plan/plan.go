@@ -61,6 +61,7 @@ const (
 	Destroy Action = "destroy"
 	Forget  Action = "forget"  // left running, no longer looked after
 	Blocked Action = "blocked" // Git wants something that cannot be done now
+	Hold    Action = "hold"    // Git wants a release that was rejected, so nothing is done
 )
 
 // Field is one argument that changes.
@@ -82,6 +83,7 @@ type Summary struct {
 	Destroy int `json:"destroy"`
 	Forget  int `json:"forget"`
 	Blocked int `json:"blocked"`
+	Hold    int `json:"hold"`
 	// Problems counts the changes that have one, whatever their action.
 	Problems int `json:"problems,omitempty"`
 }
@@ -97,6 +99,14 @@ type Observed struct {
 	Records map[string]journal.Record
 }
 
+// record is what was decided about a model; nil if nothing is known.
+func (o *Observed) record(name string) *journal.Record {
+	if r, known := o.Records[name]; known {
+		return &r
+	}
+	return nil
+}
+
 // Diff compares. It reads no clock: now serves to tell a replica that is still
 // coming up from one that should long be up.
 func Diff(d *reconcile.Desired, o *Observed, now time.Time) *Plan {
@@ -106,7 +116,7 @@ func Diff(d *reconcile.Desired, o *Observed, now time.Time) *Plan {
 	p.add(diffGateway(d, gateways))
 	entries := routed(&o.View)
 	for name, t := range d.Targets { // in any order: the changes are sorted below
-		p.add(diffModel(d, t, byModel[name], entries[name], now))
+		p.add(diffModel(d, t, o.record(name), byModel[name], entries[name], now))
 		delete(byModel, name)
 	}
 	for name, err := range d.Unbound {
@@ -145,6 +155,8 @@ func (p *Plan) add(c *Change) {
 		p.Summary.Forget++
 	case Blocked:
 		p.Summary.Blocked++
+	case Hold:
+		p.Summary.Hold++
 	}
 }
 

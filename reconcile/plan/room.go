@@ -25,7 +25,7 @@ func (p *Plan) room(d *reconcile.Desired, o *Observed) {
 		c := &p.Changes[i]
 		name := c.Address.ServedName()
 		switch why := now[name]; {
-		case c.Action == Blocked || c.Action == Destroy || why == "":
+		case c.Action == Blocked || c.Action == Hold || c.Action == Destroy || why == "":
 		case inTheEnd[name] != "":
 			c.Problem = "no room: " + inTheEnd[name]
 			p.Summary.Problems++

@@ -38,7 +38,7 @@ func TestChangeWithoutRoomIsAProblem(t *testing.T) {
 			map[string]journal.Record{"digits": {
 				Stable: &journal.Release{Revision: old.Revision, Inputs: old.Inputs}, Rejected: []journal.Rejection{{Release: journal.Release{Revision: next.Revision}}},
 			}},
-			plan.Replace, "",
+			plan.Hold, "",
 		},
 	}
 	for name, tc := range cases {

@@ -522,6 +522,27 @@ func TestNoRoomIsSaidBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
+func TestNoRoomForAFirstDeploymentOrForMoreReplicas(t *testing.T) {
+	w := simulate.New("digits", start)
+	w.Target, w.NoRoom = target("one"), "needs 12 GiB"
+	if d, _ := w.Step(); len(w.Containers) > 0 || d.Phase != rollout.Degraded || len(w.Journal) > 0 {
+		t.Errorf("%s %s", d.Phase, d.Reason)
+	}
+	w = serving(t, target("one"))
+	w.Target, w.NoRoom = target("one", func(m *spec.Model) { m.Replicas = 5 }), "needs 12 GiB"
+	d := run(t, w, simulate.Idle)
+	if has(w, w.Target.Revision) != 2 || d.Phase != rollout.Degraded || !strings.Contains(d.Reason, "no room") {
+		t.Errorf("%d, %s %s", has(w, w.Target.Revision), d.Phase, d.Reason)
+	}
+	t.Run("stable is healed while there is none for another release", func(t *testing.T) {
+		w := serving(t, target("one"))
+		stable := w.Target.Revision
+		w.Target, w.NoRoom = target("two"), "needs 12 GiB"
+		w.Containers = w.Containers[1:]
+		run(t, w, func(w *simulate.World, _ rollout.Decision) bool { return has(w, stable) == 2 })
+	})
+}
+
 func TestModelThatLeavesGitIsForgottenAtTheEnd(t *testing.T) {
 	w := serving(t, target("one"))
 	w.Target = nil

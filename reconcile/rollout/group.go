@@ -259,7 +259,7 @@ const maxStartDelay = time.Minute
 // launchMissing creates replicas with the lowest ordinals that no container of
 // this revision has, also none that is about to go: names are unique.
 func (s *stepper) launchMissing(g *group) {
-	if g.launchAfter {
+	if g.launchAfter || s.crowded(g) {
 		return
 	}
 	taken := map[int]bool{}
@@ -279,6 +279,12 @@ func (s *stepper) launchMissing(g *group) {
 			Reason: fmt.Sprintf("%s of revision %s should run", count(g.want, "replica"), g.target.Revision),
 		})
 	}
+}
+
+// crowded: the engine has no room for more replicas of the release that serves.
+// Where there is no room for another release, this one is healed all the same.
+func (s *stepper) crowded(g *group) bool {
+	return s.NoRoom != "" && s.Record.Rollout == nil && g.target.Revision == s.Target.Revision
 }
 
 // revive starts replicas of a revision that have ended, although it is not one

@@ -39,7 +39,7 @@ func (s *stepper) judgement() bool {
 		s.out.Phase, s.out.Reason = Held, fmt.Sprintf("the rollout of %s stands at %d %%: %s", ro.Candidate.Revision, ro.Weight, ro.Held)
 	case ro == nil && rejected != nil && r.Stable != nil && r.Stable.Revision != want:
 		s.out.Phase, s.out.Reason = Held, fmt.Sprintf("Git wants %s (%s: %s), running %s", want, rejected.Cause, rejected.Reason, r.Stable.Revision)
-	case ro == nil && r.Stable != nil && r.Stable.Revision != want && s.NoRoom != "":
+	case ro == nil && s.NoRoom != "" && (r.Stable == nil || r.Stable.Revision != want || len(s.stable.mine) < s.stable.want):
 		s.out.Phase, s.out.Reason = Degraded, "no room: "+s.NoRoom
 	default:
 		for _, g := range []*group{s.stable, s.candidate} {

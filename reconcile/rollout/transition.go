@@ -32,6 +32,9 @@ func (s *stepper) begin() *journal.Entry {
 	if found == s.Target.Revision && s.entry.Serving() != found {
 		found = "" // containers of a first deployment that never got anywhere
 	}
+	if found == "" && s.NoRoom != "" {
+		return nil
+	}
 	if found == "" {
 		return s.startRollout(fmt.Sprintf("first deployment of revision %s", s.Target.Revision))
 	}

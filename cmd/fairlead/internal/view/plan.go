@@ -52,6 +52,7 @@ var looks = map[plan.Action]look{
 	plan.Destroy: {"-", red, "will be destroyed"},
 	plan.Forget:  {".", dim, "will be left alone"},
 	plan.Blocked: {"!", red, "stays as it is: Git wants something that cannot be done"},
+	plan.Hold:    {"!", yellow, "is held: Git wants a release that was rejected"},
 }
 
 func (p *printer) change(c *plan.Change) {
@@ -119,6 +120,7 @@ func summary(s *plan.Summary) string {
 		{s.Heal, "to heal"},
 		{s.Destroy, "to destroy"},
 		{s.Blocked, "blocked"},
+		{s.Hold, "held"},
 		{s.Problems, "with a problem"},
 	} {
 		if part.n > 0 {
