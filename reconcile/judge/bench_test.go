@@ -243,7 +243,7 @@ func detect(f fault, n int, unit float64, seed uint64) (ours, theirs bool) {
 		if f.check.Metric == spec.ErrorRatio {
 			return (c.errors - before.errors) / (c.requests - before.requests)
 		}
-		x, _ := quantile(histogramOf(c.recent), quantileOf(f.check.Metric))
+		x, _ := quantile(c.recent.histogram(), quantileOf(f.check.Metric))
 		return x
 	}
 	e, alpha, at := Evidence{}, Budget/3, begin

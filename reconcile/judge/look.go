@@ -20,6 +20,8 @@ type Evidence struct {
 	// Read is the time of the last reading that had data, and Marks what it said.
 	Read  time.Time `json:"read,omitzero"`
 	Marks []Mark    `json:"marks,omitempty"`
+	// Share is the candidate's share of the requests at that time.
+	Share float64 `json:"share,omitempty"`
 	// Threshold is the latency that stable's are counted by until the next look,
 	// about the quantile of the check; 0 while none is known. Landmarks are the
 	// values that distributions are compared at. Both are only ever taken from
@@ -187,7 +189,7 @@ func (l *look) take() (n news, ok bool) {
 	threshold, landmarks := l.aim()
 	same := threshold == e.Threshold && len(landmarks) == len(e.Landmarks)
 	e.Marks = marked(e.Marks, r.Series, l.counter(threshold, landmarks), same)
-	e.Threshold, e.Landmarks, e.Read = threshold, landmarks, r.At
+	e.Threshold, e.Landmarks, e.Read, e.Share = threshold, landmarks, r.At, l.vars.Share
 	if first {
 		l.conclude(Insufficient, "this is where counting begins; the next measurement has data")
 	}

@@ -303,6 +303,28 @@ func TestACandidateWithAllTrafficIsJudgedByWhatWasComparedBefore(t *testing.T) {
 	expect(t, alone(), Pass)
 }
 
+func TestARateIsNotJudgedWhileTheShareChanges(t *testing.T) {
+	trial := newTrial(spec.Check{Metric: spec.RequestRate, MinVsStable: limit(0.9)})
+	look := func(share float64) Verdict {
+		var v Verdict
+		next := vars
+		next.Share = share
+		trial.evidence, v = Look(trial.check, next, Budget, trial.evidence, trial.read(trial.check, trial.at))
+		trial.at = trial.at.Add(time.Minute)
+		return v
+	}
+	look(0.05)
+	trial.serve("new", 50, 0)
+	trial.serve("old", 950, 0)
+	expect(t, look(0.05), Pass)
+	trial.serve("new", 60, 0)
+	trial.serve("old", 940, 0)
+	expect(t, look(0.25), Insufficient)
+	trial.serve("new", 250, 0)
+	trial.serve("old", 750, 0)
+	expect(t, look(0.25), Pass)
+}
+
 func TestEvidenceSurvivesTheJournal(t *testing.T) {
 	for _, check := range everyPreset {
 		kept, through := newTrial(check), newTrial(check)

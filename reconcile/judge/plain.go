@@ -20,7 +20,7 @@ func (l *look) values() {
 // rate counts per share of the requests: a candidate at 5 % that gets a 19th of
 // stable's requests gets what it should.
 func (l *look) rate() {
-	before := l.evidence.Read
+	before, share := l.evidence.Read, l.evidence.Share
 	news, ok := l.take()
 	if !ok {
 		return
@@ -33,6 +33,9 @@ func (l *look) rate() {
 	case seconds <= 0:
 		l.conclude(Insufficient, "no time has passed since the last measurement")
 		return
+	case relative(l.check) && share != l.vars.Share:
+		l.conclude(Insufficient, "the candidate's share of the requests has changed since the last measurement")
+		return
 	case e.Step.Candidate < least || relative(l.check) && e.Step.Stable < least:
 		l.conclude(Insufficient, number(math.Floor(e.Step.Candidate))+" requests to the candidate and "+number(math.Floor(e.Step.Stable))+
 			" to stable in this step; a pass needs "+number(least))
@@ -44,7 +47,7 @@ func (l *look) rate() {
 		l.compare(candidate, nil, plainNumber, " requests per second")
 		return
 	}
-	if share := l.vars.Share; share > 0 && share < 1 {
+	if share > 0 && share < 1 {
 		// The bounds of max and min are for the rate itself.
 		scaled := stable * share / (1 - share)
 		l.compare(candidate, &scaled, plainNumber, " requests per second for its share")

@@ -3,7 +3,6 @@ package judge
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -41,10 +40,23 @@ var laws = []law{
 	}},
 }
 
-// counters are one side of a gateway. Buckets are those of schema 5, by index.
+// counters are one side of a gateway.
 type counters struct {
 	requests, errors float64
-	buckets, recent  map[int]float64
+	buckets, recent  buckets
+}
+
+// buckets are those of schema 5 of a native histogram, between 2^-48 and 2^80.
+type buckets []float64
+
+const (
+	perOctave   = 32
+	firstBucket = -48 * perOctave
+	bucketCount = 128 * perOctave
+)
+
+func (b buckets) observe(x float64) {
+	b[min(bucketCount-1, max(0, int(math.Ceil(math.Log2(x)*perOctave))-firstBucket))]++
 }
 
 // serve lets requests come in, each with a latency and an error of its own.
@@ -52,9 +64,9 @@ type counters struct {
 func (t *traffic) serve(side Side, n int, minute, slower, worse float64) {
 	c := t.counters.of(side)
 	if c.buckets == nil {
-		c.buckets = map[int]float64{}
+		c.buckets, c.recent = make(buckets, bucketCount), make(buckets, bucketCount)
 	}
-	c.recent = map[int]float64{}
+	clear(c.recent)
 	failing := min(1, t.errors(minute)*worse)
 	scale := t.unit * t.level(minute) * slower
 	for range n {
@@ -62,7 +74,7 @@ func (t *traffic) serve(side Side, n int, minute, slower, worse float64) {
 		if t.random.Float64() < failing {
 			c.errors++
 		}
-		c.recent[int(math.Ceil(math.Log2(scale*t.law.draw(t.random))*32))]++
+		c.recent.observe(scale * t.law.draw(t.random))
 	}
 	for i, n := range c.recent {
 		c.buckets[i] += n
@@ -81,16 +93,15 @@ func (t *traffic) poisson(mean float64) int {
 	return n
 }
 
-func histogramOf(buckets map[int]float64) *reconcile.Histogram {
+func (b buckets) histogram() *reconcile.Histogram {
 	h := &reconcile.Histogram{}
-	indices := make([]int, 0, len(buckets))
-	for i := range buckets {
-		indices = append(indices, i)
-	}
-	slices.Sort(indices)
-	for _, i := range indices {
-		h.Count += buckets[i]
-		h.Buckets = append(h.Buckets, reconcile.Bucket{Lower: math.Exp2(float64(i-1) / 32), Upper: math.Exp2(float64(i) / 32), Count: buckets[i]})
+	for i, n := range b {
+		if n == 0 {
+			continue
+		}
+		upper := float64(i+firstBucket) / perOctave
+		h.Count += n
+		h.Buckets = append(h.Buckets, reconcile.Bucket{Lower: math.Exp2(upper - 1.0/perOctave), Upper: math.Exp2(upper), Count: n})
 	}
 	return h
 }
@@ -105,9 +116,9 @@ func (t *traffic) read(at time.Time) (counts, distributions Reading) {
 		if len(c.buckets) == 0 {
 			continue
 		}
-		h := histogramOf(c.buckets)
+		h := c.buckets.histogram()
 		distributions.Series = append(distributions.Series, Series{Side: side, Total: h.Count, Histogram: h})
-		*distributions.Recent.of(side) = histogramOf(c.recent)
+		*distributions.Recent.of(side) = c.recent.histogram()
 	}
 	return counts, distributions
 }
