@@ -6,7 +6,8 @@
 //	GET /v2/models/NAME             {"name": VERSION}; ?wait=300ms answers later
 //	GET /v2/models/NAME/seen        environment and secret files, as JSON
 //
-// With CRASH set it prints its secrets and the reason, and ends with code 3.
+// With FAIL_EVERY=N set every N-th request to a model is answered with 500. With
+// CRASH set it prints its secrets and the reason, and ends with code 3.
 package main
 
 import (
@@ -15,7 +16,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,8 +37,14 @@ func main() {
 	os.Exit(1)
 }
 
+var asked atomic.Int64
+
 func answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
+	if n, _ := strconv.ParseInt(os.Getenv("FAIL_EVERY"), 10, 64); n > 0 && strings.HasPrefix(r.URL.Path, "/v2/models/") && asked.Add(1)%n == 0 {
+		http.Error(w, `{"error": "it fails now and then"}`, http.StatusInternalServerError)
+		return
+	}
 	if strings.HasSuffix(r.URL.Path, "/seen") {
 		_ = json.NewEncoder(w).Encode(seen())
 		return
