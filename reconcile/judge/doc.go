@@ -70,7 +70,7 @@
 // # Measured
 //
 // `make bench-judge` simulates rollouts with fixed seeds, in three minutes. Without
-// a fault: 5, 25 and 50 %, eight looks each, five checks with eight bounds that
+// a fault: 5, 25 and 50 %, eight looks each, five checks with seven bounds that
 // allow nothing beyond stable, load and latency and errors in waves:
 //
 //	A/A rollouts                      rollouts  alarms      rate   95 % interval

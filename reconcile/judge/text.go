@@ -54,14 +54,14 @@ func (l *look) beyond(b bound) string {
 		}
 		c := l.evidence.Cases[i]
 		share := percent(part(c.Hits.Candidate, c.Requests.Candidate))
-		word := "longer"
+		word, stable := "longer", "exceed"
 		if b.kind == atLeast || b.kind == atLeastOfStable {
-			word = "no longer"
+			word, exceed = "no longer", "do not exceed"
 		}
 		if !b.relative() {
 			return fmt.Sprintf("%s took %s than that", share, word)
 		}
-		return fmt.Sprintf("%s took %s than %s times what %s of stable's did", share, word, plainNumber(b.limit), percent(part(c.Hits.Stable, c.Requests.Stable)))
+		return fmt.Sprintf("%s took %s than %s times a time that %s of stable's %s", share, word, plainNumber(b.limit), percent(part(c.Hits.Stable, c.Requests.Stable)), exceed)
 	}
 	return ""
 }
