@@ -210,6 +210,10 @@ type ContainerSpec struct {
 	// Volumes are the provider's own named volumes, by name -> target; the
 	// operator's policy is for what specs ask for and does not look at them.
 	Volumes map[string]string
+	// Certificates is a directory of the host that the gateway reads its
+	// certificate from; "" for none. It is the operator's own, so the policy does
+	// not look at it.
+	Certificates string
 }
 
 // Publish maps a port of the host to one of the container.

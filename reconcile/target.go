@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -215,7 +216,50 @@ type GatewayTarget struct {
 	Host     string // address of the host to listen on
 	Port     int    // of the host
 	Token    spec.Sensitive
+	TLS      GatewayTLS
 	Revision string
+}
+
+// GatewayTLS is the certificate that the gateway shows; the zero value is none:
+// requests come in the clear.
+type GatewayTLS struct {
+	// CertFile and KeyFile are files of the host, in one directory. The gateway
+	// reads them again when they change, so a renewal does not interrupt it.
+	CertFile, KeyFile string
+	// Domains are those for which a certificate is got by ACME (RFC 8555), in
+	// place of files. Authorities ask at port 443 of each.
+	Domains   []string
+	Email     string
+	Directory string // URL of the authority's directory; "": Let's Encrypt
+}
+
+// flags are those of the gateway's command.
+func (t GatewayTLS) flags() []string {
+	var flags []string
+	if t.CertFile != "" {
+		flags = append(flags, "--tls-cert", GatewayCertDir+"/"+filepath.Base(t.CertFile), "--tls-key", GatewayCertDir+"/"+filepath.Base(t.KeyFile))
+	}
+	for _, domain := range t.Domains {
+		flags = append(flags, "--acme-domain", domain)
+	}
+	if len(t.Domains) > 0 {
+		flags = append(flags, "--acme-storage", gatewayTableDir+"/acme")
+	}
+	if t.Email != "" {
+		flags = append(flags, "--acme-email", t.Email)
+	}
+	if t.Directory != "" {
+		flags = append(flags, "--acme-directory", t.Directory)
+	}
+	return flags
+}
+
+// directory is where the files are on the host.
+func (t GatewayTLS) directory() string {
+	if t.CertFile == "" {
+		return ""
+	}
+	return filepath.Dir(t.CertFile)
 }
 
 // Ports of the gateway inside its container, and the flags it is started with.
@@ -224,15 +268,21 @@ const (
 	GatewayAdminPort = 9901
 	gatewayTokenFile = "admin_token"
 	gatewayTableDir  = "/var/lib/fairlead"
+	// GatewayCertDir is where ContainerSpec.Certificates is mounted.
+	GatewayCertDir = "/etc/fairlead/tls"
 )
 
 // NewGatewayTarget binds the gateway. Its revision is made of its address, the
 // version of its token and the table format, but not of the binary: an upgrade
 // of the daemon must not interrupt traffic, and two gateways cannot hold the
 // same port. A gateway of an older build serves on until somebody removes it.
-func NewGatewayTarget(image Image, host string, port int, token spec.Sensitive, tokenVersion string) *GatewayTarget {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%d\n%s\n%d", host, port, tokenVersion, TableFormat))
-	return &GatewayTarget{Image: image, Host: host, Port: port, Token: token, Revision: hex.EncodeToString(sum[:6])}
+func NewGatewayTarget(image Image, host string, port int, token spec.Sensitive, tokenVersion string, tls GatewayTLS) *GatewayTarget {
+	inputs := fmt.Appendf(nil, "%s\n%d\n%s\n%d", host, port, tokenVersion, TableFormat)
+	for _, flag := range tls.flags() {
+		inputs = fmt.Appendf(inputs, "\n%s", flag)
+	}
+	sum := sha256.Sum256(append(inputs, tls.directory()...))
+	return &GatewayTarget{Image: image, Host: host, Port: port, Token: token, TLS: tls, Revision: hex.EncodeToString(sum[:6])}
 }
 
 // Gateway returns what the gateway's container is created from.
@@ -250,13 +300,13 @@ func (s Scope) Gateway(t *GatewayTarget, commit string) ContainerSpec {
 			LabelPort:        strconv.Itoa(GatewayPort),
 		},
 		Container: spec.Container{
-			Command: []string{
+			Command: append([]string{
 				"gateway",
 				"--listen", fmt.Sprintf(":%d", GatewayPort),
 				"--admin", fmt.Sprintf(":%d", GatewayAdminPort),
 				"--table", gatewayTableDir + "/table.json",
 				"--token-file", "/run/secrets/" + gatewayTokenFile,
-			},
+			}, t.TLS.flags()...),
 			ReadOnlyRoot: true,
 			Resources:    spec.Resources{PIDs: 512},
 			Restart:      spec.RestartUnlessStopped,
@@ -266,6 +316,8 @@ func (s Scope) Gateway(t *GatewayTarget, commit string) ContainerSpec {
 		SecretFiles: map[string]spec.Sensitive{gatewayTokenFile: t.Token},
 		Publish:     []Publish{{Host: t.Host, HostPort: t.Port, ContainerPort: GatewayPort}},
 		Volumes:     map[string]string{s.GatewayName(): gatewayTableDir},
+
+		Certificates: t.TLS.directory(),
 	}
 }
 

@@ -200,6 +200,9 @@ func buildMounts(scope reconcile.Scope, policy Policy, c reconcile.ContainerSpec
 	if secretsSource != "" {
 		mounts = append(mounts, secretsMount(secretsSource))
 	}
+	if c.Certificates != "" {
+		mounts = append(mounts, certificates(c.Certificates))
+	}
 	slices.SortFunc(mounts, func(a, b mount.Mount) int { return strings.Compare(a.Target, b.Target) })
 	return mounts
 }
@@ -218,6 +221,9 @@ func buildMount(scope reconcile.Scope, policy Policy, m spec.Mount) mount.Mount 
 	}
 	return mount.Mount{Type: mount.Type(m.Type), Source: m.Source, Target: m.Target} // which the policy denies
 }
+
+// certificates is the mount of the gateway's certificate.
+func certificates(dir string) mount.Mount { return bind(dir, reconcile.GatewayCertDir, true) }
 
 // VolumeName is the engine's name of the volume that specs of the scope call
 // name. Volumes of two environments never meet, and none can be the gateway's.

@@ -95,6 +95,7 @@ type grounds struct {
 	gateway bool
 	own     map[string]string // Fairlead's own volumes: name -> target
 	secrets string            // source of the secret files, "" for none
+	certs   string            // directory of the gateway's certificate, "" for none
 }
 
 // grounds collects them.
@@ -104,6 +105,7 @@ func (j judge) grounds(c reconcile.ContainerSpec, secretsSource string) grounds 
 		gateway: c.Labels[reconcile.LabelKind] == string(spec.KindGateway),
 		own:     c.Volumes,
 		secrets: secretsSource,
+		certs:   c.Certificates,
 	}
 }
 
@@ -111,7 +113,7 @@ func (j judge) grounds(c reconcile.ContainerSpec, secretsSource string) grounds 
 // that the engine mounts what was judged.
 func (j judge) resolveBinds(o object) {
 	for i, m := range o.Host.Mounts {
-		if m.Type == mount.TypeBind && m.Target != secretsTarget {
+		if m.Type == mount.TypeBind && m.Target != secretsTarget && m.Target != reconcile.GatewayCertDir {
 			o.Host.Mounts[i].Source = j.host.resolved(m.Source)
 		}
 	}

@@ -244,6 +244,9 @@ func (g grounds) mountAllowed(m mount.Mount) (remedy string, ok bool) {
 		if g.secrets != "" && reflect.DeepEqual(m, secretsMount(g.secrets)) {
 			return "", true
 		}
+		if g.gateway && g.certs != "" && reflect.DeepEqual(m, certificates(g.certs)) {
+			return "", true
+		}
 		if within(m.Target, secretsTarget) {
 			return secretsTarget + " is where Fairlead puts secrets", false
 		}

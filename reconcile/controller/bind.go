@@ -32,6 +32,7 @@ type Binder struct {
 	// GatewayHost and GatewayPort are where the gateway listens on the host.
 	GatewayHost string
 	GatewayPort int
+	GatewayTLS  reconcile.GatewayTLS
 
 	pins    pins
 	unsaved bool         // pins are not stored
@@ -211,7 +212,7 @@ func (b *Binder) gateway(ctx context.Context) (*reconcile.GatewayTarget, error) 
 		return nil, fmt.Errorf("make the gateway's image: %w", err)
 	}
 	token := GatewayToken(b.Key)
-	return reconcile.NewGatewayTarget(image, b.GatewayHost, b.GatewayPort, token, b.version("gateway token", token.Reveal())), nil
+	return reconcile.NewGatewayTarget(image, b.GatewayHost, b.GatewayPort, token, b.version("gateway token", token.Reveal()), b.GatewayTLS), nil
 }
 
 // GatewayToken is the bearer token of the gateway's admin listener.

@@ -154,7 +154,7 @@ func TestFieldsSayFromWhatToWhat(t *testing.T) {
 
 func TestGatewayComesFirst(t *testing.T) {
 	d := desired(target(model("digits", 1), "a"))
-	d.Gateway = reconcile.NewGatewayTarget(reconcile.Image{}, "127.0.0.1", 8080, spec.NewSensitive("t"), "v")
+	d.Gateway = reconcile.NewGatewayTarget(reconcile.Image{}, "127.0.0.1", 8080, spec.NewSensitive("t"), "v", reconcile.GatewayTLS{})
 	p := diff(d)
 	if p.Changes[0].Address.Kind != spec.KindGateway || p.Changes[0].Action != plan.Create || p.Summary.Create != 2 {
 		t.Errorf("%+v", p)

@@ -43,6 +43,7 @@ type Config struct {
 	Data          string // directory
 	SecretsDir    string // directory, on a tmpfs where there is one
 	Gateway       string // HOST:PORT on which models are reached
+	GatewayTLS    reconcile.GatewayTLS
 	GatewayBinary string // static Linux binary that the gateway's image is made of
 	DockerConfig  string
 
@@ -114,12 +115,43 @@ func (c Config) WithDefaults() (Config, error) {
 	if c.MetricsRetention < 0 {
 		errs = append(errs, fmt.Errorf("--metrics-retention %s is below zero", c.MetricsRetention))
 	}
+	errs = append(errs, c.checkTLS())
 	data, err := filepath.Abs(c.Data)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--data: %w", err))
 	}
 	c.Data = data
 	return c, errors.Join(errs...)
+}
+
+// checkTLS checks the gateway's certificate, and makes its paths absolute: they
+// are mounted.
+func (c *Config) checkTLS() error {
+	tls := &c.GatewayTLS
+	switch files := tls.CertFile != "" || tls.KeyFile != ""; {
+	case !files && len(tls.Domains) == 0 && (tls.Email != "" || tls.Directory != ""):
+		return errors.New("--gateway-acme-email and --gateway-acme-directory are for --gateway-acme-domain, which is missing")
+	case !files:
+		return nil
+	case len(tls.Domains) > 0:
+		return errors.New("--gateway-tls-cert and --gateway-acme-domain are two ways to a certificate; take one")
+	case tls.CertFile == "" || tls.KeyFile == "":
+		return errors.New("--gateway-tls-cert and --gateway-tls-key belong together; one is missing")
+	}
+	for _, file := range []*string{&tls.CertFile, &tls.KeyFile} {
+		path, err := filepath.Abs(*file)
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if err != nil {
+			return fmt.Errorf("the gateway's certificate: %w", err)
+		}
+		*file = path
+	}
+	if filepath.Dir(tls.CertFile) != filepath.Dir(tls.KeyFile) {
+		return fmt.Errorf("%s and %s must be in one directory, which the gateway gets to see: a renewed certificate is a new file in it", tls.CertFile, tls.KeyFile)
+	}
+	return nil
 }
 
 // Host is what the engine has room for, by its own word and the operator's.

@@ -165,7 +165,7 @@ func (s *Site) wire(ctx context.Context, access Access) error {
 		return errors.Join(err, s.Close())
 	}
 	s.Binder = &controller.Binder{
-		Scope: c.scope(), Runtime: s.Runtime, Secrets: secrets, Store: store, Key: key, GatewayHost: host, GatewayPort: port,
+		Scope: c.scope(), Runtime: s.Runtime, Secrets: secrets, Store: store, Key: key, GatewayHost: host, GatewayPort: port, GatewayTLS: c.GatewayTLS,
 	}
 	return nil
 }

@@ -45,8 +45,7 @@ func (f *siteFlags) registerEngine(flags *pflag.FlagSet) {
 // what they mean, what they may ask for, and where their parts come from.
 func (f *siteFlags) registerSpecs(flags *pflag.FlagSet) {
 	f.registerLanguage(flags)
-	flags.StringVar(&f.Gateway, "gateway", "", "`HOST:PORT` on which the gateway answers (default \"0.0.0.0:8080\")")
-	flags.StringVar(&f.GatewayBinary, "gateway-binary", "", "static Linux binary of Fairlead, a `FILE`, that the gateway's image is made of (default: this program)")
+	f.registerGateway(flags)
 	flags.StringVar(&f.DockerConfig, "docker-config", "", "`DIR` of the Docker client's config.json with the credentials of registries")
 	flags.StringArrayVar(&f.Policy.Binds, "allow-bind", nil, "host `PATH` that specs may mount, with all below it; PATH:ro for reading only; may be repeated")
 	flags.StringArrayVar(&f.Policy.Volumes, "allow-volume", nil, "`VOLUME` of the engine that specs may mount; may be repeated")
@@ -60,6 +59,17 @@ func (f *siteFlags) registerSpecs(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Secrets.AgeIdentities, "age-identity", "", "`FILE` with the age identities that decrypt secrets of the repo")
 	flags.StringArrayVar(&f.Secrets.FileRoots, "secret-root", nil, "`DIR` below which secret files may lie (default /etc/fairlead/secrets); may be repeated")
 	flags.StringArrayVar(&f.Secrets.EnvPrefixes, "secret-env-prefix", nil, "`PREFIX` of the names of secret environment variables (default FAIRLEAD_SECRET_); may be repeated")
+}
+
+// registerGateway adds the flags that say how callers reach the models.
+func (f *siteFlags) registerGateway(flags *pflag.FlagSet) {
+	flags.StringVar(&f.Gateway, "gateway", "", "`HOST:PORT` on which the gateway answers (default \"0.0.0.0:8080\")")
+	flags.StringVar(&f.GatewayBinary, "gateway-binary", "", "static Linux binary of Fairlead, a `FILE`, that the gateway's image is made of (default: this program)")
+	flags.StringVar(&f.GatewayTLS.CertFile, "gateway-tls-cert", "", "`FILE` on the engine's host with the gateway's certificate and its chain (PEM); read again when it changes")
+	flags.StringVar(&f.GatewayTLS.KeyFile, "gateway-tls-key", "", "`FILE` with its private key, in the same directory")
+	flags.StringArrayVar(&f.GatewayTLS.Domains, "gateway-acme-domain", nil, "`DOMAIN` for which the gateway gets a certificate by ACME; the gateway's port has to be reached as its port 443; may be repeated")
+	flags.StringVar(&f.GatewayTLS.Email, "gateway-acme-email", "", "`ADDRESS` that the certificate authority writes to")
+	flags.StringVar(&f.GatewayTLS.Directory, "gateway-acme-directory", "", "`URL` of the authority's directory (default: Let's Encrypt)")
 }
 
 // registerAct adds the flags of commands that change what runs.
