@@ -54,7 +54,7 @@ func (l *look) beyond(b bound) string {
 		}
 		c := l.evidence.Cases[i]
 		share := percent(part(c.Hits.Candidate, c.Requests.Candidate))
-		word, stable := "longer", "exceed"
+		word, exceed := "longer", "exceed"
 		if b.kind == atLeast || b.kind == atLeastOfStable {
 			word, exceed = "no longer", "do not exceed"
 		}
