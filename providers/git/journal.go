@@ -110,7 +110,7 @@ func NewJournal(o JournalOptions) (*Journal, error) {
 	}
 	j := &Journal{
 		options:    o,
-		store:      &store{dir: o.Dir, branch: plumbing.NewBranchReferenceName(o.Branch), limits: o.Limits},
+		store:      &store{dir: o.Dir, branch: plumbing.NewBranchReferenceName(o.Branch), limits: o.Limits, fan: defaultFan},
 		turn:       make(chan struct{}, 1),
 		delivering: make(chan struct{}, 1),
 		wake:       make(chan struct{}, 1),
@@ -203,7 +203,7 @@ func (j *Journal) advance(ctx context.Context, next position, objects []plumbing
 // tidy joins packs when there may be enough of them. The entry that was written
 // last is safe by then, so what fails is only noted, and tried again.
 func (j *Journal) tidy(ctx context.Context) {
-	if j.small < joinWhen {
+	if j.small < j.store.fan {
 		return
 	}
 	if err := j.store.tidy(ctx); err != nil {

@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/objfile"
+	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 // localUpstream is a repository on this machine, which is written to as git
@@ -22,7 +24,14 @@ import (
 type localUpstream struct {
 	link   link
 	branch plumbing.ReferenceName
+	// loose is the number of entries whose objects may lie loose in the
+	// repository. Whoever works there has git gc run by itself; a repository that
+	// only fairlead writes to would fill up.
+	loose int
 }
+
+// defaultLoose makes about 4,000 files at most.
+const defaultLoose = 1000
 
 func (u localUpstream) tip(ctx context.Context) (tip plumbing.Hash, err error) {
 	err = u.view(func(repo *repository) (err error) {
@@ -129,7 +138,11 @@ func (u localUpstream) push(ctx context.Context, from *store, old plumbing.Hash,
 		if err := u.write(ctx, repo, objects); err != nil {
 			return explainTarget(err)
 		}
-		return explainTarget(u.move(repo, old, batch[len(batch)-1]))
+		next := batch[len(batch)-1]
+		if err := u.move(repo, old, next); err != nil {
+			return explainTarget(err)
+		}
+		return explainTarget(u.gather(ctx, repo, next))
 	}))
 }
 
@@ -185,9 +198,7 @@ func (u localUpstream) write(ctx context.Context, repo *repository, objects []pl
 		if err != nil {
 			return err
 		}
-		into := &clone{repository: *repo, adopt: adoptedBy(filepath.Join(repo.common, "objects"))}
-		into.path = repo.common
-		return into.store(ctx, pack, u.link.limits)
+		return u.storeIn(ctx, repo, pack)
 	}
 	for _, o := range missing {
 		if err := ctx.Err(); err != nil {
@@ -247,6 +258,51 @@ func writeLoose(gitDir string, o plumbing.EncodedObject) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
+// gather makes a pack of the journal's loose objects when there are many.
+func (u localUpstream) gather(ctx context.Context, repo *repository, tip plumbing.Hash) error {
+	// As git does it: the objects are spread evenly over 256 directories.
+	sample, err := os.ReadDir(filepath.Join(repo.common, "objects", "17"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || len(sample) < 3*u.loose/256 {
+		return err
+	}
+	var loose []plumbing.Hash // newest first
+	err = walkBack(ctx, repo, tip, func(c *object.Commit) (bool, error) {
+		if _, err := os.Stat(loosePath(repo.common, c.Hash)); err != nil {
+			return true, nil
+		}
+		loose = append(loose, c.Hash)
+		return len(loose) == u.loose, nil
+	})
+	if err != nil || len(loose) < u.loose {
+		return err
+	}
+	slices.Reverse(loose)
+	ids, err := introducedBy(repo, loose)
+	if err != nil {
+		return err
+	}
+	pack, err := encodePack(repo.stores[0], ids, packWindow)
+	if err != nil {
+		return err
+	}
+	if err := u.storeIn(ctx, repo, pack); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := os.Remove(loosePath(repo.common, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeIn stores a pack in the repository.
+func (u localUpstream) storeIn(ctx context.Context, repo *repository, pack io.Reader) error {
+	into := &clone{repository: *repo, adopt: adoptedBy(filepath.Join(repo.common, "objects"))}
+	into.path = repo.common
+	return into.store(ctx, pack, u.link.limits)
+}
+
 // adoptedBy returns what gives a new file in a repository the permissions of an
 // object, and the owner that the repository has.
 func adoptedBy(like string) func(path string) error {
@@ -294,7 +350,7 @@ func makeOwned(dir string) error {
 
 // staleLock is the age from which a lock of our branch was left behind by a
 // process that was killed: it is held for milliseconds, and by fairlead only.
-const staleLock = time.Minute
+const staleLock = 10 * time.Second
 
 // move replaces the ref as git does: with a lock file that becomes the ref.
 func (u localUpstream) move(repo *repository, old, next plumbing.Hash) (err error) {

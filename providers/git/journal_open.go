@@ -39,7 +39,7 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 		j.at = nil
 		return nil, fmt.Errorf("open the journal: %w", j.explainContent(err))
 	}
-	j.small = joinWhen // so that the next Append looks
+	j.small = j.store.fan // so that the next Append looks
 	j.shown()
 	j.hint()
 	return records, nil

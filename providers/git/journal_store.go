@@ -30,6 +30,7 @@ type store struct {
 	dir    string
 	branch plumbing.ReferenceName
 	limits Limits
+	fan    int // see tidy
 	// gate keeps packs in place while they are read: tidy removes them.
 	gate sync.RWMutex
 }
@@ -215,7 +216,7 @@ func (s *store) createBeside() (*store, error) {
 	if err != nil {
 		return nil, explainDisk(fmt.Errorf("make room for the journal: %w", err))
 	}
-	made := &store{dir: dir, branch: s.branch, limits: s.limits}
+	made := &store{dir: dir, branch: s.branch, limits: s.limits, fan: s.fan}
 	storage := newStorage(osfs.New(dir, osfs.WithBoundOS()))
 	defer func() { _ = storage.Close() }() // it has written a few small files, and git.Init has told if it could not
 	if _, err := git.InitWithOptions(storage, nil, git.InitOptions{DefaultBranch: s.branch}); err != nil {

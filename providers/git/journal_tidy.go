@@ -24,8 +24,7 @@ import (
 // and one list of records, to the next; larger ones are put one behind the other
 // as they are, which needs no memory to speak of.
 const (
-	joinWhen   = 64 // packs of one size
-	sizeFactor = 64 // from one size to the next, in objects
+	defaultFan = 64 // packs of one size that are joined, and the step from one size to the next
 	sizes      = 4
 	packWindow = 10 // objects that are looked at for a likeness
 )
@@ -37,9 +36,9 @@ type pack struct {
 }
 
 // size is the class of a pack by its objects: below 64, below 4,096, ...
-func (p pack) size() int {
+func (s *store) size(p pack) int {
 	class := 0
-	for n := p.objects; n >= sizeFactor && class < sizes-1; n /= sizeFactor {
+	for n := p.objects; n >= s.fan && class < sizes-1; n /= s.fan {
 		class++
 	}
 	return class
@@ -57,7 +56,8 @@ func (s *store) packs() ([sizes][]pack, error) {
 		if p.objects, err = countObjects(p.base + ".idx"); err != nil {
 			return bySize, err
 		}
-		bySize[p.size()] = append(bySize[p.size()], p)
+		class := s.size(p)
+		bySize[class] = append(bySize[class], p)
 	}
 	return bySize, nil
 }
@@ -86,12 +86,8 @@ func (s *store) tidy(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		group := bySize[class]
-		if len(group) < joinWhen {
-			continue
-		}
-		for part := range slices.Chunk(group, joinWhen) {
-			if len(part) == joinWhen {
+		for part := range slices.Chunk(bySize[class], s.fan) {
+			if len(part) == s.fan {
 				if err := s.join(ctx, part, class); err != nil {
 					return fmt.Errorf("join %d packs of the journal: %w", len(part), err)
 				}

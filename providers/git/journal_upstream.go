@@ -27,7 +27,7 @@ type upstream interface {
 
 func newUpstream(l link, branch plumbing.ReferenceName) upstream {
 	if l.location.local() {
-		return localUpstream{link: l, branch: branch}
+		return localUpstream{link: l, branch: branch, loose: defaultLoose}
 	}
 	return remoteUpstream{link: l, branch: branch}
 }
