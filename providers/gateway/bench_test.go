@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/fairlead/fairlead/providers/gateway"
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // The benchmark runs each proxy as a process of its own, so that the CPU time of
@@ -34,6 +36,7 @@ const (
 	benchListen   = "FAIRLEAD_BENCH_LISTEN"
 	benchAdmin    = "FAIRLEAD_BENCH_ADMIN"
 	benchBackends = "FAIRLEAD_BENCH_BACKENDS"
+	benchTable    = "FAIRLEAD_BENCH_TABLE"
 
 	benchRounds   = 6
 	benchRequests = 5000 // per proxy and round
@@ -45,7 +48,9 @@ func serveRole(role string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if role == "gateway" {
-		server, err := gateway.NewServer(gateway.Config{Listen: os.Getenv(benchListen), Admin: os.Getenv(benchAdmin), Token: token})
+		server, err := gateway.NewServer(gateway.Config{
+			Listen: os.Getenv(benchListen), Admin: os.Getenv(benchAdmin), Token: token, TablePath: os.Getenv(benchTable),
+		})
 		if err != nil {
 			return err
 		}
@@ -86,6 +91,11 @@ type subject struct {
 	url  string
 	pid  int
 	cpu  time.Duration
+
+	// Of the gateway only.
+	client  *gateway.Client
+	admin   string
+	version uint64 // of the last table
 }
 
 // BenchmarkGatewayCPU reports the CPU time per request, user and system, of the
@@ -129,6 +139,73 @@ func BenchmarkGatewayCPU(b *testing.B) {
 			b.ReportMetric(float64(s.cpu)/float64(bare), s.name+"/bare")
 		}
 	}
+}
+
+// BenchmarkShadowHangs reports the 99th percentile of stable's latency while all
+// requests are copied to a candidate that never answers, as a multiple of the one
+// without copies. Both take turns in short rounds.
+func BenchmarkShadowHangs(b *testing.B) {
+	if os.Getenv(benchRole) != "" {
+		b.Skip("this process is a proxy under measurement")
+	}
+	const rounds, requests, clients = 20, 1000, 4
+	stop := make(chan struct{})
+	stable, hangs := benchBackend(b), httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != probe.Path {
+			<-stop
+		}
+	}))
+	b.Cleanup(func() {
+		close(stop)
+		hangs.Close()
+	})
+	s := startGateway(b, stable, hangs.Listener.Addr().String())
+	m := model("digits", revision("r1", 100, reconcile.RoutedReplica{ID: "a", Address: stable}),
+		revision("r2", 0, reconcile.RoutedReplica{ID: "b", Address: hangs.Listener.Addr().String()}))
+	m.Candidate, m.Outputs = "r2", []reconcile.ScoredOutput{{Name: "score", Datatype: "FP32"}}
+	body := bytes.Repeat([]byte("0123456789abcdef"), 48)
+	var took [2][]time.Duration // without and with copies
+	b.ResetTimer()
+	for b.Loop() {
+		for round := range 2 * rounds {
+			m.Mirror = []*spec.Mirror{nil, {Percent: 100}}[round%2]
+			s.push(b, m)
+			took[round%2] = append(took[round%2], s.measure(b, body, requests, clients)...)
+		}
+	}
+	b.StopTimer()
+	for _, p := range []int{50, 99} {
+		without, with := percentile(took[0], p), percentile(took[1], p)
+		b.ReportMetric(float64(without.Microseconds()), fmt.Sprintf("p%d-µs", p))
+		b.ReportMetric(float64(with)/float64(without), fmt.Sprintf("×p%d", p))
+	}
+}
+
+// measure returns how long each request took.
+func (s *subject) measure(b *testing.B, body []byte, requests, clients int) []time.Duration {
+	b.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: clients}
+	defer transport.CloseIdleConnections()
+	took := make([]time.Duration, requests)
+	var sending sync.WaitGroup
+	for client := range clients {
+		sending.Go(func() {
+			for i := client; i < requests; i += clients {
+				began := time.Now()
+				if err := sendOne(b.Context(), transport, s.url, body); err != nil {
+					b.Errorf("%s: %v", s.name, err)
+				}
+				took[i] = time.Since(began)
+			}
+		})
+	}
+	sending.Wait()
+	return took
+}
+
+func percentile(of []time.Duration, p int) time.Duration {
+	slices.Sort(of)
+	return of[(len(of)-1)*p/100]
 }
 
 // benchBackend is a model server that answers at once.
@@ -206,7 +283,7 @@ func (s *subject) cpuTime(b *testing.B) time.Duration {
 }
 
 // freeAddress is a port of loopback that nobody listened on a moment ago.
-func freeAddress(b *testing.B) string {
+func freeAddress(b testing.TB) string {
 	b.Helper()
 	var listen net.ListenConfig
 	listener, err := listen.Listen(b.Context(), "tcp", "127.0.0.1:0")
@@ -218,7 +295,7 @@ func freeAddress(b *testing.B) string {
 }
 
 // launch starts a proxy and waits until it accepts connections.
-func launch(b *testing.B, name, address string, cmd *exec.Cmd) *subject {
+func launch(b testing.TB, name, address string, cmd *exec.Cmd) *subject {
 	b.Helper()
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -258,21 +335,29 @@ func startGateway(b *testing.B, first, second string) *subject {
 	cmd := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), benchRole+"=gateway", benchListen+"="+address, benchAdmin+"="+admin)
 	s := launch(b, "gateway", address, cmd)
-	client := gateway.NewClient(token)
-	b.Cleanup(client.Close)
+	s.client, s.admin = gateway.NewClient(token), admin
+	b.Cleanup(s.client.Close)
 	one := revision("r1", 50, reconcile.RoutedReplica{ID: "a", Address: first})
 	two := revision("r2", 50, reconcile.RoutedReplica{ID: "b", Address: second})
-	table := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: 1, Models: []reconcile.RoutedModel{model("digits", one, two)}}
-	if err := client.Push(b.Context(), admin, table); err != nil {
+	s.push(b, model("digits", one, two))
+	return s
+}
+
+// push puts a model in force and waits until its replicas are healthy.
+func (s *subject) push(b *testing.B, m reconcile.RoutedModel) {
+	b.Helper()
+	s.version++
+	table := reconcile.Table{FormatVersion: reconcile.TableFormat, Version: s.version, Models: []reconcile.RoutedModel{m}}
+	if err := s.client.Push(b.Context(), s.admin, table); err != nil {
 		b.Fatal(err)
 	}
 	for since := uint64(0); ; {
-		report, err := client.Report(b.Context(), admin, since, patience)
+		report, err := s.client.Report(b.Context(), s.admin, since, patience)
 		if err != nil {
 			b.Fatal(err)
 		}
 		if report.Replicas["a"].Healthy && report.Replicas["b"].Healthy {
-			return s
+			return
 		}
 		since = report.Sequence
 	}

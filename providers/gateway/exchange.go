@@ -11,6 +11,10 @@ import (
 	"time"
 )
 
+// statusClientGone is for who has left, and so for nobody but those who close
+// only their half of the connection. No standard status says it.
+const statusClientGone = 499
+
 var (
 	errNoReplica = errors.New("no ready replica")
 	errTimeout   = errors.New("the route's time-out has passed")
@@ -204,7 +208,7 @@ func (x *exchange) failed(_ http.ResponseWriter, out *http.Request, err error) {
 		x.problem(http.StatusServiceUnavailable, "the gateway stops and could not wait for model "+name+" any longer; send the request again")
 	case cause != nil:
 		x.gone = true
-		x.problem(http.StatusBadGateway, "the client closed the connection")
+		x.problem(statusClientGone, "the client closed the connection, or its half of it, before the answer was there")
 	case errors.Is(err, errNoReplica):
 		x.problem(http.StatusServiceUnavailable, fmt.Sprintf("model %s has no ready replica; try again, and see fairlead status %s for the reason", name, x.model.name))
 	case connectFailed(err):
