@@ -289,11 +289,11 @@ func (e *environment) url(name string) string {
 // serving asks a model through the gateway for the version that answers.
 func (e *environment) serving(name string) string {
 	e.t.Helper()
-	var answer struct{ Name string }
+	var answer struct{ Versions []string }
 	if err := json.Unmarshal([]byte(e.fetch(e.url(name))), &answer); err != nil {
 		e.t.Fatal(err)
 	}
-	return answer.Name
+	return strings.Join(answer.Versions, ",")
 }
 
 // fetch gets a page that has to be there.

@@ -1,108 +1,239 @@
 package e2e
 
 import (
+	"fmt"
+	"maps"
+	"math"
 	"os"
-	"path/filepath"
-	"strings"
+	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
-	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 )
 
-// errorCheck is a canary that looks at the errors of half of the requests.
-const errorCheck = `
+// canaryBody makes a model one that is rolled out by evidence. Times are short, so
+// that a test can wait for them; the traffic makes up for it.
+const canaryBody = `
+  signature {
+    input "x" {
+      datatype = FP64
+      shape    = [1]
+    }
+    output "score" {
+      datatype = FP64
+      shape    = [1]
+    }
+  }
+  warmup {
+    request = file("warmup.json")
+    count   = 3
+  }
   rollout {
-    strategy = canary
+    step {
+      weight = 20
+      hold   = "3s"
+    }
     step {
       weight = 50
-      hold   = "4s"
+      hold   = "5s"
     }
     check "errors" {
       metric      = error_ratio
-      max         = 0.02
-      interval    = "2s"
+      max         = 0.005
+      interval    = "1s"
       min_samples = 50
     }
-    progress_deadline = "2m"
-    keep_previous     = "0s"
+    check "latency" {
+      metric        = latency_p90
+      max_vs_stable = 1.2
+      interval      = "1s"
+      min_samples   = 50
+    }
+    check "scores" {
+      metric      = score_shift
+      output      = "score"
+      max         = 0.2
+      interval    = "1s"
+      min_samples = 50
+    }
+    progress_deadline = "1m"
+    keep_previous     = "1s"
   }
 `
 
-// canaryOf is a model whose new versions are checked for errors.
-func canaryOf(e *environment, version string, env map[string]string) model {
-	return model{name: "digits", image: e.image, version: version, replicas: 1, env: env, body: errorCheck}
+// flaws are what is wrong with bad versions, as variables of the model server.
+var flaws = map[string]map[string]string{
+	"5 % errors":    {"ERRORS": `"0.05"`},
+	"+50 % latency": {"SLOWER": `"1.5"`},
+	"wrong answers": {"SHIFT": `"0.1"`},
 }
 
-func (e *environment) model(name string) controller.ModelStatus {
-	s, _ := e.status()
-	for _, m := range s.Models {
-		if m.Name == name {
-			return m
-		}
-	}
-	return controller.ModelStatus{}
+// canary is an environment with one model that is rolled out by evidence.
+type canary struct {
+	*environment
+	*repo
+	model   model
+	release int
 }
 
-func TestEvidencePromotesAndRollsBack(t *testing.T) {
-	e, r := newEnvironment(t), newRepo(t)
-	first := canaryOf(e, "1", nil)
-	commit := r.commit(first)
-	e.serve(r.dir)
-	e.converged(commit)
+// newCanary makes one, of which nothing runs yet.
+func newCanary(t *testing.T) *canary {
+	t.Helper()
+	c := &canary{environment: newEnvironment(t), repo: newRepo(t)}
+	c.write("warmup.json", inference)
+	c.model = model{name: "digits", image: c.image, replicas: 2, body: canaryBody}
+	return c
+}
 
-	load := startLoad(t, e.url("digits"))
-	good := canaryOf(e, "2", nil)
-	e.converged(r.commit(good))
-	if got := e.serving("digits"); got != "2" {
-		t.Errorf("version %s serves, want the good one", got)
-	}
-	if last := e.model("digits").Last; last == nil || last.Outcome != journal.Promoted {
-		t.Errorf("the rollout of the good version ended as %+v", last)
-	}
-	e.exactly(good)
-	load.finish(t) // not one request was lost
+// next commits another version of the model, with a flaw unless that is nil.
+func (c *canary) next(flaw map[string]string) (commit string) {
+	c.release++
+	c.model.version = strconv.Itoa(c.release)
+	c.model.env = flaw
+	return c.commit(c.model)
+}
 
-	failing := startLoad(t, e.url("digits"))
-	stable := e.model("digits").Stable.Revision
-	bad := canaryOf(e, "3", map[string]string{"FAIL_EVERY": `"4"`})
-	commit = r.commit(bad)
-	e.until("the bad version to be rolled back", func() bool {
-		m := e.model("digits")
-		return m.Phase == rollout.Held && m.Serving == stable && len(m.Rejected) == 1 && len(e.replicas("digits")) == 1
+// held waits until the newest version is rejected and nothing of it is left.
+func (c *canary) held(commit string) {
+	c.environment.t.Helper()
+	c.until("held at "+commit, func() bool {
+		s, ok := c.status()
+		return ok && s.Commit.ID == commit && len(s.Models) == 1 && s.Models[0].Phase == rollout.Held &&
+			s.Models[0].Rollout == nil && !slices.ContainsFunc(c.engine.containers(c.owner), func(found container) bool {
+			return found.model() == c.model.name && found.revision() == s.Models[0].Revision
+		})
 	})
-	failing.stop()
-	t.Logf("%d of %d requests failed until then", failing.failures.Load(), failing.requests.Load())
-	rejected := e.model("digits").Rejected[0]
-	if rejected.Cause != journal.CauseFailed || rejected.Version != "" || len(rejected.Evidence) != 1 {
-		t.Errorf("the ledger holds %+v", rejected)
-	}
-	t.Logf("rejected: %s", rejected.Reason)
-	if got := e.serving("digits"); got != "2" {
-		t.Errorf("version %s serves, want the good one", got)
-	}
+}
 
-	// Another daemon, whose only memory of decisions is the repository, knows it
-	// all.
-	e.daemon.stop()
-	for _, dir := range []string{"journal", "metrics"} {
-		if err := os.RemoveAll(filepath.Join(e.data, dir)); err != nil {
-			t.Fatal(err)
+// decisions are the entries of the journal, oldest first.
+func (c *canary) decisions() []journal.Entry {
+	c.environment.t.Helper()
+	var h app.History
+	if err := c.get("/api/v1/history?limit=10000", &h); err != nil {
+		c.environment.t.Fatal(err)
+	}
+	slices.Reverse(h.Entries)
+	return h.Entries
+}
+
+// verdict is how a rollout went, by the journal.
+type verdict struct {
+	action  journal.Action
+	reason  string
+	total   time.Duration // from the decision to begin it
+	exposed time.Duration // from the first share of the traffic
+}
+
+// verdict reads how the rollout of the newest version has ended.
+func (c *canary) verdict() verdict {
+	c.environment.t.Helper()
+	var begun, shared time.Time
+	var found verdict
+	for _, e := range c.decisions() {
+		switch e.Action {
+		case journal.ActionStart:
+			begun, shared, found = e.At, time.Time{}, verdict{}
+		case journal.ActionStep, journal.ActionWeight:
+			if shared.IsZero() && e.Weight > 0 {
+				shared = e.At
+			}
+		case journal.ActionPromote, journal.ActionRollback, journal.ActionAbort:
+			found = verdict{action: e.Action, reason: e.Reason, total: e.At.Sub(begun), exposed: e.At.Sub(shared)}
 		}
 	}
-	branch := journal.Branch("default")
-	if log := r.git("log", "--format=%s", branch); strings.Count(log, "roll back") != 1 || strings.Count(log, "promote") != 2 {
-		t.Errorf("the journal in the repository reads:\n%s", log)
+	return found
+}
+
+// rounds is how often each kind of rollout is tried.
+func rounds() int {
+	if n, err := strconv.Atoi(os.Getenv("FAIRLEAD_ROLLOUTS")); err == nil && n > 0 {
+		return n
 	}
-	var history app.History
-	e.serve(r.dir)
-	e.until("the history", func() bool {
-		return e.get("/api/v1/history?model=digits", &history) == nil && len(history.Entries) > 0
+	return 1
+}
+
+// figures are those of one kind of version.
+type figures struct {
+	seconds, exposed []float64
+	requests, faults []int
+}
+
+func (f *figures) String() string {
+	return fmt.Sprintf("%d times; verdict after %s s of exposure (of %s s in all); requests exposed %s, of them failed %s",
+		len(f.seconds), spread(f.exposed), spread(f.seconds), spread(f.requests), spread(f.faults))
+}
+
+// spread is the smallest, the median and the largest.
+func spread[N int | float64](list []N) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	sorted := slices.Sorted(slices.Values(list))
+	round := func(n N) float64 { return math.Round(float64(n)*10) / 10 }
+	return fmt.Sprintf("%g/%g/%g", round(sorted[0]), round(sorted[len(sorted)/2]), round(sorted[len(sorted)-1]))
+}
+
+// While requests keep coming, every good version is promoted and every bad one
+// rolled back, each by its own check, and no request fails that stable would have
+// served. FAIRLEAD_ROLLOUTS=20 tries each kind twenty times.
+func TestGoodVersionsArePromotedAndBadOnesRolledBack(t *testing.T) {
+	c := newCanary(t)
+	commit := c.next(nil)
+	c.serve(c.dir)
+	c.converged(commit)
+	requests := startTraffic(t, c.url("digits"))
+	c.tryAll(requests)
+	requests.finish(t)
+}
+
+// tryAll rolls out versions of each kind, and tells the figures.
+func (c *canary) tryAll(requests *traffic) {
+	t := c.environment.t
+	t.Helper()
+	seen := map[string]*figures{}
+	for range rounds() {
+		for _, kind := range slices.Concat(slices.Sorted(maps.Keys(flaws)), []string{"good"}) {
+			if seen[kind] == nil {
+				seen[kind] = &figures{}
+			}
+			c.try(kind, requests, seen[kind])
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(seen)) {
+		t.Logf("%s: %s (least/median/most)", kind, seen[kind])
+	}
+}
+
+// try rolls out one version and sees to it that it ends as it should.
+func (c *canary) try(kind string, requests *traffic, to *figures) {
+	t := c.environment.t
+	t.Helper()
+	commit := c.next(flaws[kind])
+	want := journal.ActionRollback
+	if flaws[kind] == nil {
+		want = journal.ActionPromote
+	}
+	c.until("the end of the rollout: "+kind, func() bool {
+		s, ok := c.status()
+		return ok && s.Commit.ID == commit && len(s.Models) == 1 && s.Models[0].Rollout == nil &&
+			(s.Models[0].Phase == rollout.Held || s.Converged)
 	})
-	if newest := history.Entries[0]; newest.Action != journal.ActionRollback || newest.Actor != journal.Daemon || newest.Commit != commit {
-		t.Errorf("the newest entry is %+v", newest)
+	v := c.verdict()
+	if v.action != want {
+		t.Errorf("version %s (%s): %s, want %s: %s", c.model.version, kind, v.action, want, v.reason)
+		if want == journal.ActionPromote {
+			return
+		}
 	}
-	e.until("the rejected version to be held", func() bool { return e.model("digits").Phase == rollout.Held })
+	if want == journal.ActionRollback && v.action == want {
+		c.held(commit)
+	}
+	answered, faults := requests.of(c.model.version)
+	to.seconds, to.exposed = append(to.seconds, v.total.Seconds()), append(to.exposed, v.exposed.Seconds())
+	to.requests, to.faults = append(to.requests, answered), append(to.faults, faults)
+	t.Logf("version %s (%s): %s after %.1f s: %s", c.model.version, kind, v.action, v.exposed.Seconds(), v.reason)
 }

@@ -2,19 +2,30 @@
 // gracefully: a request that it still holds when it is stopped fails, so what
 // drains it must be Fairlead.
 //
-//	GET /v2/health/ready            200
-//	GET /v2/models/NAME             {"name": VERSION}; ?wait=300ms answers later
-//	GET /v2/models/NAME/seen        environment and secret files, as JSON
+//	GET  /v2/health/ready           200
+//	GET  /v2/models/NAME            its metadata, with VERSION; ?wait=300ms answers later
+//	POST /v2/models/NAME/infer      one number, "score", after 50 to 100 ms
+//	GET  /v2/models/NAME/seen       environment and secret files, as JSON
 //
-// With FAIL_EVERY=N set every N-th request to a model is answered with 500. With
-// CRASH set it prints its secrets and the reason, and ends with code 3.
+// What is wrong with its answers is set in its environment:
+//
+//	ERRORS   share of the inferences that fail, 0 to 1, once it is warm
+//	SLOWER   factor by which they take longer
+//	SHIFT    what is added to the scores, which spread around 0.5 by 0.1
+//	CRASH    it prints its secrets and this reason, and ends with code 3
+//
+// Each answer says in the header Model-Version who gave it, and in Model-Error
+// that a failure is one of ERRORS.
 package main
 
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -37,22 +48,54 @@ func main() {
 	os.Exit(1)
 }
 
-var asked atomic.Int64
-
 func answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	if n, _ := strconv.ParseInt(os.Getenv("FAIL_EVERY"), 10, 64); n > 0 && strings.HasPrefix(r.URL.Path, "/v2/models/") && asked.Add(1)%n == 0 {
-		http.Error(w, `{"error": "it fails now and then"}`, http.StatusInternalServerError)
-		return
-	}
+	w.Header().Set("Model-Version", os.Getenv("VERSION"))
 	if strings.HasSuffix(r.URL.Path, "/seen") {
 		_ = json.NewEncoder(w).Encode(seen())
+		return
+	}
+	if strings.HasSuffix(r.URL.Path, "/infer") {
+		infer(w, r)
 		return
 	}
 	if wait, err := time.ParseDuration(r.URL.Query().Get("wait")); err == nil {
 		<-time.After(wait)
 	}
-	_ = json.NewEncoder(w).Encode(map[string]string{"name": os.Getenv("VERSION")})
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"name": path.Base(r.URL.Path), "versions": []string{os.Getenv("VERSION")}, "platform": "test",
+		"inputs":  []any{map[string]any{"name": "x", "datatype": "FP64", "shape": []int{1}}},
+		"outputs": []any{map[string]any{"name": "score", "datatype": "FP64", "shape": []int{1}}},
+	})
+}
+
+// cold is how many inferences never fail: those of the warm-up, and a few more.
+const cold = 5
+
+var inferences atomic.Int64
+
+func infer(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-time.After(time.Duration(number("SLOWER", 1) * float64(50*time.Millisecond+rand.N(50*time.Millisecond))))
+	if inferences.Add(1) > cold && rand.Float64() < number("ERRORS", 0) {
+		w.Header().Set("Model-Error", "on purpose")
+		w.WriteHeader(http.StatusInternalServerError)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": "on purpose"})
+		return
+	}
+	score := 0.5 + number("SHIFT", 0) + 0.1*rand.NormFloat64()
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"model_name": path.Base(path.Dir(r.URL.Path)), "model_version": os.Getenv("VERSION"),
+		"outputs": []any{map[string]any{"name": "score", "datatype": "FP64", "shape": []int{1}, "data": []float64{score}}},
+	})
+}
+
+// number is a variable of the environment, or what it is when not set.
+func number(variable string, otherwise float64) float64 {
+	if n, err := strconv.ParseFloat(os.Getenv(variable), 64); err == nil {
+		return n
+	}
+	return otherwise
 }
 
 func seen() any {
