@@ -42,11 +42,16 @@ func (w *world) serve(revision string, requests, errors float64) {
 
 // observe counts values in buckets as fine as those of the gateway.
 func (w *world) observe(revision string, values ...float64) {
-	h := &reconcile.Histogram{}
+	counts := map[reconcile.Bucket]float64{}
 	for _, x := range values {
-		h = merge(h, &reconcile.Histogram{Count: 1, Sum: x, Buckets: []reconcile.Bucket{bucketOf(x)}})
+		counts[bucketOf(x)]++
 	}
-	w.values[revision] = merge(w.values[revision], h)
+	h := w.values[revision]
+	for b, n := range counts {
+		b.Count = n
+		h = merge(h, &reconcile.Histogram{Count: n, Buckets: []reconcile.Bucket{b}})
+	}
+	w.values[revision] = h
 }
 
 // bucketOf is the bucket of a native histogram of schema 5 that a value lies in.
