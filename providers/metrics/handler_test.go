@@ -163,8 +163,8 @@ func TestDashboardsReadItLikePrometheus(t *testing.T) {
 	}
 }
 
-// alike compares JSON. Sums may differ in the last digit, since newer versions
-// lose fewer digits while they add up; and vectors have no order.
+// alike compares JSON. Numbers may differ in the last digit, since newer versions
+// lose fewer digits while they add up.
 func alike(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:
