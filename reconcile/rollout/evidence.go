@@ -52,7 +52,7 @@ func (s *stepper) look(ro *journal.Rollout, c spec.Check) {
 		last = before.Last.At
 	}
 	if r, read := s.Readings[c.Name]; read && r.At.After(last) && !r.At.Before(ro.StepSince) {
-		s.evidence[c.Name], _ = judge.Look(c, vars, alpha(&ro.Policy), before, r)
+		s.evidence[c.Name], _ = judge.Look(c, vars, judge.Alpha(ro.Policy.Checks), before, r)
 		last = r.At
 	}
 	if due := nextLook(ro, c, last); s.now.Before(due) {

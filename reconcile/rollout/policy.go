@@ -91,10 +91,3 @@ func checksOf(p *spec.Rollout, step int) []spec.Check {
 	}
 	return checks
 }
-
-// falseAlarms is the probability with which a rollout of a candidate that equals
-// stable may be rolled back, over all of its checks and looks.
-const falseAlarms = 0.01
-
-// alpha is one check's share of it.
-func alpha(p *spec.Rollout) float64 { return falseAlarms / float64(max(len(p.Checks), 1)) }

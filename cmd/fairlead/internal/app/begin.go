@@ -12,6 +12,9 @@ import (
 // Begin opens what a process that acts needs, and what no two processes may have
 // open: the journal and the embedded metrics. Whoever calls it holds the Lock.
 func (s *Site) Begin(ctx context.Context, log *slog.Logger) error {
+	if err := s.openCertificate(ctx, log); err != nil {
+		return err
+	}
 	if err := s.openMetrics(ctx, log); err != nil {
 		return err
 	}

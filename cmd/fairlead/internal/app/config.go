@@ -148,9 +148,6 @@ func (c *Config) checkTLS() error {
 		}
 		*file = path
 	}
-	if filepath.Dir(tls.CertFile) != filepath.Dir(tls.KeyFile) {
-		return fmt.Errorf("%s and %s must be in one directory, which the gateway gets to see: a renewed certificate is a new file in it", tls.CertFile, tls.KeyFile)
-	}
 	return nil
 }
 

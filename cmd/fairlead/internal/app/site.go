@@ -110,9 +110,9 @@ func (s *Site) Containers(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// Destroy removes everything of the scope, and returns the names of the
-// containers that it removed.
-func (s *Site) Destroy(ctx context.Context) ([]string, error) {
+// Destroy removes everything of the scope, notes in the journal that actor wanted
+// it, and returns the names of the containers that it removed.
+func (s *Site) Destroy(ctx context.Context, actor string) ([]string, error) {
 	containers, err := s.Runtime.List(ctx, reconcile.Filter{})
 	if err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (s *Site) Destroy(ctx context.Context) ([]string, error) {
 	if err := errors.Join(errs...); err != nil {
 		return removed, err
 	}
-	return removed, errors.Join(s.Runtime.RemoveNetwork(ctx), s.Runtime.RemoveVolume(ctx, s.Config.scope().GatewayName()))
+	return removed, errors.Join(s.Runtime.RemoveNetwork(ctx), s.Runtime.RemoveVolume(ctx, s.Config.scope().GatewayName()), s.forget(ctx, actor))
 }
 
 func (s *Site) wire(ctx context.Context, access Access) error {
@@ -165,7 +165,7 @@ func (s *Site) wire(ctx context.Context, access Access) error {
 		return errors.Join(err, s.Close())
 	}
 	s.Binder = &controller.Binder{
-		Scope: c.scope(), Runtime: s.Runtime, Secrets: secrets, Store: store, Key: key, GatewayHost: host, GatewayPort: port, GatewayTLS: c.GatewayTLS,
+		Scope: c.scope(), Runtime: s.Runtime, Secrets: secrets, Store: store, Key: key, GatewayHost: host, GatewayPort: port, GatewayTLS: c.shownTLS(),
 	}
 	return nil
 }

@@ -65,8 +65,8 @@ func (f *siteFlags) registerSpecs(flags *pflag.FlagSet) {
 func (f *siteFlags) registerGateway(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Gateway, "gateway", "", "`HOST:PORT` on which the gateway answers (default \"0.0.0.0:8080\")")
 	flags.StringVar(&f.GatewayBinary, "gateway-binary", "", "static Linux binary of Fairlead, a `FILE`, that the gateway's image is made of (default: this program)")
-	flags.StringVar(&f.GatewayTLS.CertFile, "gateway-tls-cert", "", "`FILE` on the engine's host with the gateway's certificate and its chain (PEM); read again when it changes")
-	flags.StringVar(&f.GatewayTLS.KeyFile, "gateway-tls-key", "", "`FILE` with its private key, in the same directory")
+	flags.StringVar(&f.GatewayTLS.CertFile, "gateway-tls-cert", "", "`FILE` with the gateway's certificate and its chain (PEM); read again when it changes")
+	flags.StringVar(&f.GatewayTLS.KeyFile, "gateway-tls-key", "", "`FILE` with its private key")
 	flags.StringArrayVar(&f.GatewayTLS.Domains, "gateway-acme-domain", nil, "`DOMAIN` for which the gateway gets a certificate by ACME; the gateway's port has to be reached as its port 443; may be repeated")
 	flags.StringVar(&f.GatewayTLS.Email, "gateway-acme-email", "", "`ADDRESS` that the certificate authority writes to")
 	flags.StringVar(&f.GatewayTLS.Directory, "gateway-acme-directory", "", "`URL` of the authority's directory (default: Let's Encrypt)")
