@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -96,8 +97,11 @@ func newEngineBench(b *testing.B) *engineBench {
 	if e.site, err = OpenWorktree(b.Context(), c, e.dir, Act); err != nil {
 		b.Fatal(err)
 	}
+	if err := e.site.Begin(b.Context(), slog.New(slog.DiscardHandler)); err != nil {
+		b.Fatal(err)
+	}
 	b.Cleanup(func() {
-		if _, err := e.site.Destroy(context.WithoutCancel(b.Context())); err != nil {
+		if _, err := e.site.Destroy(context.WithoutCancel(b.Context()), "bench"); err != nil {
 			b.Error(err)
 		}
 		_ = e.site.Close()

@@ -1,10 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,5 +53,39 @@ func (s *Site) openJournal(log *slog.Logger) error {
 		}
 		return nil
 	})
+	return nil
+}
+
+// forget removes the records of all models from the journal, after nothing of
+// them is left: who applies the same specs again begins with first deployments.
+// The next daemon delivers it. Without a journal there is nothing to forget.
+func (s *Site) forget(ctx context.Context, actor string) error {
+	j := s.Journal
+	if j == nil {
+		left, err := LeftJournal(s.Config)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		j = left
+	}
+	records, err := j.Open(ctx)
+	if err != nil {
+		return fmt.Errorf("everything is taken down, but the journal still has the models: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(records)) {
+		e := journal.Entry{
+			At: time.Now(), Action: journal.ActionRemove, Model: name, Actor: cmp.Or(actor, journal.Daemon),
+			Reason: "the environment was taken down",
+		}
+		if stable := records[name].Stable; stable != nil {
+			e.From = stable.Revision
+		}
+		if err := j.Append(ctx, e); err != nil {
+			return fmt.Errorf("everything is taken down, but the journal still has model %s: %w", name, err)
+		}
+	}
 	return nil
 }

@@ -220,3 +220,30 @@ func TestTheEmbeddedMetricsScrapeTheDaemonAsOftenAsTheGateway(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTakingAnEnvironmentDownForgetsItsModels(t *testing.T) {
+	site, _, err := memorySite(t.TempDir(), t.TempDir(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := journal.Record{FormatVersion: journal.RecordFormat, Model: "digits", Stable: &journal.Release{Revision: "r1"}}
+	entry := journal.Entry{At: time.Now(), Action: journal.ActionAdopt, Model: "digits", Reason: "found", Actor: journal.Daemon, Record: &record}
+	if err := site.Journal.Append(t.Context(), entry); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Destroy(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	records, err := site.Journal.Open(t.Context())
+	if err != nil || len(records) != 0 {
+		t.Errorf("the journal has %v, %v", records, err)
+	}
+	history, err := site.Journal.History(t.Context(), journal.Query{})
+	if err != nil || len(history) != 2 || history[0].Action != journal.ActionRemove || history[0].Actor != "ann" {
+		t.Errorf("the history is %+v, %v", history, err)
+	}
+	site.Journal = nil // and where there never was a journal, there is nothing to forget
+	if _, err := site.Destroy(t.Context(), "ann"); err != nil {
+		t.Error(err)
+	}
+}

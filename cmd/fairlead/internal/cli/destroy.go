@@ -49,7 +49,7 @@ Exit codes: 0 nothing is left, or listed; 1 error.`,
 			}
 			defer func() { _ = lock.Unlock() }()
 			start := time.Now()
-			removed, err := site.Destroy(cmd.Context())
+			removed, err := site.Destroy(cmd.Context(), p.actor())
 			if err != nil {
 				return err
 			}
