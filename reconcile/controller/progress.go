@@ -42,14 +42,14 @@ type RolloutStatus struct {
 	Candidate ReleaseStatus `json:"candidate"`
 	Strategy  spec.Strategy `json:"strategy"`
 	// Plan are the steps of the policy that it was started with.
-	Plan      []spec.RolloutStep `json:"plan,omitempty"`
-	Step      int                `json:"step"`  // from 1; 0 while the candidate is made ready
-	Steps     int                `json:"steps"` // that the policy has
-	Weight    int                `json:"weight"`
-	Activity  rollout.Activity   `json:"activity,omitempty"`
-	Started   time.Time          `json:"started"`
-	Since     time.Time          `json:"since"`               // of the step
-	HoldUntil time.Time          `json:"hold_until,omitzero"` // of the step, at the earliest
+	Plan      []PlannedStep    `json:"plan,omitempty"`
+	Step      int              `json:"step"`  // from 1; 0 while the candidate is made ready
+	Steps     int              `json:"steps"` // that the policy has
+	Weight    int              `json:"weight"`
+	Activity  rollout.Activity `json:"activity,omitempty"`
+	Started   time.Time        `json:"started"`
+	Since     time.Time        `json:"since"`               // of the step
+	HoldUntil time.Time        `json:"hold_until,omitzero"` // of the step, at the earliest
 	// Deadline bounds the present wait; zero where nothing does.
 	Deadline time.Time      `json:"deadline,omitzero"`
 	Paused   *journal.Pause `json:"paused,omitempty"`
@@ -60,6 +60,21 @@ type RolloutStatus struct {
 	Forced    bool          `json:"forced,omitempty"`    // a person promoted it past steps and checks
 	First     bool          `json:"first,omitempty"`     // there is no stable release
 	Checks    []CheckStatus `json:"checks,omitempty"`
+}
+
+// PlannedStep is one step of a rollout's policy.
+type PlannedStep struct {
+	Percent  int           `json:"percent"` // of the requests
+	Hold     time.Duration `json:"hold,omitzero"`
+	Approval bool          `json:"approval,omitempty"`
+}
+
+func planned(steps []spec.RolloutStep) []PlannedStep {
+	all := make([]PlannedStep, 0, len(steps))
+	for _, s := range steps {
+		all = append(all, PlannedStep{Percent: s.Weight, Hold: s.Hold, Approval: s.Approval})
+	}
+	return all
 }
 
 // CheckStatus is one check of a rollout under way.
@@ -117,7 +132,7 @@ func (o *object) recordStatus(m *ModelStatus) {
 
 func (o *object) rolloutStatus(r *journal.Rollout) *RolloutStatus {
 	s := &RolloutStatus{
-		Candidate: release(&r.Candidate), Strategy: r.Policy.Strategy, Plan: r.Policy.Steps, Step: r.Step + 1, Steps: len(r.Policy.Steps), Weight: r.Weight,
+		Candidate: release(&r.Candidate), Strategy: r.Policy.Strategy, Plan: planned(r.Policy.Steps), Step: r.Step + 1, Steps: len(r.Policy.Steps), Weight: r.Weight,
 		Activity: o.decision.Activity, Started: r.Started, Since: r.StepSince, Paused: r.Paused, Held: r.Held,
 		Promoting: r.Promoting, Forced: r.Forced, First: r.First,
 	}

@@ -54,7 +54,7 @@ Exit codes: 0 fine, 1 error, or no daemon answers.`,
 				}
 			}
 			list.Known = len(status.Models)
-			return p.show(list, func() error { return p.view.RolloutList(&list, time.Now()) })
+			return p.show(list, func() error { return p.view.RolloutList(&list) })
 		},
 	}
 	f.registerDaemon(cmd.Flags())

@@ -25,6 +25,7 @@ const (
 	exitError   = 1
 	exitChanges = 2 // plan --detailed-exitcode: there are changes
 	exitFormat  = 3 // fmt --check: a file would change
+	exitPerson  = 4 // status --detailed-exitcode: a person is needed
 )
 
 // Env is what the program may touch of its surroundings.
@@ -33,16 +34,26 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Environ        func() []string
-	// Terminal tells whether output goes to a person who watches.
+	// Terminal tells whether output goes to a person who watches, and Size how
+	// many columns and lines that person sees.
 	Terminal bool
+	Size     func() (columns, lines int)
 }
 
 // System is the Env of the real process.
 func System() Env {
 	return Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Environ: os.Environ,
-		Terminal: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("TERM") != "dumb",
+		Terminal: term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("TERM") != "dumb", Size: terminalSize,
 	}
+}
+
+func terminalSize() (columns, lines int) {
+	columns, lines, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil || columns < 1 || lines < 1 {
+		return 80, 24
+	}
+	return columns, lines
 }
 
 // program is one run of the command line.

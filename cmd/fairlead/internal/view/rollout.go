@@ -11,6 +11,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/judge"
 	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // RolloutList is the models that `rollout list` picks.
@@ -22,7 +23,7 @@ type RolloutList struct {
 }
 
 // RolloutList prints a line per model.
-func (v *View) RolloutList(l *RolloutList, now time.Time) error {
+func (v *View) RolloutList(l *RolloutList) error {
 	if len(l.Models) == 0 {
 		return v.Line(fmt.Sprintf("No rollout is under way in %s, and nothing is held or rejected (%s).", v.paint(bold, l.Environment), count(l.Known, "model")))
 	}
@@ -72,7 +73,7 @@ func (v *View) Rollout(m *controller.ModelStatus, now time.Time) error {
 	if r := m.Rollout; r != nil {
 		out.progress(r, now)
 		for i := range r.Checks {
-			out.check(&r.Checks[i], r, i == 0)
+			out.check(&r.Checks[i], i == 0)
 		}
 	}
 	for i := range m.Rejected {
@@ -89,7 +90,7 @@ func (v *View) Rollout(m *controller.ModelStatus, now time.Time) error {
 
 // fact prints a line with its name in front, or further lines without one.
 func (p *printer) fact(key, text string) {
-	indented := strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n             ")
+	indented := strings.ReplaceAll(strings.TrimRight(text, " \n"), "\n", "\n             ")
 	p.line("  %s %s", p.v.paint(dim, fmt.Sprintf("%-10s", key)), indented)
 }
 
@@ -144,7 +145,7 @@ func (p *printer) steps(r *controller.RolloutStatus) string {
 	}
 	parts := []string{mark("ready", r.Step == 0 && !r.Promoting)}
 	for i, s := range r.Plan {
-		text := fmt.Sprintf("%d %%", s.Weight)
+		text := fmt.Sprintf("%d %%", s.Percent)
 		if s.Approval {
 			text += " approval"
 		}
@@ -208,7 +209,15 @@ func outcomes(r *controller.RolloutStatus) string {
 	return cmp.Or(b.String(), "-")
 }
 
-func (p *printer) check(c *controller.CheckStatus, r *controller.RolloutStatus, first bool) {
+// sentence is what a check found, without the name of the check in front.
+func sentence(c *controller.CheckStatus) string {
+	if c.Verdict == nil {
+		return ""
+	}
+	return strings.TrimPrefix(c.Verdict.Text, c.Name+": ")
+}
+
+func (p *printer) check(c *controller.CheckStatus, first bool) {
 	key := ""
 	if first {
 		key = "checks"
@@ -222,37 +231,55 @@ func (p *printer) check(c *controller.CheckStatus, r *controller.RolloutStatus, 
 		text += ": " + numbers
 	}
 	p.fact(key, text)
-	if c.Verdict != nil && c.Verdict.Text != "" {
-		p.fact("", "  "+p.v.paint(dim, c.Verdict.Text))
+	if why := sentence(c); why != "" {
+		p.fact("", "  "+p.v.paint(dim, strings.ReplaceAll(why, "\n", "\n  ")))
 	}
 }
 
 // checkNumbers are what a verdict rests on.
 func checkNumbers(c *controller.CheckStatus) string {
 	var parts []string
+	add := func(side string, value *float64, samples float64) {
+		if value == nil {
+			return
+		}
+		text := side + " " + measured(c.Metric, *value)
+		if samples > 0 {
+			text += fmt.Sprintf(" in %.0f samples", samples)
+		}
+		parts = append(parts, text)
+	}
 	if v := c.Verdict; v != nil {
-		if v.Candidate != nil {
-			text := "candidate " + quantity(*v.Candidate)
-			if v.CandidateSamples > 0 {
-				text += fmt.Sprintf(" of %.0f", v.CandidateSamples)
-			}
-			parts = append(parts, text)
-		}
-		if v.Stable != nil {
-			text := "stable " + quantity(*v.Stable)
-			if v.StableSamples > 0 {
-				text += fmt.Sprintf(" of %.0f", v.StableSamples)
-			}
-			parts = append(parts, text)
-		}
+		add("candidate", v.Candidate, v.CandidateSamples)
+		add("stable", v.Stable, v.StableSamples)
 		if v.Threshold > 0 {
 			parts = append(parts, fmt.Sprintf("evidence against it %.3g of %.3g", v.Evidence, v.Threshold))
 		}
 	}
 	if c.Looks > 0 {
-		parts = append(parts, fmt.Sprintf("%s, %d failed of %d tolerated", count(c.Looks, "look"), c.Failures, c.Limit))
+		parts = append(parts, count(c.Looks, "look"))
 	}
-	return strings.Join(parts, "; ")
+	if c.Failures > 0 || c.Limit > 0 {
+		parts = append(parts, fmt.Sprintf("%s, %d tolerated", count(c.Failures, "failure"), c.Limit))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// measured is a value in the unit of its metric.
+func measured(m spec.Metric, x float64) string {
+	switch m {
+	case spec.ErrorRatio, spec.ShadowAgreement:
+		return fmt.Sprintf("%.3g %%", 100*x)
+	case spec.LatencyP50, spec.LatencyP90, spec.LatencyP99:
+		if x < 1 {
+			return fmt.Sprintf("%.3g ms", 1000*x)
+		}
+		return fmt.Sprintf("%.3g s", x)
+	case spec.RequestRate:
+		return fmt.Sprintf("%.3g/s", x)
+	case spec.ScoreShift, spec.Restarts:
+	}
+	return fmt.Sprintf("%.4g", x)
 }
 
 func (p *printer) rejection(r *controller.RejectedStatus, now time.Time, first bool) {
@@ -307,7 +334,7 @@ var deeds = map[rollout.ActKind]string{
 func (v *View) Ordering(kind rollout.ActKind, o *app.RolloutOrder, m *controller.ModelStatus, now time.Time) error {
 	deed := deeds[kind]
 	if o.Full {
-		deed = "Promote past all steps and checks"
+		deed = "Promote, past all steps and checks,"
 	}
 	out := &printer{v: v}
 	out.line("%s", Standing(m, now))
@@ -349,9 +376,6 @@ func releaseText(r *controller.ReleaseStatus) string {
 
 // shortID is as much of a commit's id as people type.
 func shortID(id string) string { return id[:min(len(id), 7)] }
-
-// quantity is a measured value.
-func quantity(x float64) string { return fmt.Sprintf("%.4g", x) }
 
 // remaining is how long it is yet.
 func remaining(until, now time.Time) string {

@@ -14,31 +14,82 @@ import (
 // Status prints what the daemon knows.
 func (v *View) Status(s *app.DaemonStatus, now time.Time) error {
 	out := &printer{v: v}
+	out.status(s, now)
+	return out.flush()
+}
+
+func (p *printer) status(s *app.DaemonStatus, now time.Time) {
 	if s.Standby != "" {
-		out.line("%s %s", v.paint(yellow, "!"), s.Standby)
-		return out.flush()
+		p.line("%s %s", p.v.paint(yellow, "!"), s.Standby)
+		return
 	}
 	revision := "nothing read yet"
 	if s.Commit.ID != "" || !s.Source.Fetched.IsZero() {
-		revision = strings.TrimRight(fmt.Sprintf("at %s  %s", v.paint(bold, s.Commit.Short()), s.Commit.Subject), " ")
+		revision = strings.TrimRight(fmt.Sprintf("at %s  %s", p.v.paint(bold, s.Commit.Short()), s.Commit.Subject), " ")
 	}
-	out.line("%s of %s, %s", v.paint(bold, s.Environment), s.Owner, revision)
-	out.source(&s.Source, now)
+	p.line("%s of %s, %s", p.v.paint(bold, s.Environment), s.Owner, revision)
+	p.source(&s.Source, now)
 	if s.Engine.Error != "" {
-		out.trouble("engine", s.Engine.Error)
+		p.trouble("engine", s.Engine.Error)
 	}
-	out.gateway(&s.Gateway)
+	p.gateway(&s.Gateway)
+	p.journal(&s.Journal)
+	if s.Metrics.Error != "" {
+		p.trouble("metrics", s.Metrics.Error)
+	}
 	if len(s.Models) > 0 {
-		out.line("")
-		out.models(s.Models, now)
+		p.line("")
+		p.models(s.Models, now)
+		p.rollouts(s.Models, now)
 	}
-	out.line("")
+	p.line("")
+	p.summary(s)
+}
+
+// summary says what there is to do for a person, if anything.
+func (p *printer) summary(s *app.DaemonStatus) {
 	if s.Converged {
-		out.line("%s What runs is what Git wants.", v.paint(green, "✓"))
-	} else {
-		out.line("%s Not yet what Git wants.", v.paint(yellow, "…"))
+		p.line("%s What runs is what Git wants.", p.v.paint(green, "✓"))
+		return
 	}
-	return out.flush()
+	needed := false
+	for i := range s.Models {
+		m := &s.Models[i]
+		switch {
+		case m.Phase == rollout.Held && m.Rollout != nil:
+			p.line("%s %s is held: promote, abort or retry it with `fairlead rollout`.", p.v.paint(yellow, "!"), m.Address)
+		case m.Phase == rollout.Held:
+			p.line("%s %s is held: Git wants what was rejected. Revert or fix that in Git, or clear it: fairlead rollout retry %s --reason \"...\"", p.v.paint(yellow, "!"), m.Address, m.Name)
+		case m.Failed():
+			p.line("%s %s needs a person, or a new commit.", p.v.paint(red, "✗"), m.Address)
+		default:
+			continue
+		}
+		needed = true
+	}
+	if !needed {
+		p.line("%s Not yet what Git wants.", p.v.paint(yellow, "…"))
+	}
+}
+
+// journal is of no interest as long as it is in order.
+func (p *printer) journal(j *controller.JournalStatus) {
+	if j.Broken != "" {
+		p.trouble("journal", j.Broken)
+	}
+	if j.Error != "" && j.Pending > 0 {
+		p.trouble("journal", fmt.Sprintf("%s not delivered yet to %s: %s", entries(j.Pending), j.Remote, j.Error))
+	}
+	for _, note := range j.Notes {
+		p.line("  journal  %s", note)
+	}
+}
+
+func entries(n int) string {
+	if n == 1 {
+		return "1 entry is"
+	}
+	return fmt.Sprintf("%d entries are", n)
 }
 
 func (p *printer) source(s *controller.SourceStatus, now time.Time) {
@@ -74,11 +125,11 @@ func (p *printer) trouble(what, text string) {
 }
 
 func (p *printer) models(models []controller.ModelStatus, now time.Time) {
-	rows := [][]string{{"MODEL", "PHASE", "READY", "VERSION", "SERVING", "SINCE", "WHY"}}
+	rows := [][]string{{"MODEL", "PHASE", "READY", "VERSION", "SERVING", "ROLLOUT", "SINCE", "WHY"}}
 	for i := range models {
 		m := &models[i]
 		rows = append(rows, []string{
-			m.Name, string(m.Phase), fmt.Sprintf("%d/%d", m.Ready, m.Replicas), cmp.Or(m.Version, "-"), cmp.Or(m.Serving, "-"),
+			m.Name, string(m.Phase), fmt.Sprintf("%d/%d", m.Ready, m.Replicas), cmp.Or(m.Version, "-"), cmp.Or(m.Serving, "-"), rolloutCell(m),
 			since(m.Since, now), firstLine(cmp.Or(m.Error, m.Reason)),
 		})
 	}
@@ -88,6 +139,20 @@ func (p *printer) models(models []controller.ModelStatus, now time.Time) {
 		}
 		return ""
 	})
+}
+
+// rolloutCell is a rollout under way in a few signs: weight, step, and a sign for
+// each check that counts.
+func rolloutCell(m *controller.ModelStatus) string {
+	r := m.Rollout
+	if r == nil || r.First {
+		return "-"
+	}
+	text := fmt.Sprintf("%d %% %d/%d", r.Weight, r.Step, r.Steps)
+	if signs := outcomes(r); signs != "-" {
+		text += " " + signs
+	}
+	return text
 }
 
 func phaseColor(phase rollout.Phase) string {

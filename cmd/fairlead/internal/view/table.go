@@ -26,10 +26,7 @@ func (p *printer) table(rows [][]string, color func(row, column int) string) {
 			if n > 0 {
 				code = color(n-1, i)
 			}
-			if code != "" {
-				padded = p.v.paint(code, padded)
-			}
-			b.WriteString("  " + padded)
+			b.WriteString("  " + p.v.paint(code, padded))
 		}
 		p.line("%s", strings.TrimRight(b.String(), " "))
 	}

@@ -54,7 +54,7 @@ const (
 )
 
 func (v *View) paint(code, text string) string {
-	if !v.Color || text == "" {
+	if !v.Color || text == "" || code == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"

@@ -56,7 +56,7 @@ func golden(t *testing.T, name string, show func(*view.View) error) {
 	if err := show(&view.View{Out: &coloured, Err: &errs, Color: true}); err != nil {
 		t.Fatal(err)
 	}
-	bare := regexp.MustCompile(`\x1b\[\d+m`).ReplaceAllString(coloured.String(), "")
+	bare := regexp.MustCompile(`\x1b\[[\d;]+m`).ReplaceAllString(coloured.String(), "")
 	if bare = regexp.MustCompile(` +\d+\.\ds `).ReplaceAllString(bare, " TIME "); bare != got {
 		t.Errorf("colour changes the text:\n%s", bare)
 	}
