@@ -7,7 +7,7 @@ RACE      := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 LDFLAGS   := -s -w $(if $(VERSION),-X github.com/fairlead/fairlead/cmd/fairlead/internal/cli.buildVersion=$(VERSION))
 LINT      := $(GO) tool -modfile=$(CURDIR)/.ci/tools.mod golangci-lint
 
-.PHONY: engine build demo test lint bench bench-judge fuzz generate clean
+.PHONY: engine build demo test lint bench bench-gateway bench-judge fuzz generate clean
 
 # A Docker Engine that answers: the one that runs, or on Debian, as root, a new one.
 engine:
@@ -17,7 +17,8 @@ engine:
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/fairlead
 
-# A repository becomes a model that serves, is changed, and is healed.
+# A repository becomes a model that serves and heals; a good version is promoted, a
+# bad one rolled back.
 demo: engine build
 	@examples/digits/demo.sh
 
@@ -36,6 +37,11 @@ lint:
 bench: build
 	@.ci/engine
 	@.ci/bench
+
+# The gateway's CPU time per request beside Caddy, nginx and HAProxy, where they are
+# installed, and what a shadow that hangs does to stable. One minute.
+bench-gateway:
+	@.ci/bench Gateway
 
 # How often the judge of rollouts errs, and what it finds. Three minutes.
 bench-judge:

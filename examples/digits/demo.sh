@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole way of a change, on this machine: a Git repository becomes a model
-# that serves, a commit changes it under load, and what is killed comes back.
-# `make demo` runs it; `make clean` takes everything away again.
+# that serves; what is killed comes back; a good version is promoted under load
+# because the evidence is good; a bad one is found out, rolled back and held until
+# Git takes it back. `make demo` runs it; `make clean` takes everything away again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,25 +11,40 @@ repo=$work/config
 port=${DEMO_PORT:-18080}
 url=http://127.0.0.1:$port/v2/models/digits
 fairlead=$PWD/bin/fairlead
+rate=200 # requests per second during the rollouts
+journal=fairlead/journal/default
 export FAIRLEAD_OWNER=fairlead-demo FAIRLEAD_DATA=$work/data FAIRLEAD_SECRETS_DIR=$work/run FAIRLEAD_GATEWAY=127.0.0.1:$port
 
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then bold=$'\e[1m' dim=$'\e[2m' off=$'\e[0m'; else bold='' dim='' off=''; fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$off"; }
-run() { printf '%s$ %s%s\n' "$dim" "$*" "$off" && "$@"; }
+show() { printf '%s$ %s%s\n' "$dim" "$*" "$off"; }
+run() {
+  local words=("${@/#"$fairlead"/fairlead}")
+  show "${words[@]/#"$PWD/"/}"
+  "$@"
+}
 die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
+pause() { read -rt 0.1 <> <(:) || true; }
 
-stop_daemon() {
-  [[ -f $work/pid ]] || return 0
-  local pid
-  pid=$(<"$work/pid")
-  kill "$pid" 2>/dev/null || true
-  while kill -0 "$pid" 2>/dev/null; do read -rt 0.1 <> <(:) || true; done
-  rm -f "$work/pid"
+# --- processes, and what is left of them --------------------------------------
+
+# stop NAME [SIGNAL] ends the process of $work/NAME.pid. After a crash its number
+# may belong to somebody else by now, who does not mention this directory.
+stop() {
+  local file=$work/$1.pid pid
+  [[ -f $file ]] || return 0
+  pid=$(<"$file")
+  if [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"$work"* ]]; then
+    kill "-${2:-TERM}" "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do pause; done
+  fi
+  rm -f "$file"
 }
 
 clean() {
   [[ -d $work ]] || return 0
-  stop_daemon
+  stop load
+  stop daemon
   if docker version >/dev/null 2>&1; then
     [[ -x $fairlead ]] && "$fairlead" destroy --yes
     # Images that something else still uses stay.
@@ -37,40 +53,104 @@ clean() {
   rm -rf "$work"
 }
 
-commit() { git -C "$repo" -c user.name=demo -c user.email=demo@example.com commit -qam "$1"; }
+# A demo that is interrupted leaves nothing. One that fails leaves what there is to
+# look at, except the processes that belong to it.
+ended() {
+  local code=$?
+  trap - EXIT INT TERM HUP
+  case $1 in
+    signal)
+      echo "demo: interrupted; everything is taken away" >&2
+      clean >/dev/null 2>&1 || true
+      code=130
+      ;;
+    exit)
+      if ((code != 0)); then
+        stop load || true
+        stop daemon || true
+        echo "demo: the daemon's log is .demo/daemon.log; \`make clean\` takes everything away" >&2
+      fi
+      ;;
+  esac
+  exit "$code"
+}
 
-# What the daemon has done since it was last asked.
+# --- what is to be seen -------------------------------------------------------
+
+# did prints what the daemon has done and decided since it was last asked.
 told=0
 did() {
   local lines
-  lines=$(wc -l <"$work/serve.log")
-  tail -n "+$((told + 1))" "$work/serve.log" |
-    sed -nE 's/.*msg="([^"]*)" event=action_done .*container=([^ ]*) action=([^ ]*) .*took=([^ ]*)$/  fairlead: \3 \2 (\4): \1/p; s/.*msg="(following [^"]*)" event=commit_accepted.*/  fairlead: \1/p'
+  lines=$(wc -l <"$work/daemon.log")
+  ((lines > told)) || return 0
+  sed -nE "$((told + 1)),${lines}"'{
+    s/(took=[0-9]*\.[0-9])[0-9]*/\1/
+    s/action="([^"]*)"/action=\1/
+    s/.*msg="([^"]*)" event=action_done .*container=fairlead-demo\.default\.([^ ]*) action=(.*) commit=.* took=([^ ]*)$/  fairlead: \3 \2 (\4): \1/p
+    s/.*msg="(following [^"]*)" event=commit_accepted.*/  fairlead: \1/p
+    s/.*msg="([^"]*)" event=decided .* decision="?([^"]*)"? actor=.*/  fairlead: '"$bold"'\2'"$off"': \1/p
+  }' "$work/daemon.log"
   told=$lines
 }
 
-# Waits until the daemon says that what runs is what the newest commit wants.
-converged() {
-  local head
-  head=$(git -C "$repo" rev-parse HEAD)
-  for ((i = 0; i < 600; i++)); do
-    "$fairlead" status --json >"$work/status.json" 2>/dev/null || true
-    if grep -q '"converged": true' "$work/status.json" && grep -q "\"id\": \"$head\"" "$work/status.json"; then return 0; fi
-    read -rt 0.1 <> <(:) || true
+# await SECONDS WHAT COMMAND... waits until the command succeeds, and shows what
+# happens meanwhile.
+await() {
+  local deadline=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    if ((SECONDS >= deadline)); then
+      "$fairlead" status || true
+      tail -n 20 "$work/daemon.log" >&2
+      die "$what did not come in time; the end of the daemon's log is above"
+    fi
+    did
+    pause
   done
-  "$fairlead" status || true
-  tail -n 20 "$work/serve.log" >&2
-  die "not converged within a minute; the end of the daemon's log is above"
+  did
 }
 
+# The conditions. Each looks at the newest status of the daemon.
+status_says() {
+  "$fairlead" status --json >"$work/status.json" 2>/dev/null && grep -q "$1" "$work/status.json"
+}
+follows_head() { grep -q "\"id\": \"$(git -C "$repo" rev-parse HEAD)\"" "$work/status.json"; }
+in_sync() { status_says '"converged": true' && follows_head; }
+held() { status_says '"phase": "held"' && follows_head; }
+half_way() { status_says '"step": 2' && grep -q '"weight": 50' "$work/status.json" && ! grep -q '"outcome": "insufficient"' "$work/status.json"; }
+journal_is_in_git() { status_says '"pending": 0'; }
+replicas() { docker ps -q --filter label=io.fairlead.owner=fairlead-demo --filter label=io.fairlead.kind=model "$@"; }
+three_replicas() { (($(replicas | wc -l) == 3)); }
+serving() { replicas --filter ancestor=digits:1.1.0 | sort; }
+bad_is_gone() { [[ -z $(replicas --all --filter ancestor=digits:1.2.0) ]]; }
+
+# --- what people do -----------------------------------------------------------
+
+commit() { git -C "$repo" -c user.name=demo -c user.email=demo@example.com commit -qam "$1"; }
+
+# edit FROM TO changes the spec, as a person would.
+edit() { sed -i.bak "s/$1/$2/g" "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"; }
+
 ask() { "$work/ask" --url "$url" "$@"; }
+
+serve() {
+  show "fairlead serve --repo .demo/config"
+  "$fairlead" serve --repo "$repo" --log-format text >>"$work/daemon.log" 2>&1 &
+  echo $! >"$work/daemon.pid"
+  disown # its end is no news to this shell
+}
+
+# answered VERSION is how many requests of the load a version answered.
+answered() { sed -nE "s/^answered   digits $1  ([0-9]+) times\$/\1/p" "$work/load.txt"; }
 
 [[ ${1:-} == clean ]] && { clean; exit 0; }
 
 clean
+trap 'ended exit' EXIT
+trap 'ended signal' INT TERM HUP
 mkdir -p "$work"
 say "0. Two versions of a model, trained here on real digits, packed without any registry"
-(cd examples/digits && go run ./train && go run ./image --load && go build -o "$work/ask" ./ask)
+(cd examples/digits && go run ./train && go run ./image --load weights/digits-1.0.0.json weights/digits-1.1.0.json && go build -o "$work/ask" ./ask)
 SECONDS=0
 
 say "1. A config repository: one file of HCL, and a commit"
@@ -79,53 +159,82 @@ cp -R examples/digits/config/. "$repo"
 git -C "$repo" init -q -b main
 git -C "$repo" add .
 commit "digits 1.0.0, two replicas"
-grep -nE '^model|version|image|replicas' "$repo/digits.hcl"
+grep -nE '^model|^  (version|image|replicas) ' "$repo/digits.hcl"
 
 say "2. The daemon follows it"
-printf '%s$ fairlead serve --repo %s%s\n' "$dim" .demo/config "$off"
-"$fairlead" serve --repo "$repo" --log-format text >"$work/serve.log" 2>&1 &
-echo $! >"$work/pid"
-converged
-did
+: >"$work/daemon.log"
+serve
+await 60 "a model that serves" in_sync
 run "$fairlead" status
 say "   ... and the model reads real digits, through the gateway"
 ask --n 50
 
 say "3. A commit scales it: containers are added, none is replaced"
-sed -i.bak 's/replicas    = 2/replicas    = 3/' "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"
+edit 'replicas    = 2' 'replicas    = 3'
 commit "digits: three replicas"
-converged
-did
-run "$fairlead" status
+await 60 "the third replica" in_sync
 
-say "4. A commit brings version 1.1.0, while requests keep coming"
-"$work/ask" --url "$url" --n 1000000 --quiet >"$work/load.txt" & # not the function: its process is to be stopped
-load=$!
-sed -i.bak 's/1\.0\.0/1.1.0/g' "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"
-commit "digits 1.1.0"
-converged
-kill "$load" && wait "$load" || { cat "$work/load.txt"; die "a request failed during the replacement"; }
-did
-cat "$work/load.txt"
-run "$fairlead" status
-
-say "5. Somebody kills a replica and removes another: both come back"
-victims=$(docker ps -q --filter label=io.fairlead.owner=fairlead-demo --filter label=io.fairlead.kind=model | head -n 2)
+say "4. Somebody kills a replica and removes another: both come back"
+victims=$(replicas | head -n 2)
 # shellcheck disable=SC2086
 set -- $victims
 docker kill "$1" >/dev/null && docker rm -f "$2" >/dev/null
-for ((i = 0; i < 600; i++)); do
-  alive=$(docker ps -q --filter label=io.fairlead.owner=fairlead-demo --filter label=io.fairlead.kind=model | wc -l)
-  ((alive == 3)) && break
-  read -rt 0.1 <> <(:) || true
-done
-converged
-did
+await 60 "three replicas that run" three_replicas
+await 60 "what Git wants" in_sync
 ask --n 200 --quiet
 
-say "6. The daemon stops; the model goes on"
-stop_daemon
+say "5. A commit brings version 1.1.0, while $rate requests a second keep coming"
+grep -nE '^  rollout|^    (step|check)|^      (weight|hold|metric|max|max_vs_stable) ' "$repo/digits.hcl"
+"$work/ask" --url "$url" --n 1000000 --rate "$rate" --quiet >"$work/load.txt" 2>&1 & # not the function: its process is to be stopped
+load=$!
+echo "$load" >"$work/load.pid"
+edit '1\.0\.0' '1.1.0'
+commit "digits 1.1.0"
+await 90 "half of the requests to the candidate, and evidence of it" half_way
+say "   ... half way: what was measured so far"
+run "$fairlead" rollout show digits
+await 90 "the promotion" in_sync
+run "$fairlead" status
+
+say "6. A commit brings version 1.2.0. Its trainer measured well, and nobody noticed that it scales pixels otherwise than the server"
+(cd examples/digits && go run ./train --kind mlp --version 1.2.0 --served-scale 0.0039 --out "$work/weights" && go run ./image --load --out "$work/build" "$work/weights/digits-1.2.0.json")
+edit '1\.1\.0' '1.2.0'
+commit "digits 1.2.0"
+await 90 "the rejection of the bad version" held
+await 30 "the end of its replicas" bad_is_gone
+say "   ... found out, rolled back, and held: neither drift nor in sync"
+run "$fairlead" status
+run "$fairlead" history digits --limit 4
+say "   ... and it is in Git, as one commit per decision"
+await 30 "the journal in the config repo" journal_is_in_git
+run git -C "$repo" --no-pager log -1 --format='%h %an: %s%n%n%b' "$journal"
+
+say "7. The daemon is killed and its data deleted: what was decided is in Git, so the bad version stays out"
+stop daemon KILL
+rm -rf "$FAIRLEAD_DATA"
+serve
+await 60 "the ledger of a daemon without memory" held
+bad_is_gone || die "a rejected version was started again"
+run "$fairlead" rollout list
+
+say "8. Git takes the commit back: in sync again, without a container being touched"
+before=$(serving)
+git -C "$repo" -c user.name=demo -c user.email=demo@example.com revert --no-edit HEAD >/dev/null
+run git -C "$repo" --no-pager log --oneline
+await 60 "what Git wants" in_sync
+[[ $(serving) == "$before" ]] || die "replicas of 1.1.0 were replaced"
+run "$fairlead" status
+kill "$load" && wait "$load" || { cat "$work/load.txt"; die "a request failed while versions came and went"; }
+rm "$work/load.pid"
+cat "$work/load.txt"
+exposed=$(answered '1\.2\.0') promoted=$(answered '1\.1\.0')
+((${promoted:-0} > 0 && ${exposed:-0} > 0)) || die "a version never answered; that is no rollout"
+total=$(($(answered '1\.0\.0') + promoted + exposed))
+say "   $total requests, none failed; $exposed of them reached the bad version"
+
+say "9. The daemon stops; the model goes on"
+stop daemon
 ask --n 200 --quiet
 
-say "Done in ${SECONDS}s. The model still answers on $url; the daemon's log is .demo/serve.log."
+say "Done in ${SECONDS}s. The model still answers on $url; the daemon's log is .demo/daemon.log."
 echo "    make clean        takes everything away again"
