@@ -211,6 +211,7 @@ func (d *Daemon) Status() DaemonStatus {
 	}
 	if c := d.current.Load(); c != nil {
 		s.Status = *c.Status()
+		s.Journal.Delivery = d.site.Journal.Delivery() // it goes on while the loop sleeps
 	} else {
 		s.Status = controller.Status{FormatVersion: controller.StatusFormat, Environment: d.site.Config.Environment, Owner: d.site.Config.Owner}
 	}

@@ -32,6 +32,15 @@ of different users, hosts or containers do not see each other's lock (a private
 /tmp, as systemd's PrivateTmp makes, is enough for that) and need different
 --owner names.
 
+What is decided about rollouts is kept on the branch fairlead/journal/ENVIRONMENT of
+the repository: first in --data, then delivered. While it cannot be delivered,
+rollouts go on all the same and "fairlead status" says so.
+
+The checks of rollouts are answered by metrics that the daemon scrapes and keeps in
+--data; Grafana reads them below /prometheus, as from a Prometheus. With
+--metrics-url a Prometheus answers that you have. It learns what to scrape by
+http_sd, from /api/v1/targets.
+
 Over the unix socket in --data the API answers everything; over TCP (--listen)
 /api needs the token of --token-file. /healthz, /readyz and /metrics are open.
 
