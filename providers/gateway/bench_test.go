@@ -141,10 +141,10 @@ func BenchmarkGatewayCPU(b *testing.B) {
 	}
 }
 
-// BenchmarkShadowHangs reports the 99th percentile of stable's latency while all
+// BenchmarkGatewayShadowHangs reports the 99th percentile of stable's latency while all
 // requests are copied to a candidate that never answers, as a multiple of the one
 // without copies. Both take turns in short rounds.
-func BenchmarkShadowHangs(b *testing.B) {
+func BenchmarkGatewayShadowHangs(b *testing.B) {
 	if os.Getenv(benchRole) != "" {
 		b.Skip("this process is a proxy under measurement")
 	}

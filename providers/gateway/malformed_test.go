@@ -76,7 +76,7 @@ func throw(ctx context.Context, address string, raw []byte) (string, error) {
 }
 
 func TestMalformedRequestsHarmNobody(t *testing.T) {
-	const requests, workers = 10_000, 4
+	const requests, workers = 10_000, 40
 	g := oneModel(t, nil, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, _ = w.Write(body)

@@ -98,6 +98,7 @@ func (r *replica) release() {
 
 // open lets the replica take requests, once it is healthy; close ends that.
 func (r *replica) open() { r.closed.Store(false) }
+
 func (r *replica) close() {
 	r.closed.Store(true)
 	r.copies.end()
