@@ -213,7 +213,7 @@ func (m *modelDiff) result() bool {
 
 func (m *modelDiff) replace() {
 	old := m.others[0]
-	m.change.Action, m.change.From = Replace, old.Revision
+	m.change.Action, m.change.From, m.change.Rollout = Replace, old.Revision, rolloutOf(m.target.Model)
 	fields, known := changedInputs(old, m.target)
 	switch {
 	case m.underWay() != "":

@@ -47,6 +47,9 @@ type Change struct {
 	// Problem is why nothing is started for the change as things are; "" if it
 	// goes ahead.
 	Problem string `json:"problem,omitempty"`
+	// Rollout is how the new revision of a replace will take over; nil where it
+	// does so as soon as it is healthy.
+	Rollout *Rollout `json:"rollout,omitempty"`
 }
 
 // Action is what will happen to an object.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/reconcile/journal"
@@ -56,4 +57,21 @@ func LeftJournal(c Config) (journal.Journal, error) {
 		return nil, fmt.Errorf("%s: %w", dir, fs.ErrNotExist)
 	}
 	return git.NewJournal(git.JournalOptions{Dir: dir, Branch: journal.Branch(c.Environment), ReadOnly: true})
+}
+
+// decided is what the journal in the data directory says about the models, if
+// there is one.
+func (s *Site) decided(ctx context.Context, now time.Time) (map[string]journal.Record, error) {
+	j := s.Journal
+	if j == nil {
+		left, err := LeftJournal(s.Config)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		j = left
+	}
+	return j.At(ctx, now)
 }

@@ -289,9 +289,14 @@ func (s *Site) Compare(ctx context.Context, desired *reconcile.Desired) (*plan.P
 	if err != nil {
 		return nil, err
 	}
+	now := time.Now()
+	records, unread := s.decided(ctx, now)
 	p := plan.Diff(desired, &plan.Observed{
-		Containers: containers, View: s.view(ctx, containers), Host: s.Config.Host(engine),
-	}, time.Now())
+		Containers: containers, View: s.view(ctx, containers), Host: s.Config.Host(engine), Records: records,
+	}, now)
+	if unread != nil {
+		p.Notes = append(p.Notes, fmt.Sprintf("what was decided before is not known, such as which revisions were rejected: %v", unread))
+	}
 	if s.NewKey && len(containers) > 0 {
 		p.Notes = append(p.Notes, fmt.Sprintf("%s holds no key of this environment, so the gateway and models with secrets look changed; plan with the --data of the daemon, or ask it: fairlead status", s.Config.Data))
 	}

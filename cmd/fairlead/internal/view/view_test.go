@@ -71,7 +71,7 @@ func samplePlan() *plan.Plan {
 		Changes: []plan.Change{
 			{Address: spec.Address{Kind: spec.KindGateway}, Action: plan.Heal, Reasons: []string{"it was stopped"}},
 			{Address: model("churn"), Action: plan.Update, Pos: pos, Reasons: []string{"changed in Git"}, Fields: []plan.Field{{Path: "replicas", Old: "2", New: "1"}}},
-			{Address: model("fraud"), Action: plan.Replace, Pos: pos, Reasons: []string{"changed in Git"}, Fields: []plan.Field{
+			{Address: model("fraud"), Action: plan.Replace, Pos: pos, Reasons: []string{"changed in Git"}, Rollout: sampleRollout(), Fields: []plan.Field{
 				{Path: "image", Old: "fraud:1.3.9", New: "fraud:1.4.0", Replaces: true},
 				{Path: "env.DB_PASSWORD", Sensitive: true, Replaces: true},
 				{Path: "command", Old: `["a"]`, Replaces: true},
@@ -82,6 +82,13 @@ func samplePlan() *plan.Plan {
 		},
 		Summary: plan.Summary{Create: 1, Replace: 1, Update: 1, Heal: 1, Destroy: 1, Blocked: 1},
 		Notes:   []string{"models.hcl:3: nothing runs under the name model.was any more; the moved block may go"},
+	}
+}
+
+func sampleRollout() *plan.Rollout {
+	return &plan.Rollout{
+		Strategy: spec.Canary, Steps: []plan.Step{{Weight: 5, Hold: 90 * time.Second}, {Weight: 50, Hold: time.Hour, Approval: true}},
+		Checks: []string{"errors", "latency"}, KeepPrevious: 30 * time.Minute,
 	}
 }
 
