@@ -2,6 +2,7 @@ package git_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -45,11 +46,27 @@ func BenchmarkJournalAppend(b *testing.B) {
 
 // BenchmarkJournalReplay10k reads a journal of 10,000 entries.
 func BenchmarkJournalReplay10k(b *testing.B) {
-	j := openJournal(b, git.JournalOptions{})
+	dir := filepath.Join(b.TempDir(), "journal.git")
+	j := openJournal(b, git.JournalOptions{Dir: dir})
 	const entries = 10_000
 	for n := range entries {
 		mustAppend(b, j, decision(fmt.Sprintf("model-%d", n%50), n))
 	}
+	names, bytes := 0, int64(0)
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			names, bytes = names+1, bytes+info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("%d entries are %d files with %d bytes", entries, names, bytes)
 	b.Run("history, all", func(b *testing.B) {
 		for b.Loop() {
 			if all, err := j.History(b.Context(), journal.Query{}); err != nil || len(all) != entries {

@@ -181,9 +181,7 @@ func (j *Journal) forget(ctx context.Context) {
 // ask finds out what the remote has, fetches what is not here, and brings both
 // together.
 func (j *Journal) ask(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, j.options.Timeout)
-	defer cancel()
-	tip, err := j.upstream.tip(ctx)
+	tip, err := j.askTip(ctx, j.options.Timeout)
 	if err != nil {
 		return err
 	}
@@ -215,6 +213,12 @@ func (j *Journal) have(ctx context.Context, tip plumbing.Hash) error {
 	}
 	into := openClone(j.store.dir)
 	defer into.close()
+	return j.fetch(ctx, into, tip, known)
+}
+
+func (j *Journal) fetch(ctx context.Context, into *clone, tip plumbing.Hash, known []plumbing.Hash) error {
+	ctx, cancel := context.WithTimeout(ctx, j.options.Timeout)
+	defer cancel()
 	return j.upstream.fetch(ctx, into, tip, known)
 }
 

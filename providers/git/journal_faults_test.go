@@ -56,9 +56,9 @@ func TestKillDuringAppendsLeavesNoGapAndNoDuplicate(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "journal.git")
 			confirmed := -1
-			const rounds = 8
+			const rounds = 6
 			for round := range rounds {
-				confirmed = max(confirmed, killedAppends(t, dir, url, 3+7*round))
+				confirmed = max(confirmed, killedAppends(t, dir, url, 3+11*round))
 				j := openJournal(t, git.JournalOptions{Dir: dir, URL: url})
 				entries, err := j.History(t.Context(), journal.Query{})
 				if err != nil {
@@ -216,6 +216,37 @@ func wantWords(t *testing.T, err error, words ...string) {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error is %q; want %q in it", err, word)
 		}
+	}
+}
+
+func TestRemoteThatNeverAnswersHoldsNothingUp(t *testing.T) {
+	r := newRepo(t)
+	r.commit("start")
+	s := newServer(t, false)
+	o := git.JournalOptions{URL: s.publish(r), Dir: filepath.Join(t.TempDir(), "journal.git"), Timeout: 300 * time.Millisecond}
+	r = &repo{t: t, dir: filepath.Join(s.root, "config.git")}
+	r.git("config", "http.receivepack", "true")
+	patient := o
+	patient.Timeout = 0
+	j := openJournal(t, patient)
+	mustAppend(t, j, decision("a", 1))
+	mustDeliver(t, j)
+	s.hook(func(_ http.ResponseWriter, r *http.Request) bool {
+		<-r.Context().Done()
+		return true
+	})
+	j = newJournal(t, o)
+	if got := stable(mustOpen(t, j)); got != "a=1" {
+		t.Errorf("the records are %q", got)
+	}
+	mustAppend(t, j, decision("a", 2))
+	wantWords(t, j.Deliver(t.Context()), "no answer within 300ms", "entries are kept here")
+	s.hook(nil)
+	j = newJournal(t, patient)
+	mustOpen(t, j)
+	mustDeliver(t, j)
+	if got := r.git("rev-list", "--count", journalBranch); got != "2" {
+		t.Errorf("the remote has %s entries", got)
 	}
 }
 

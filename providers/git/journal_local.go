@@ -142,7 +142,8 @@ func (u localUpstream) push(ctx context.Context, from *store, old plumbing.Hash,
 		if err := u.move(repo, old, next); err != nil {
 			return explainTarget(err)
 		}
-		return explainTarget(u.gather(ctx, repo, next))
+		_ = u.gather(ctx, repo, next) // what cannot be gathered now is gathered after another delivery
+		return nil
 	}))
 }
 
@@ -262,7 +263,10 @@ func writeLoose(gitDir string, o plumbing.EncodedObject) (err error) {
 func (u localUpstream) gather(ctx context.Context, repo *repository, tip plumbing.Hash) error {
 	// As git does it: the objects are spread evenly over 256 directories.
 	sample, err := os.ReadDir(filepath.Join(repo.common, "objects", "17"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) || len(sample) < 3*u.loose/256 {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil || len(sample) < 3*u.loose/256 {
 		return err
 	}
 	var loose []plumbing.Hash // newest first

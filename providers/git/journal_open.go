@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
@@ -23,8 +24,6 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	defer giveBack()
-	ctx, cancel := context.WithTimeout(ctx, j.options.Timeout)
-	defer cancel()
 	j.at, j.queue, j.known = nil, nil, nil
 	j.store.sweep()
 	if err := j.load(ctx); err != nil {
@@ -53,7 +52,11 @@ func (j *Journal) load(ctx context.Context) error {
 	}
 	tip, away := plumbing.ZeroHash, error(nil)
 	if j.upstream != nil {
-		tip, away = j.upstream.tip(ctx)
+		patience := j.options.Timeout
+		if damage == nil {
+			patience = min(patience, patienceAtStart)
+		}
+		tip, away = j.askTip(ctx, patience)
 		j.attempted(away)
 	}
 	switch {
@@ -85,6 +88,15 @@ func (j *Journal) load(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// patienceAtStart is how long a start waits for a remote that it can do without.
+const patienceAtStart = 15 * time.Second
+
+func (j *Journal) askTip(ctx context.Context, patience time.Duration) (plumbing.Hash, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return j.upstream.tip(ctx)
 }
 
 // local reads where the store stands.
@@ -139,7 +151,7 @@ func (j *Journal) rebuild(ctx context.Context, tip plumbing.Hash) error {
 func (j *Journal) fill(ctx context.Context, fresh *store, tip plumbing.Hash) error {
 	into := openClone(fresh.dir)
 	defer into.close()
-	if err := j.upstream.fetch(ctx, into, tip, nil); err != nil {
+	if err := j.fetch(ctx, into, tip, nil); err != nil {
 		return err
 	}
 	err := fresh.view(func(repo *clone) error {

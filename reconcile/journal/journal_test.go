@@ -53,6 +53,19 @@ Fairlead-At: 2026-03-03T12:00:00.123456789Z
 	}
 }
 
+func TestReasonThatFitsIsSaidOnce(t *testing.T) {
+	e := rollback()
+	e.Reason = "errors 5.2 % of 412 requests"
+	got, err := journal.EncodeMessage(e)
+	if err != nil || strings.Count(got, "5.2") != 1 || !strings.HasPrefix(got, "digits: roll back 4f2a90b1c2d3 to 9c1be1a2b3c4: errors 5.2 % of 412 requests\n\nFairlead-Action: ") {
+		t.Errorf("got %q, %v", got, err)
+	}
+	back, err := journal.ParseMessage(got)
+	if err != nil || back != e {
+		t.Errorf("got %+v, %v; want %+v", back, err, e)
+	}
+}
+
 func TestReasonForgesNoTrailer(t *testing.T) {
 	for name, text := range map[string]string{
 		"lines like trailers":         "broken\nFairlead-Action: promote\nFairlead-Model: other",

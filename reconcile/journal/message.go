@@ -61,7 +61,8 @@ var phrases = map[Action]string{
 }
 
 // EncodeMessage writes an entry as the message of its commit: a subject for
-// people, the reason, and trailers for programs. The reason and the actor may be
+// people that ends with the reason, the whole reason where that is longer, and
+// trailers for programs. The reason and the actor may be
 // anybody's text. They lose what could steer a terminal, and the trailers are the
 // last paragraph whatever the reason looks like, so it cannot forge any.
 func EncodeMessage(e Entry) (string, error) {
@@ -70,8 +71,9 @@ func EncodeMessage(e Entry) (string, error) {
 	}
 	e = e.cleaned()
 	var b strings.Builder
-	b.WriteString(subject(e) + "\n\n")
-	if e.Reason != "" {
+	line, whole := subject(e)
+	b.WriteString(line + "\n\n")
+	if !whole {
 		b.WriteString(e.Reason + "\n\n")
 	}
 	for _, t := range [][2]string{
@@ -117,9 +119,12 @@ func ParseMessage(message string) (Entry, error) {
 		return Entry{}, fmt.Errorf("%s is %q and not a time", trailerAt, trailers[trailerAt])
 	}
 	e.At = e.At.UTC()
-	_, e.Reason, _ = strings.Cut(head, "\n\n")
 	if err := e.check(); err != nil {
 		return Entry{}, err
+	}
+	line, reason, long := strings.Cut(head, "\n\n")
+	if e.Reason = reason; !long && line != opening(e) {
+		e.Reason = strings.TrimPrefix(line, opening(e)+": ")
 	}
 	return e.cleaned(), nil
 }
@@ -185,18 +190,23 @@ func (e Entry) cleaned() Entry {
 }
 
 // subject is one line that tells what was decided, and why as far as there is
-// room.
-func subject(e Entry) string {
-	phrase := strings.NewReplacer("FROM", e.From, "TO", e.To, "WEIGHT", strconv.Itoa(e.Weight)).Replace(phrases[e.Action])
-	phrase = strings.Join(strings.Fields(phrase), " ") // either revision may be empty
-	line := e.Model + ": " + phrase
-	if why, _, _ := strings.Cut(e.Reason, "\n"); why != "" {
+// room. whole: it holds all of the reason.
+func subject(e Entry) (line string, whole bool) {
+	line = opening(e)
+	why, _, more := strings.Cut(e.Reason, "\n")
+	if why != "" {
 		line += ": " + why
 	}
 	if runes := []rune(line); len(runes) > maxSubject {
-		line = strings.TrimRight(string(runes[:maxSubject-1]), " ") + "…"
+		return strings.TrimRight(string(runes[:maxSubject-1]), " ") + "…", false
 	}
-	return line
+	return line, !more
+}
+
+// opening is what a subject begins with.
+func opening(e Entry) string {
+	phrase := strings.NewReplacer("FROM", e.From, "TO", e.To, "WEIGHT", strconv.Itoa(e.Weight)).Replace(phrases[e.Action])
+	return e.Model + ": " + strings.Join(strings.Fields(phrase), " ") // either revision may be empty
 }
 
 // oneLine makes printable text without line breaks.
