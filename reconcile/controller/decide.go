@@ -80,7 +80,9 @@ func (l *loop) nothingLeft(o *object) bool {
 func (l *loop) next(o *object, now time.Time) rollout.Decision {
 	d, moving := l.moving(o, now)
 	if !moving {
-		d = rollout.Step(o.state, l.input(o), now)
+		in := l.input(o)
+		in.NoJournal = now.Before(o.ledger.retryAt) // the last entry could not be written
+		d = rollout.Step(o.state, in, now)
 	}
 	l.compareVerdicts(o, d.Verdicts)
 	l.measure(o, d.Measure, now)

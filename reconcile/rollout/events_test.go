@@ -543,6 +543,20 @@ func TestNoRoomForAFirstDeploymentOrForMoreReplicas(t *testing.T) {
 	})
 }
 
+func TestStableIsHealedWhileTheJournalCannotBeWritten(t *testing.T) {
+	w := serving(t, target("one"))
+	stable := w.Target.Revision
+	w.Containers = w.Containers[1:]
+	w.Target = target("two")
+	view := w.View()
+	in := w.Input(&view)
+	in.NoJournal = true
+	d := rollout.Step(w.State, in, w.Now)
+	if d.Transition != nil || len(d.Commands) != 1 || d.Commands[0].Verb != rollout.Launch || d.Commands[0].Target.Revision != stable {
+		t.Errorf("%+v, %+v", d.Transition, d.Commands)
+	}
+}
+
 func TestModelThatLeavesGitIsForgottenAtTheEnd(t *testing.T) {
 	w := serving(t, target("one"))
 	w.Target = nil

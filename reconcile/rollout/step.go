@@ -47,6 +47,9 @@ type Input struct {
 	Readings map[string]judge.Reading
 	// Inspected is what Verify and WarmUp found, by container id.
 	Inspected map[string]Inspection
+	// NoJournal: the journal cannot be written now. What was decided is carried
+	// out and healed; nothing new is decided.
+	NoJournal bool
 	// NoRoom says why the engine cannot hold a candidate beside what runs; ""
 	// if it can.
 	NoRoom string
@@ -199,7 +202,10 @@ func Step(state State, in Input, now time.Time) Decision {
 	case Serve:
 		s.lineUp()
 		s.weigh(state)
-		if s.out.Transition = s.transition(); s.out.Transition != nil {
+		if !in.NoJournal {
+			s.out.Transition = s.transition()
+		}
+		if s.out.Transition != nil {
 			s.undecided(state)
 			return s.out
 		}
@@ -207,7 +213,7 @@ func Step(state State, in Input, now time.Time) Decision {
 	case Hold, Forget:
 		s.keep()
 	case Destroy:
-		if len(in.Containers) == 0 && in.Record.Model != "" {
+		if len(in.Containers) == 0 && in.Record.Model != "" && !in.NoJournal {
 			s.out.Transition = s.decided(journal.ActionRemove, in.Name+" is not in Git, and nothing of it runs", nil)
 			s.out.Transition.Record = nil
 			s.undecided(state)

@@ -62,7 +62,7 @@ func (s *Site) openJournal(log *slog.Logger) error {
 func (s *Site) forget(ctx context.Context, actor string) error {
 	j := s.Journal
 	if j == nil {
-		left, err := LeftJournal(s.Config)
+		left, err := leftJournal(s.Config, false)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/journal"
@@ -245,5 +247,32 @@ func TestTakingAnEnvironmentDownForgetsItsModels(t *testing.T) {
 	site.Journal = nil // and where there never was a journal, there is nothing to forget
 	if _, err := site.Destroy(t.Context(), "ann"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTakingAnEnvironmentDownForgetsWhatADaemonHasLeft(t *testing.T) {
+	site, _, err := memorySite(t.TempDir(), t.TempDir(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	site.Journal = nil // the daemon that wrote has ended
+	dir := filepath.Join(site.Config.Data, "journal")
+	left, err := git.NewJournal(git.JournalOptions{Dir: dir, Branch: journal.Branch(site.Config.Environment)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := left.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	record := journal.Record{FormatVersion: journal.RecordFormat, Model: "digits", Stable: &journal.Release{Revision: "r1"}}
+	entry := journal.Entry{At: time.Now(), Action: journal.ActionAdopt, Model: "digits", Reason: "found", Actor: journal.Daemon, Record: &record}
+	if err := left.Append(t.Context(), entry); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := site.Destroy(t.Context(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	if records, err := left.Open(t.Context()); err != nil || len(records) != 0 {
+		t.Errorf("the journal has %v, %v", records, err)
 	}
 }

@@ -51,12 +51,14 @@ func ReadJournal(ctx context.Context, c Config) (_ journal.Journal, done func() 
 
 // LeftJournal is the journal that a daemon has left in its data directory. The
 // error is fs.ErrNotExist where there is none.
-func LeftJournal(c Config) (journal.Journal, error) {
+func LeftJournal(c Config) (journal.Journal, error) { return leftJournal(c, true) }
+
+func leftJournal(c Config, readOnly bool) (journal.Journal, error) {
 	dir := filepath.Join(c.Data, "journal")
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("%s: %w", dir, fs.ErrNotExist)
 	}
-	return git.NewJournal(git.JournalOptions{Dir: dir, Branch: journal.Branch(c.Environment), ReadOnly: true})
+	return git.NewJournal(git.JournalOptions{Dir: dir, Branch: journal.Branch(c.Environment), ReadOnly: readOnly})
 }
 
 // decided is what the journal in the data directory says about the models, if
