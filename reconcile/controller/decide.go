@@ -88,6 +88,7 @@ func (l *loop) next(o *object, now time.Time) rollout.Decision {
 	l.measure(o, d.Measure, now)
 	if d.Transition == nil {
 		o.ledger.kept, o.ledger.rested = d.Entry, true
+		unwritable(o, &d)
 		return d
 	}
 	if !o.ledger.rested {
@@ -96,6 +97,7 @@ func (l *loop) next(o *object, now time.Time) rollout.Decision {
 	d.Commands, d.Entry = nil, l.refreshed(o.ledger.kept)
 	d.Serving, d.Ready, d.Want = d.Entry.Serving(), o.decision.Ready, o.decision.Want
 	d.Phase = cmp.Or(d.Phase, rollout.Rolling)
+	unwritable(o, &d)
 	switch {
 	case o.ledger.writing: // another entry, or this one
 	case now.Before(o.ledger.retryAt):
@@ -104,6 +106,13 @@ func (l *loop) next(o *object, now time.Time) rollout.Decision {
 		l.write(o, d.Transition, nil)
 	}
 	return d
+}
+
+// unwritable says of a model that its next decision cannot be written.
+func unwritable(o *object, d *rollout.Decision) {
+	if o.ledger.err != nil {
+		d.Phase, d.Reason = rollout.Degraded, o.ledger.err.Error()
+	}
 }
 
 // reroute keeps up to date what does not act on the engine while nothing can be
