@@ -29,12 +29,12 @@ pause() { read -rt 0.1 <> <(:) || true; }
 # --- processes, and what is left of them --------------------------------------
 
 # stop NAME [SIGNAL] ends the process of $work/NAME.pid. After a crash its number
-# may belong to somebody else by now, who does not mention this directory.
+# may belong to something else by now, which does not mention this directory.
 stop() {
   local file=$work/$1.pid pid
   [[ -f $file ]] || return 0
   pid=$(<"$file")
-  if [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"$work"* ]]; then
+  if [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"$PWD/"* ]]; then
     kill "-${2:-TERM}" "$pid" 2>/dev/null || true
     while kill -0 "$pid" 2>/dev/null; do pause; done
   fi
@@ -43,6 +43,7 @@ stop() {
 
 clean() {
   [[ -d $work ]] || return 0
+  stop watch
   stop load
   stop daemon
   if docker version >/dev/null 2>&1; then
@@ -66,8 +67,7 @@ ended() {
       ;;
     exit)
       if ((code != 0)); then
-        stop load || true
-        stop daemon || true
+        for process in watch load daemon; do stop "$process" || true; done
         echo "demo: the daemon's log is .demo/daemon.log; \`make clean\` takes everything away" >&2
       fi
       ;;
@@ -77,13 +77,14 @@ ended() {
 
 # --- what is to be seen -------------------------------------------------------
 
-# did prints what the daemon has done and decided since it was last asked.
+# did prints what the daemon has done and decided since it was last asked, unless a
+# watch shows it already.
 told=0
 did() {
   local lines
   lines=$(wc -l <"$work/daemon.log")
   ((lines > told)) || return 0
-  sed -nE "$((told + 1)),${lines}"'{
+  [[ -f $work/watch.pid ]] || sed -nE "$((told + 1)),${lines}"'{
     s/(took=[0-9]*\.[0-9])[0-9]*/\1/
     s/action="([^"]*)"/action=\1/
     s/.*msg="([^"]*)" event=action_done .*container=fairlead-demo\.default\.([^ ]*) action=(.*) commit=.* took=([^ ]*)$/  fairlead: \3 \2 (\4): \1/p
@@ -108,6 +109,14 @@ await() {
     pause
   done
   did
+}
+
+# watch shows the status from now on, a line for each change, until stop watch.
+watch() {
+  show "fairlead status --watch"
+  "$fairlead" status --watch > >(cat) &
+  echo $! >"$work/watch.pid"
+  disown
 }
 
 # The conditions. Each looks at the newest status of the daemon.
@@ -188,22 +197,30 @@ grep -nE '^  rollout|^    (step|check)|^      (weight|hold|metric|max|max_vs_sta
 "$work/ask" --url "$url" --n 1000000 --rate "$rate" --quiet >"$work/load.txt" 2>&1 & # not the function: its process is to be stopped
 load=$!
 echo "$load" >"$work/load.pid"
+watch
 edit '1\.0\.0' '1.1.0'
 commit "digits 1.1.0"
 await 90 "half of the requests to the candidate, and evidence of it" half_way
-say "   ... half way: what was measured so far"
 run "$fairlead" rollout show digits
 await 90 "the promotion" in_sync
+for _ in {1..7}; do pause; done # the watch looks twice a second
+stop watch
 run "$fairlead" status
 
-say "6. A commit brings version 1.2.0. Its trainer measured well, and nobody noticed that it scales pixels otherwise than the server"
-(cd examples/digits && go run ./train --kind mlp --version 1.2.0 --served-scale 0.0039 --out "$work/weights" && go run ./image --load --out "$work/build" "$work/weights/digits-1.2.0.json")
+say "6. A commit brings version 1.2.0, which measured as well as 1.1.0, but is served with pixels on another scale"
+(cd examples/digits && go run ./train --kind mlp --version 1.2.0 --served-scale 0.0039 --out ../../.demo/weights &&
+  go run ./image --load --out ../../.demo/build ../../.demo/weights/digits-1.2.0.json)
+watch
 edit '1\.1\.0' '1.2.0'
 commit "digits 1.2.0"
 await 90 "the rejection of the bad version" held
 await 30 "the end of its replicas" bad_is_gone
+for _ in {1..7}; do pause; done
+stop watch
 say "   ... found out, rolled back, and held: neither drift nor in sync"
-run "$fairlead" status
+code=0
+run "$fairlead" status --detailed-exitcode || code=$?
+((code == 4)) || die "the status must end with 4, for a model that is held, and not with $code"
 run "$fairlead" history digits --limit 4
 say "   ... and it is in Git, as one commit per decision"
 await 30 "the journal in the config repo" journal_is_in_git
@@ -215,7 +232,7 @@ rm -rf "$FAIRLEAD_DATA"
 serve
 await 60 "the ledger of a daemon without memory" held
 bad_is_gone || die "a rejected version was started again"
-run "$fairlead" rollout list
+run "$fairlead" rollout show digits
 
 say "8. Git takes the commit back: in sync again, without a container being touched"
 before=$(serving)
