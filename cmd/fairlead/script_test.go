@@ -21,9 +21,12 @@ import (
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/cli"
 	"github.com/fairlead/fairlead/providers/docker"
+	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/providers/oip/oiptest"
 	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // The scripts below testdata/script run the program as a person does, with the
@@ -97,7 +100,7 @@ func scripts(t *testing.T, dir string, setup func(*testscript.Env) error) testsc
 		// One that hangs, such as a daemon that starts where it should refuse to, is
 		// shown with its goroutines.
 		Deadline: time.Now().Add(scriptDeadline),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"mask": mask, "await": await, "mode": mode},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"mask": mask, "await": await, "mode": mode, "journal": writeJournal},
 		Setup: func(e *testscript.Env) error {
 			owner := "script-" + strings.ToLower(filepath.Base(e.WorkDir)) + fmt.Sprint(os.Getpid())
 			owner = strings.NewReplacer("_", "-", ".", "-").Replace(owner)
@@ -161,6 +164,54 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("no output matches %s: %v", args[0], err)
 		}
 	}
+}
+
+// journal DIR REPO writes a journal into a data directory and delivers it to a
+// repository, as a daemon does: on 3 March 2026 digits 1.0.0 is deployed, 1.1.0 is
+// introduced from 13:00, which ann pauses, and is rolled back at 14:00.
+func writeJournal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: journal DIR REPO")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	j, err := git.NewJournal(git.JournalOptions{Dir: filepath.Join(ts.MkAbs(args[0]), "journal"), URL: ts.MkAbs(args[1]), Branch: journal.Branch("prod")})
+	ts.Check(err)
+	_, err = j.Open(ctx)
+	ts.Check(err)
+	for _, e := range decisions() {
+		ts.Check(j.Append(ctx, e))
+	}
+	ts.Check(j.Deliver(ctx))
+}
+
+func decisions() []journal.Entry {
+	start := time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
+	one := journal.Release{Revision: "aaaaaaaaaaaa", Version: "1.0.0", Commit: strings.Repeat("1", 40), Image: "digits:1.0.0"}
+	two := journal.Release{Revision: "bbbbbbbbbbbb", Version: "1.1.0", Commit: strings.Repeat("2", 40), Image: "digits:1.1.0"}
+	policy := spec.Rollout{Strategy: spec.Canary, Steps: []spec.RolloutStep{{Weight: 5}, {Weight: 50}}}
+	var all []journal.Entry
+	add := func(after time.Duration, action journal.Action, from, to, reason, actor string, r journal.Record) {
+		e := journal.Entry{At: start.Add(after), Action: action, Model: "digits", From: from, To: to, Commit: one.Commit, Reason: reason, Actor: actor, Record: &r}
+		if r.Since = e.At; r.Rollout != nil {
+			e.Weight = r.Rollout.Weight
+		}
+		all = append(all, e)
+	}
+	deployed := &journal.Ended{Outcome: journal.Promoted, Revision: one.Revision, Version: "1.0.0", Reason: "first deployment: its replicas are ready", At: start}
+	rolling := func(step, weight int) journal.Record {
+		return journal.Record{Stable: &one, Last: deployed, Rollout: &journal.Rollout{Candidate: two, Policy: policy, Started: start.Add(time.Hour), Step: step, Weight: weight}}
+	}
+	add(0, journal.ActionPromote, "", one.Revision, deployed.Reason, journal.Daemon, journal.Record{Stable: &one, Last: deployed})
+	add(time.Hour, journal.ActionStart, one.Revision, two.Revision, "Git wants revision bbbbbbbbbbbb", journal.Daemon, rolling(-1, 0))
+	add(61*time.Minute, journal.ActionStep, one.Revision, two.Revision, "its replicas are ready: step 1 of 2, weight 5 %", journal.Daemon, rolling(0, 5))
+	add(90*time.Minute, journal.ActionPause, one.Revision, two.Revision, "lunch", "ann@host", rolling(0, 5))
+	why := "errors: 5 % of 1,200 requests failed"
+	add(2*time.Hour, journal.ActionRollback, two.Revision, one.Revision, why, journal.Daemon, journal.Record{
+		Stable: &one, Last: &journal.Ended{Outcome: journal.RolledBack, Revision: two.Revision, Reason: why, At: start.Add(2 * time.Hour)},
+		Rejected: []journal.Rejection{{Release: two, Cause: journal.CauseFailed, Reason: why, At: start.Add(2 * time.Hour)}},
+	})
+	return all
 }
 
 // mode PERMISSIONS FILE compares the mode of a file.

@@ -51,6 +51,9 @@ func diffModel(d *reconcile.Desired, t *reconcile.Target, record *journal.Record
 // replicas compares the count, where no other revision is in play: a rollout
 // brings its own count.
 func (m *modelDiff) replicas() {
+	if m.record != nil && m.record.Rollout != nil {
+		return
+	}
 	have, want := len(m.current), m.target.Model.Replicas
 	if have == 0 {
 		for _, c := range m.others { // those that are to be replaced

@@ -110,7 +110,7 @@ func leftOut(r *spec.Rollout) []string {
 	}
 	for _, s := range r.Steps {
 		if s.Approval {
-			return append(notes, "approvals are given at once")
+			return append(notes, "approvals are given when the hold of their step is over")
 		}
 	}
 	return notes

@@ -33,8 +33,8 @@ type Result struct {
 const Limit = 30 * 24 * time.Hour
 
 // Run simulates one rollout of a model. The same seed gives the same result.
-// People approve at once, and queries of one's own say nothing: of those only a
-// real store of metrics knows.
+// People approve when the hold of the step is over, and queries of one's own say
+// nothing: of those only a real store of metrics knows.
 func Run(m *spec.Model, declared *spec.Simulation, seed uint64) (Result, error) {
 	if m.Rollout == nil {
 		return Result{}, fmt.Errorf("model %s has no rollout block: a new revision takes over as soon as it is healthy, so there is nothing to simulate", m.Name)
@@ -75,11 +75,14 @@ func simulated(m *spec.Model) *spec.Model {
 	return &copied
 }
 
-// approve lets a step pass that waits for a person.
+// approve lets a step pass that waits for a person, who looks at it for as long as
+// it is to be held.
 func (w *World) approve(d rollout.Decision) {
-	if ro := w.Record.Rollout; ro != nil && d.Activity == rollout.Approval {
-		_ = w.Order(rollout.Act{Kind: rollout.ActPromote, Actor: "somebody", Reason: "approved at once", Revision: ro.Candidate.Revision, Step: ro.Step})
+	ro := w.Record.Rollout
+	if ro == nil || d.Activity != rollout.Approval || w.Now.Before(ro.StepSince.Add(ro.Policy.Steps[ro.Step].Hold)) {
+		return
 	}
+	_ = w.Order(rollout.Act{Kind: rollout.ActPromote, Actor: "somebody", Reason: "approved when its hold was over", Revision: ro.Candidate.Revision, Step: ro.Step})
 }
 
 func (t *traffic) result(w *World, began time.Time, first int, ended bool) Result {

@@ -38,8 +38,9 @@ type order struct {
 var orders = []order{
 	{
 		kind: rollout.ActPromote, short: "Approve the step that waits, or with --full promote past steps and checks",
-		long: `Lets the step pass that waits for an approval; its checks go on. With --full the
-candidate is promoted at once, past all steps and checks that are left.
+		long: `Lets the step pass that waits for an approval, also before its hold is over; the
+checks of the steps that follow count as ever. With --full the candidate is
+promoted at once, past all steps and checks that are left.
 `,
 	},
 	{

@@ -36,7 +36,7 @@ neither engine nor daemon.
 It shows one rollout, decision by decision. Then many of them: how they end, how
 long they take, and how many requests the candidate gets and fails. Then as many
 with a candidate that behaves as stable does, which tells how often the checks
-raise a false alarm. Approvals are given at once.
+raise a false alarm. Approvals are given when the hold of their step is over.
 
     fairlead rollout simulate .
     fairlead rollout simulate digits.hcl --runs 1000

@@ -94,7 +94,7 @@ func rolloutChanges(before, r *controller.RolloutStatus) []string {
 		before = &controller.RolloutStatus{}
 	}
 	if r.Step != before.Step || r.Weight != before.Weight {
-		say("step %d of %d at %d %%", r.Step, r.Steps, r.Weight)
+		say("%s at %d %%", stepWords(r), r.Weight)
 	}
 	switch {
 	case r.Paused != nil && before.Paused == nil:

@@ -132,7 +132,7 @@ func ServingOf(model string, r *journal.Record, entries []journal.Entry) Serving
 	if ro := r.Rollout; ro != nil {
 		s.Held = ro.Held
 		s.Candidate = served(&ro.Candidate, ro.Weight)
-		s.Candidate.Since, s.Candidate.Why, s.Candidate.Actor = ro.Started, fmt.Sprintf("%s, step %d of %d", ro.Policy.Strategy, ro.Step+1, len(ro.Policy.Steps)), journal.Daemon
+		s.Candidate.Since, s.Candidate.Why, s.Candidate.Actor = ro.Started, underWay(ro), journal.Daemon
 		weight = 100 - ro.Weight
 	}
 	if r.Stable != nil {
@@ -152,6 +152,18 @@ func ServingOf(model string, r *journal.Record, entries []journal.Entry) Serving
 		s.Rejected = append(s.Rejected, RejectedRevision{Revision: j.Revision, Version: j.Version, Cause: j.Cause, Reason: j.Reason, At: j.At})
 	}
 	return s
+}
+
+func underWay(ro *journal.Rollout) string {
+	switch {
+	case ro.First:
+		return "first deployment"
+	case ro.Step < 0:
+		return fmt.Sprintf("%s, made ready", ro.Policy.Strategy)
+	case ro.Promoting:
+		return fmt.Sprintf("%s, past its steps", ro.Policy.Strategy)
+	}
+	return fmt.Sprintf("%s, step %d of %d", ro.Policy.Strategy, ro.Step+1, len(ro.Policy.Steps))
 }
 
 func served(r *journal.Release, weight int) *Served {

@@ -133,8 +133,7 @@ func (p *Progress) line(e *controller.Event) (line, bool) {
 		return line{bad, e.Message}, true
 	case controller.Decided:
 		return p.decision(e)
-	case controller.Measured:
-		return line{bad, e.Message}, e.Verdict.Outcome == judge.Fail
+	case controller.Measured: // what follows from a failure is a decision
 	case controller.Pulling:
 		return line{"…", e.Message}, true
 	case controller.EngineRecovered, controller.SourceRecovered, controller.JournalRecovered, controller.MetricsRecovered:
@@ -142,8 +141,9 @@ func (p *Progress) line(e *controller.Event) (line, bool) {
 	case controller.PhaseChanged:
 		action, planned := p.planned[e.Address]
 		switch e.Phase {
-		case rollout.Degraded, rollout.Held:
+		case rollout.Degraded:
 			return line{bad, e.Message}, action != plan.Blocked // the plan has said it
+		case rollout.Held: // so have the plan, or the decision, and the error at the end does
 		case rollout.Steady:
 			return line{good, "ready"}, planned
 		case rollout.Rolling:

@@ -154,6 +154,17 @@ func (p *printer) steps(r *controller.RolloutStatus) string {
 	return strings.Join(append(parts, mark("promote", r.Promoting)), " → ")
 }
 
+// stepWords say in which step a rollout is.
+func stepWords(r *controller.RolloutStatus) string {
+	switch {
+	case r.Promoting:
+		return "past its steps"
+	case r.Step == 0:
+		return fmt.Sprintf("before step 1 of %d", r.Steps)
+	}
+	return fmt.Sprintf("step %d of %d", r.Step, r.Steps)
+}
+
 // waiting says what a rollout waits for, and how long yet.
 func waiting(r *controller.RolloutStatus, now time.Time) string {
 	var parts []string
@@ -307,7 +318,7 @@ func Standing(m *controller.ModelStatus, now time.Time) string {
 		if m.Stable != nil {
 			over = " over " + label(m.Stable)
 		}
-		text += fmt.Sprintf(": %s of %s%s, step %d of %d at %d %%", r.Strategy, label(&r.Candidate), over, r.Step, r.Steps, r.Weight)
+		text += fmt.Sprintf(": %s of %s%s, %s at %d %%", r.Strategy, label(&r.Candidate), over, stepWords(r), r.Weight)
 		if waits := waiting(r, now); waits != "" {
 			text += ", " + waits
 		}

@@ -32,7 +32,7 @@ func sampleSimulations() *view.Simulations {
 			Condemned: simulate.Rate{Count: 199, Of: 200, Ratio: 0.995, Low: 0.972, High: 0.99987}, Duration: simulate.Quantiles{Median: 41, P95: 91},
 			Exposed: simulate.Quantiles{Median: 110, P95: 219}, Failed: simulate.Quantiles{Median: 6, P95: 9},
 		},
-		Alike: &promoted, Notes: []string{"approvals are given at once"},
+		Alike: &promoted, Notes: []string{"approvals are given when the hold of their step is over"},
 	}
 	same := report
 	same.Simulation.Key, same.Alike, same.Candidate, same.Notes = "eu", nil, promoted, nil

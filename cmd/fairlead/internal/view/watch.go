@@ -178,7 +178,7 @@ func (p *printer) rollouts(models []controller.ModelStatus, now time.Time) {
 			continue
 		}
 		p.line("")
-		p.line("  %s  %s  %s %3d %%  step %d/%d, %s", p.v.paint(bold, m.Name), transition(m), p.bar(r.Weight), r.Weight, r.Step, r.Steps, waiting(r, now))
+		p.line("  %s  %s  %s %3d %%  %s, %s", p.v.paint(bold, m.Name), transition(m), p.bar(r.Weight), r.Weight, stepWords(r), waiting(r, now))
 		for j := range r.Checks {
 			c := &r.Checks[j]
 			l := verdictOf(c)
