@@ -1,5 +1,6 @@
-// Package git takes desired state from a Git repository. It is the only package
-// that imports go-git, and it needs no git program.
+// Package git takes desired state from a Git repository, and keeps the journal of
+// decisions in one. It is the only package that imports go-git, and it needs no
+// git program.
 //
 // # Where from
 //
@@ -45,4 +46,24 @@
 // Credentials are given to the host of the URL and to nobody else: redirects to
 // another host are not followed, and over plain http they are sent to loopback
 // only. No error text holds them.
+//
+// # The journal
+//
+// A [Journal] has a bare repository of its own on this host. Append writes one
+// small pack with the entry's commit, trees and record, then replaces the ref;
+// each is synced, because go-git syncs nothing. A crash at any point leaves the
+// commit before or the new one. When there are 64 packs of a size they are joined:
+// 10,000 entries are about 100 files and 9 MB, and no number needs more than 400.
+//
+// [Journal.Run] delivers to the same branch of the remote: over http or ssh as a
+// push that is never forced; to a repository on this machine by writing objects
+// and the ref as git does, owned by who owns the repository. What a remote does
+// not take stays queued. Where somebody else was faster, their commits are
+// fetched and our entries made again on top. A copy that is lost or damaged is
+// fetched anew when the journal opens; only when neither copy can be had does it
+// not open.
+//
+// `go test -bench Journal` measures it. On two busy cores, beside 0.2 to 0.9 ms for one
+// small file written and synced, an Append took 4 to 10 ms, and all of 10,000
+// entries were read in 0.2 to 0.9 s.
 package git

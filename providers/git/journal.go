@@ -176,6 +176,9 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 		return err
 	}
 	if err := j.advance(ctx, next, objects); err != nil {
+		if errors.Is(err, errMoved) {
+			err = fmt.Errorf("%w: %w", journal.ErrDiverged, err)
+		}
 		return fmt.Errorf("write a decision about %s into the journal: %w", e.Model, err)
 	}
 	if j.upstream != nil {

@@ -296,6 +296,21 @@ func TestTwoWritersLoseNothing(t *testing.T) {
 	})
 }
 
+func TestSecondWriterInOneDirectoryIsStopped(t *testing.T) {
+	o := git.JournalOptions{Dir: filepath.Join(t.TempDir(), "journal.git")}
+	first, second := openJournal(t, o), openJournal(t, o)
+	mustAppend(t, first, decision("a", 1))
+	err := second.Append(t.Context(), decision("a", 2))
+	if !errors.Is(err, journal.ErrDiverged) {
+		t.Errorf("got %v; want that it diverged", err)
+	}
+	wantWords(t, err, "another fairlead", o.Dir)
+	mustAppend(t, first, decision("a", 3))
+	if got := history(t, second); got != "a=1 a=3" {
+		t.Errorf("the history is %q", got)
+	}
+}
+
 func TestWritersThatBeginTogetherLoseNothing(t *testing.T) {
 	o := git.JournalOptions{URL: bareRepo(t).dir}
 	first, second := openJournal(t, o), openJournal(t, o)

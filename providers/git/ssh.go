@@ -148,7 +148,7 @@ func (s *sshSession) ReceivePack(ctx context.Context, req *packp.ReferenceUpdate
 	// What it says is worth more than that.
 	sent := req.Encode(s.stdin)
 	_ = s.stdin.Close() // has failed if Encode has
-	var answer io.Reader = s.stdout
+	answer := s.stdout
 	if req.Capabilities.Supports(capability.Sideband64k) {
 		demuxer := sideband.NewDemuxer(sideband.Sideband64k, s.stdout)
 		demuxer.Progress = req.Progress

@@ -6,4 +6,23 @@
 // per entry on the branch fairlead/journal/ENVIRONMENT of the config repo. An
 // entry is durable before its effect begins, so that after a crash, or on another
 // host, a rollout goes on where it was.
+//
+// The tree of a commit holds the records, models/NAME.json, so a checkout of the
+// branch shows how things stand, and `git show` what a decision changed. The
+// message tells people what was decided and why, and programs in its trailers:
+//
+//	digits: roll back 4f2a90b1c2d3 to 9c1be1a2b3c4: errors 5.2 % of 412 requests
+//
+//	Fairlead-Action: rollback
+//	Fairlead-Model: digits
+//	Fairlead-From: 4f2a90b1c2d3
+//	Fairlead-To: 9c1be1a2b3c4
+//	Fairlead-Version: 1.0.0
+//	Fairlead-Weight: 0
+//	Fairlead-Commit: 5d41402abc4b2a76b9719d911017c592abababab
+//	Fairlead-Actor: fairlead
+//	Fairlead-At: 2026-03-03T14:00:03Z
+//
+// A reason that does not fit into the subject stands whole between the two. It
+// may be anybody's text, and can neither forge a trailer nor steer a terminal.
 package journal
