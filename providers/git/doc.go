@@ -53,7 +53,7 @@
 // small pack with the entry's commit, trees and record, then replaces the ref;
 // each is synced, because go-git syncs nothing. A crash at any point leaves the
 // commit before or the new one. When there are 64 packs of a size they are joined:
-// 10,000 entries are about 100 files and 9 MB, and no number needs more than 400.
+// 10,000 entries are about 100 files and 9 MB, and no number needs more than about 500.
 //
 // [Journal.Run] delivers to the same branch of the remote: over http or ssh as a
 // push that is never forced; to a repository on this machine by writing objects
