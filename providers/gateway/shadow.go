@@ -200,8 +200,13 @@ func (d duplicate) send(ctx context.Context, r *replica) (heard, error) {
 	return heard{status: answer.StatusCode, encoding: answer.Header.Get("Content-Encoding"), body: body}, err
 }
 
-// judge counts whether the candidate agrees with stable, and how far it is away.
+// judge counts whether the candidate agrees with stable, how far it is away, and
+// the values that it gave: of stable's answers they are counted as always.
 func (d duplicate) judge(candidate heard, series *series) {
+	if d.model.oip && candidate.status/100 == 2 && candidate.encoding == "" && len(candidate.body) <= maxSampled &&
+		series.sampling.admit(time.Now(), samplesPerSecond) {
+		sample{series: series, outputs: d.model.outputs, body: candidate.body}.count()
+	}
 	c := comparison{tolerance: d.model.mirror.Tolerance, outputs: d.model.outputs}
 	agree, err := c.compare(d.model.oip, d.stable, candidate)
 	if err != nil {

@@ -74,6 +74,16 @@ func TestShadowAnswersAreComparedAndDropped(t *testing.T) {
 	}
 }
 
+func TestValuesOfShadowsAreCountedBesideStables(t *testing.T) {
+	g, _, _ := shadowed(t, 100, scores("0.5"), scores("0.9"))
+	for range 5 {
+		g.post(t, "/digits/infer", 100, true, nil)
+	}
+	for _, revision := range []string{"r1", "r2"} {
+		awaitMetric(t, g, fmt.Sprintf(`fairlead_output_values_count{model="digits",output="score",revision="%s"} 5`, revision))
+	}
+}
+
 func TestShadowGetsTheWholeRequest(t *testing.T) {
 	type copied struct {
 		path, query, marked, key string
