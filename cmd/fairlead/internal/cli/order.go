@@ -30,9 +30,9 @@ Exit codes: 0 it is decided, and journaled; 1 error, or refused.`
 
 // order is one way to decide about a rollout by hand.
 type order struct {
-	kind       rollout.ActKind
-	short, use string
-	long       string
+	kind  rollout.ActKind
+	short string
+	long  string
 }
 
 var orders = []order{
