@@ -123,7 +123,12 @@ First steps:
     fairlead validate DIR     check the specs
     fairlead plan DIR         show what would change, and why
     fairlead apply DIR        make it so, once
-    fairlead serve --repo DIR make it so, and keep it so`,
+    fairlead serve --repo DIR make it so, and keep it so
+
+While it runs:
+    fairlead status --watch        what serves, and how rollouts get on
+    fairlead rollout show MODEL    the evidence for and against a new version
+    fairlead history               what was decided, by whom and why`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 
@@ -96,12 +97,13 @@ func fromFile(cmd *cobra.Command, path string) error {
 }
 
 // configurable are the flags of all commands that take a configuration file.
-func configurable(root *cobra.Command) map[string]bool {
+func configurable(cmd *cobra.Command) map[string]bool {
 	names := map[string]bool{}
-	for _, c := range root.Commands() {
+	for _, c := range cmd.Commands() {
 		if c.Flags().Lookup("config") != nil {
 			c.Flags().VisitAll(func(f *pflag.Flag) { names[f.Name] = f.Name != "config" && f.Name != "help" })
 		}
+		maps.Copy(names, configurable(c))
 	}
 	return names
 }
