@@ -73,6 +73,7 @@ func RunSeries(ctx context.Context, m *spec.Model, declared *spec.Simulation, o 
 		wg.Go(func() {
 			for i := range next {
 				results[i], errs[i] = Run(m, declared, o.Seed+uint64(i))
+				results[i].Journal = nil // of a hundred thousand runs it is much, and nobody asks for it
 				mu.Lock()
 				if done++; o.OnRun != nil {
 					o.OnRun(done)
