@@ -152,12 +152,32 @@ func (p *process) running() bool {
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
+	told int               // bytes whose lines each was told
+	each func(line string) // nil: nobody listens
 }
 
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.text.Write(b)
+	n, err := o.text.Write(b)
+	for {
+		line, _, whole := bytes.Cut(o.text.Bytes()[o.told:], []byte("\n"))
+		if !whole {
+			return n, err
+		}
+		o.told += len(line) + 1
+		if o.each != nil {
+			o.each(string(line))
+		}
+	}
+}
+
+// onLine has a function called with each line from now on, as it comes; nil ends
+// that. It must not ask for the output.
+func (o *output) onLine(each func(line string)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.each = each
 }
 
 func (o *output) String() string {

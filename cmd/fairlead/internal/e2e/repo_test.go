@@ -90,6 +90,7 @@ func (m model) hcl() string {
 	}
 	return fmt.Sprintf(`
 model %q {
+  version      = %q
   image        = %q
   replicas     = %d
   stop_timeout = "2s"
@@ -102,5 +103,5 @@ model %q {
     deadline    = %q
   }
 %s}
-`, m.name, m.image, m.replicas, m.version, env.String(), cmp.Or(m.deadline, "45s"), m.body)
+`, m.name, m.version, m.image, m.replicas, m.version, env.String(), cmp.Or(m.deadline, "45s"), m.body)
 }

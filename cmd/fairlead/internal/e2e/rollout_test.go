@@ -15,9 +15,8 @@ import (
 	"github.com/fairlead/fairlead/reconcile/rollout"
 )
 
-// canaryBody makes a model one that is rolled out by evidence. Times are short, so
-// that a test can wait for them; the traffic makes up for it.
-const canaryBody = `
+// contract is what the model server promises, and how it is warmed up.
+const contract = `
   signature {
     input "x" {
       datatype = FP64
@@ -32,6 +31,11 @@ const canaryBody = `
     request = file("warmup.json")
     count   = 3
   }
+`
+
+// byEvidence is a rollout that finds out every flaw. Times are short, so that a
+// test can wait for them; the traffic makes up for it.
+const byEvidence = `
   rollout {
     step {
       weight = 20
@@ -85,7 +89,7 @@ func newCanary(t *testing.T) *canary {
 	t.Helper()
 	c := &canary{environment: newEnvironment(t), repo: newRepo(t)}
 	c.write("warmup.json", inference)
-	c.model = model{name: "digits", image: c.image, replicas: 2, body: canaryBody}
+	c.model = model{name: "digits", image: c.image, replicas: 2, body: contract + byEvidence}
 	return c
 }
 
@@ -185,7 +189,7 @@ func TestGoodVersionsArePromotedAndBadOnesRolledBack(t *testing.T) {
 	commit := c.next(nil)
 	c.serve(c.dir)
 	c.converged(commit)
-	requests := startTraffic(t, c.url("digits"))
+	requests := startTraffic(t, c.url("digits"), closedCallers, openRate)
 	c.tryAll(requests)
 	requests.finish(t)
 }

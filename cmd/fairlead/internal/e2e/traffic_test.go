@@ -28,14 +28,16 @@ type traffic struct {
 	first    []string       // of the failed ones, for the message
 }
 
+// What a test of evidence needs; a few dozen a second are enough to be missed.
 const (
 	closedCallers = 8
 	openRate      = 120 // per second
 )
 
 // startTraffic sends inferences to the model below url until the test ends or
-// finish is called.
-func startTraffic(t *testing.T, url string) *traffic {
+// finish is called: of so many callers of the closed loop, and at that rate per
+// second.
+func startTraffic(t *testing.T, url string, callers, rate int) *traffic {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}
@@ -43,22 +45,22 @@ func startTraffic(t *testing.T, url string) *traffic {
 		cancel: cancel, url: url + "/infer", client: &http.Client{Transport: transport, Timeout: 20 * time.Second},
 		answered: map[string]int{}, faults: map[string]int{},
 	}
-	for range closedCallers {
+	for range callers {
 		l.all.Go(func() {
 			for ctx.Err() == nil {
 				l.ask(context.WithoutCancel(ctx))
 			}
 		})
 	}
-	l.all.Go(func() { l.open(ctx) })
+	l.all.Go(func() { l.open(ctx, rate) })
 	t.Cleanup(l.stop)
 	return l
 }
 
 // open is the open loop. After a hiccup of this machine it sends what is due at
 // once, so that the rate holds.
-func (l *traffic) open(ctx context.Context) {
-	pace := time.NewTicker(time.Second / openRate)
+func (l *traffic) open(ctx context.Context, rate int) {
+	pace := time.NewTicker(time.Second / time.Duration(rate))
 	defer pace.Stop()
 	begun := time.Now()
 	for sent := 0; ; {
@@ -67,7 +69,7 @@ func (l *traffic) open(ctx context.Context) {
 			return
 		case <-pace.C:
 		}
-		for due := int(time.Since(begun).Seconds() * openRate); sent < due; sent++ {
+		for due := int(time.Since(begun).Seconds() * float64(rate)); sent < due; sent++ {
 			l.all.Go(func() { l.ask(context.WithoutCancel(ctx)) })
 		}
 	}

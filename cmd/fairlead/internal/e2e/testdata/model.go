@@ -69,8 +69,8 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// cold is how many inferences never fail: those of the warm-up, and a few more.
-const cold = 5
+// cold is how many inferences never fail: more than two warm-ups take.
+const cold = 20
 
 var inferences atomic.Int64
 
