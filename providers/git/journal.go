@@ -186,7 +186,7 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 	}
 	j.shown()
 	j.tidy(ctx)
-	j.hint()
+	j.Hint()
 	return nil
 }
 
@@ -220,8 +220,9 @@ func (j *Journal) signature() object.Signature {
 	return object.Signature{Name: j.options.Author.Name, Email: j.options.Author.Email}
 }
 
-// hint wakes Run.
-func (j *Journal) hint() {
+// Hint has Run deliver now, and not only when its pause after a failure is over:
+// somebody has seen the remote again.
+func (j *Journal) Hint() {
 	select {
 	case j.wake <- struct{}{}:
 	default:

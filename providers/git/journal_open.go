@@ -40,7 +40,7 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 	}
 	j.small = j.store.fan // so that the next Append looks
 	j.shown()
-	j.hint()
+	j.Hint()
 	return records, nil
 }
 

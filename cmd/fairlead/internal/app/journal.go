@@ -36,7 +36,7 @@ func (s *Site) openJournal(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s.Journal = j
+	s.Journal, s.deliver = j, j.Hint
 	running, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { j.Run(running) })

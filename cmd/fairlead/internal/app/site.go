@@ -45,6 +45,8 @@ type Site struct {
 	Inspector reconcile.Inspector
 	// What Begin opens.
 	Journal journal.Journal
+	// deliver hints that the journal's remote may be back; nil before Begin.
+	deliver func()
 	Metrics reconcile.Metrics
 	Scraper reconcile.Scraper // nil: a Prometheus elsewhere scrapes
 
@@ -330,7 +332,16 @@ func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event
 	c := controller.New(controller.Options{
 		Journal: s.Journal, Metrics: s.Metrics, Scraper: s.Scraper, Inspector: s.Inspector,
 		Source: s.Source, Snapshots: s.Snapshots, Load: s.Load, Binder: s.Binder, Runtime: s.Runtime, Router: s.Router,
-		Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits, OnEvent: onEvent,
+		Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits,
+		OnEvent: func(e controller.Event) {
+			// What is fetched from is what the journal is delivered to.
+			if e.Type == controller.SourceRecovered && s.deliver != nil {
+				s.deliver()
+			}
+			if onEvent != nil {
+				onEvent(e)
+			}
+		},
 	})
 	s.current.Store(c)
 	return c
