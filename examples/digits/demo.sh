@@ -24,9 +24,14 @@ run() {
   "$@"
 }
 die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
-pause() { read -rt 0.1 <> <(:) || true; }
+exec 9<> <(:) # nothing ever comes from here
+pause() { read -rt 0.1 -u 9 || true; }
 
 # --- processes, and what is left of them --------------------------------------
+
+# alive tells whether a process runs; one that has ended may stay as a zombie for as
+# long as a trap is worked on.
+alive() { case $(ps -o stat= -p "$1" 2>/dev/null) in '' | Z*) return 1 ;; esac }
 
 # stop NAME [SIGNAL] ends the process of $work/NAME.pid. After a crash its number
 # may belong to something else by now, which does not mention this directory.
@@ -36,7 +41,11 @@ stop() {
   pid=$(<"$file")
   if [[ $(ps -o args= -p "$pid" 2>/dev/null) == *"$PWD/"* ]]; then
     kill "-${2:-TERM}" "$pid" 2>/dev/null || true
-    while kill -0 "$pid" 2>/dev/null; do pause; done
+    for ((i = 0; i < 150; i++)); do
+      alive "$pid" || break
+      pause
+    done
+    kill -KILL "$pid" 2>/dev/null || true # 15 seconds are enough for anybody
   fi
   rm -f "$file"
 }
