@@ -9,12 +9,11 @@ import (
 
 // Restore makes the target of an earlier revision again, from the inputs that
 // were journaled and the model as it is declared now: what needs new containers
-// is as it was, what changes in place is as it is. What a signature and a warm-up
-// declare belongs to the revision that Git wants, so the restored target has
-// neither.
-func Restore(m *spec.Model, in RevisionInputs, imageRef string, health spec.Health) *Target {
+// is as it was, what changes in place is as it is. A warm-up belongs to the
+// revision that Git wants, so the restored target has none.
+func Restore(m *spec.Model, in RevisionInputs, imageRef string, health spec.Health, signature *spec.Signature) *Target {
 	old := *m
-	old.Image, old.Port, old.Signature, old.Warmup = imageRef, in.Port, nil, nil
+	old.Image, old.Port, old.Signature, old.Warmup = imageRef, in.Port, signature, nil
 	if health.Path != "" {
 		old.Health = health
 	}

@@ -46,6 +46,9 @@ type Release struct {
 	Image    string                   `json:"image,omitempty"`   // as written in the spec
 	Inputs   reconcile.RevisionInputs `json:"inputs"`
 	Health   spec.Health              `json:"health,omitzero"` // by which its replicas are good
+	// Signature is the contract that its replicas are verified by. The request of
+	// its warm-up is not kept: it may be large.
+	Signature *spec.Signature `json:"signature,omitempty"`
 }
 
 // Previous is a release that was replaced, and until when it is kept.

@@ -39,7 +39,7 @@ func (s *stepper) weigh(state State) {
 // something about it.
 func (s *stepper) measuring() bool {
 	ro := s.Record.Rollout
-	return !ro.First && ro.Paused == nil && ro.Held == "" && !ro.Promoting && ro.Step >= 0 && s.Target.Model.Replicas > 0 &&
+	return !ro.First && ro.Held == "" && !ro.Promoting && ro.Step >= 0 && s.Target.Model.Replicas > 0 &&
 		ro.Weight == ro.Policy.Steps[ro.Step].Weight && s.View.Known && s.shifted()
 }
 
@@ -49,7 +49,9 @@ func (s *stepper) look(ro *journal.Rollout, c spec.Check) {
 	before := s.evidence[c.Name]
 	var last time.Time
 	if before.Last != nil {
-		last = before.Last.At
+		if last = before.Last.At; last.After(s.now) {
+			last = time.Time{} // the clock went back
+		}
 	}
 	if r, read := s.Readings[c.Name]; read && r.At.After(last) && !r.At.Before(ro.StepSince) {
 		s.evidence[c.Name], _ = judge.Look(c, vars, judge.Alpha(ro.Policy.Checks), before, r)

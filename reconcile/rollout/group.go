@@ -73,9 +73,17 @@ func (s *stepper) lineUp() {
 			}
 		}
 	}
+	if s.stable != nil && s.candidate == nil && s.oneAtATime() && slices.ContainsFunc(s.unwant, func(u unwanted) bool { return u.Revision != s.stable.target.Revision }) {
+		s.stable.launchAfter = true // after a rollback, too, only one of them has room
+	}
 	if stopped && slices.ContainsFunc(s.Containers, func(c reconcile.Container) bool { return c.Revision == r.Stable.Revision }) {
 		s.candidate.launchAfter = true
 	}
+}
+
+// oneAtATime: the strategy never runs two releases beside each other.
+func (s *stepper) oneAtATime() bool {
+	return s.Target.Model.Rollout != nil && s.Target.Model.Rollout.Strategy == spec.Recreate
 }
 
 // recreating: the strategy stops stable before it starts the candidate.
@@ -98,11 +106,11 @@ func (s *stepper) whyUnwanted(revision string) string {
 }
 
 func (s *stepper) group(release *journal.Release, want int) *group {
-	if release.Revision == s.Target.Revision {
-		m := s.Target.Model
-		return &group{target: s.Target, want: want, inspect: m.Signature != nil || m.Warmup != nil}
+	t := s.Target
+	if release.Revision != t.Revision {
+		t = reconcile.Restore(t.Model, release.Inputs, release.Image, release.Health, release.Signature)
 	}
-	return &group{target: reconcile.Restore(s.Target.Model, release.Inputs, release.Image, release.Health), want: want}
+	return &group{target: t, want: want, inspect: t.Model.Signature != nil || t.Model.Warmup != nil}
 }
 
 // take adds a container to a group, unless it is past use.
@@ -176,8 +184,18 @@ func (s *stepper) wellFor(g *group, c *reconcile.Container) bool {
 	return true
 }
 
+// cold: it has yet to be inspected. One that takes requests already stays as it
+// is: a signature that a commit adds must not take a whole model out of service.
 func (s *stepper) cold(g *group, c *reconcile.Container) bool {
-	return g.inspect && !s.Inspected[c.ID].Warm
+	return g.inspect && !s.Inspected[c.ID].Warm && !s.hotInForce(c)
+}
+
+// hotInForce: the gateway may send requests to the replica by the table in force.
+func (s *stepper) hotInForce(c *reconcile.Container) bool {
+	r := s.entry.Find(c.Revision)
+	return r != nil && r.Weight > 0 && slices.ContainsFunc(r.Replicas, func(replica reconcile.RoutedReplica) bool {
+		return replica.ID == c.ID && !replica.Cold && !replica.Drain
+	})
 }
 
 // mend puts right what was altered on a container that should run, and brings it

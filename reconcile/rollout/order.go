@@ -86,7 +86,7 @@ func (o *ordering) judge() (journal.Action, error) {
 	if ro.Candidate.Revision != o.act.Revision {
 		return "", fmt.Errorf("%w: the candidate of %s is %s now, not %s", ErrMovedOn, o.act.Model, ro.Candidate.Revision, o.act.Revision)
 	}
-	if ro.First && o.act.Kind != ActPause && o.act.Kind != ActResume {
+	if ro.First {
 		return "", fmt.Errorf("%w: this is the first deployment of %s; change it in Git", ErrImpossible, o.act.Model)
 	}
 	switch o.act.Kind {
@@ -132,6 +132,9 @@ func (o *ordering) promote() (journal.Action, error) {
 		return "", fmt.Errorf("%w: step %d is approved already", ErrImpossible, ro.Step+1)
 	}
 	ro.Approved = ro.Step + 1
+	if hold := ro.Policy.Steps[ro.Step].Hold; o.now.After(ro.StepSince.Add(hold)) {
+		ro.StepSince = o.now.Add(-hold) // the time until now was for the person: a deadline counts from here
+	}
 	return journal.ActionApprove, nil
 }
 
@@ -159,6 +162,7 @@ func (o *ordering) resume() (journal.Action, error) {
 func (o *ordering) retry() (journal.Action, error) {
 	if ro := o.next.Rollout; ro != nil && ro.Held != "" && !ro.First && ro.Candidate.Revision == o.act.Revision {
 		ro.Held, ro.Step, ro.Weight, ro.Approved = "", -1, 0, 0
+		ro.Promoting, ro.Forced, ro.Paused = false, false, nil
 		ro.Checks, ro.Started, ro.StepSince = map[string]judge.Evidence{}, o.now, o.now
 		return journal.ActionRetry, nil
 	}

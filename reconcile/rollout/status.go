@@ -37,6 +37,10 @@ func (s *stepper) judgement() bool {
 		s.out.Phase, s.out.Reason = Degraded, ro.Held
 	case ro != nil && ro.Held != "":
 		s.out.Phase, s.out.Reason = Held, fmt.Sprintf("the rollout of %s stands at %d %%: %s", ro.Candidate.Revision, ro.Weight, ro.Held)
+	case s.stranded != "":
+		s.out.Phase, s.out.Reason = Held, s.stranded
+	case ro == nil && rejected != nil && r.Stable == nil:
+		s.out.Phase, s.out.Reason = Held, fmt.Sprintf("Git wants %s (%s: %s), and there is no other release", want, rejected.Cause, rejected.Reason)
 	case ro == nil && rejected != nil && r.Stable != nil && r.Stable.Revision != want:
 		s.out.Phase, s.out.Reason = Held, fmt.Sprintf("Git wants %s (%s: %s), running %s", want, rejected.Cause, rejected.Reason, r.Stable.Revision)
 	case ro == nil && s.NoRoom != "" && (r.Stable == nil || r.Stable.Revision != want || len(s.stable.mine) < s.stable.want):

@@ -192,6 +192,10 @@ type stepper struct {
 	unwant    []unwanted
 	evidence  map[string]judge.Evidence
 	weights   map[string]int // decided, by revision
+	stranded  string         // why a candidate that failed is not rolled back yet
+	// retreat: the candidate should go, and the journal cannot be written. It
+	// loses its share all the same: that much is safe.
+	retreat bool
 }
 
 // Step decides the next move of one model. It reads no clock and calls nothing.
@@ -202,10 +206,12 @@ func Step(state State, in Input, now time.Time) Decision {
 	case Serve:
 		s.lineUp()
 		s.weigh(state)
-		if !in.NoJournal {
-			s.out.Transition = s.transition()
+		next := s.transition()
+		if next != nil && in.NoJournal {
+			s.retreat = next.Action == journal.ActionRollback || next.Action == journal.ActionAbort
+			next = nil
 		}
-		if s.out.Transition != nil {
+		if s.out.Transition = next; next != nil {
 			s.undecided(state)
 			return s.out
 		}
@@ -213,9 +219,8 @@ func Step(state State, in Input, now time.Time) Decision {
 	case Hold, Forget:
 		s.keep()
 	case Destroy:
-		if len(in.Containers) == 0 && in.Record.Model != "" && !in.NoJournal {
-			s.out.Transition = s.decided(journal.ActionRemove, in.Name+" is not in Git, and nothing of it runs", nil)
-			s.out.Transition.Record = nil
+		if s.gone() && !in.NoJournal {
+			s.out.Transition = s.remove()
 			s.undecided(state)
 			return s.out
 		}
@@ -284,6 +289,24 @@ func (s *stepper) destroy() {
 			s.unwant = append(s.unwant, unwanted{Container: c, reason: s.Name + " is not in Git"})
 		}
 	}
+}
+
+// gone: nothing runs of a model about which something was decided.
+func (s *stepper) gone() bool {
+	r := &s.Record
+	return len(s.Containers) == 0 && (r.Stable != nil || r.Rollout != nil || r.Previous != nil)
+}
+
+// remove forgets a model, but not what was rejected of it: who takes a model out
+// of Git and puts it back shall not get a release that failed.
+func (s *stepper) remove() *journal.Entry {
+	e := s.decided(journal.ActionRemove, s.Name+" is not in Git, and nothing of it runs", func(r *journal.Record) {
+		*r = journal.Record{Rejected: r.Rejected}
+	})
+	if len(e.Record.Rejected) == 0 {
+		e.Record = nil
+	}
+	return e
 }
 
 func (s *stepper) command(c Command) { s.out.Commands = append(s.out.Commands, c) }

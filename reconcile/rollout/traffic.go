@@ -21,12 +21,12 @@ func (s *stepper) shares() map[string]int {
 		return map[string]int{s.candidate.target.Revision: 100}
 	}
 	stable := s.stable.target.Revision
-	if s.hopeless(s.stable) {
+	if s.hopeless(s.stable) && !s.stable.launchAfter {
 		if standIn := s.standIn(stable); standIn != "" {
 			return map[string]int{standIn: 100}
 		}
 	}
-	if ro == nil || ro.Weight == 0 || !slices.ContainsFunc(s.Containers, func(c reconcile.Container) bool {
+	if ro == nil || ro.Weight == 0 || s.retreat || !slices.ContainsFunc(s.Containers, func(c reconcile.Container) bool {
 		return c.Revision == ro.Candidate.Revision && routable(&c)
 	}) {
 		return map[string]int{stable: 100}
@@ -43,25 +43,17 @@ func (s *stepper) hopeless(g *group) bool {
 }
 
 // standIn is another revision that can take the requests: the one that takes
-// most of them already, else the candidate, else any.
+// most of them already, else the candidate, else the release that is kept. None
+// that never took any and belongs to no release.
 func (s *stepper) standIn(stable string) string {
-	var found []string
-	for _, rev := range s.revisions() {
-		if rev != stable && s.servable(rev) {
-			found = append(found, rev)
-		}
-	}
 	prefer := []string{s.entry.Serving()}
 	if s.candidate != nil {
 		prefer = append(prefer, s.candidate.target.Revision)
 	}
-	for _, rev := range prefer {
-		if slices.Contains(found, rev) {
+	for _, rev := range append(prefer, s.previous) {
+		if rev != "" && rev != stable && s.servable(rev) {
 			return rev
 		}
-	}
-	if len(found) > 0 {
-		return found[0]
 	}
 	return ""
 }
@@ -73,10 +65,7 @@ func (s *stepper) servable(revision string) bool {
 			return g.ready > 0
 		}
 	}
-	return slices.ContainsFunc(s.Containers, func(c reconcile.Container) bool {
-		_, healthy := s.View.HealthyFor(c.ID, s.now)
-		return c.Revision == revision && healthy && routable(&c)
-	})
+	return s.healthy(revision) > 0
 }
 
 // weightsInForce are the shares by the gateway's table.
@@ -113,14 +102,16 @@ func (s *stepper) route() {
 	s.out.Serving = entry.Serving()
 }
 
-// isCold: a replica that is not inspected yet.
+// isCold: a replica that is not inspected yet. Of a release without a group
+// nothing is known but what the gateway does.
 func (s *stepper) isCold(c *reconcile.Container) bool {
 	for _, g := range []*group{s.stable, s.candidate} {
 		if g != nil && g.target.Revision == c.Revision {
 			return s.cold(g, c)
 		}
 	}
-	return false
+	r := s.entry.Find(c.Revision)
+	return r != nil && slices.ContainsFunc(r.Replicas, func(replica reconcile.RoutedReplica) bool { return replica.ID == c.ID && replica.Cold })
 }
 
 // frame is the entry without revisions, or nil if there should be none.

@@ -32,7 +32,7 @@ func (s *stepper) begin() *journal.Entry {
 	if found == s.Target.Revision && s.entry.Serving() != found {
 		found = "" // containers of a first deployment that never got anywhere
 	}
-	if found == "" && s.NoRoom != "" {
+	if found == "" && (s.NoRoom != "" || s.Record.Rejection(s.Target.Revision) != nil) {
 		return nil
 	}
 	if found == "" {
@@ -67,6 +67,7 @@ func (s *stepper) wanted() *journal.Release {
 	t := s.Target
 	return &journal.Release{
 		Revision: t.Revision, Version: t.Model.Version, Commit: s.Commit, Image: t.Image.Ref, Inputs: t.Inputs, Health: t.Model.Health,
+		Signature: t.Model.Signature,
 	}
 }
 
@@ -109,7 +110,19 @@ func (s *stepper) expire() *journal.Entry {
 // canReturn: Git wants the release that is kept, and it can serve at once.
 func (s *stepper) canReturn() bool {
 	p := s.Record.Previous
-	return p != nil && p.Revision == s.Target.Revision && s.now.Before(p.Until) && s.servable(p.Revision)
+	return p != nil && p.Revision == s.Target.Revision && s.now.Before(p.Until) && s.stable != nil &&
+		s.healthy(p.Revision) >= max(1, min(s.stable.ready, s.Target.Model.Replicas))
+}
+
+// healthy counts the replicas of a revision that could take requests.
+func (s *stepper) healthy(revision string) (n int) {
+	for i := range s.Containers {
+		c := &s.Containers[i]
+		if _, healthy := s.View.HealthyFor(c.ID, s.now); healthy && c.Revision == revision && routable(c) {
+			n++
+		}
+	}
+	return n
 }
 
 // returnTo goes back to the release that is kept: it has proven itself, so it is
@@ -171,7 +184,7 @@ func (s *stepper) abort(reason string) *journal.Entry {
 // One that waits for a person never blocks a fix.
 func (s *stepper) interruptible() bool {
 	ro := s.Record.Rollout
-	if ro.First || ro.Held != "" || ro.Paused != nil {
+	if ro.First || ro.Held != "" || ro.Paused != nil || s.needsApproval() {
 		return true
 	}
 	switch ro.Policy.Velocity {
@@ -211,17 +224,20 @@ func (s *stepper) walk() *journal.Entry {
 	if ro.First {
 		return s.firstDeployment()
 	}
-	if ro.Paused != nil || ro.Held != "" {
+	if ro.Held != "" {
 		return nil
+	}
+	if ro.StepSince.After(s.now) {
+		return s.clockWentBack()
 	}
 	if cause, reason := s.broken(); cause != "" {
 		return s.fail(cause, ro.Policy.OnFailure, reason)
 	}
-	if s.Target.Model.Replicas == 0 {
+	if s.Target.Model.Replicas == 0 && ro.Step < 0 {
 		return s.promote("there are no replicas to shift traffic between")
 	}
-	if !s.View.Known {
-		return nil // without the gateway there is neither traffic nor evidence
+	if ro.Paused != nil || s.Target.Model.Replicas == 0 || !s.View.Known {
+		return nil // without the gateway or replicas there is neither traffic nor evidence
 	}
 	if e := s.tolerated(); e != nil {
 		return e
@@ -230,6 +246,18 @@ func (s *stepper) walk() *journal.Entry {
 		return e
 	}
 	return s.overdue()
+}
+
+// clockWentBack begins the step anew: times from the future would keep everything
+// waiting until the clock has caught up.
+func (s *stepper) clockWentBack() *journal.Entry {
+	return s.decided(journal.ActionStep, "the clock went back: the step begins anew", func(r *journal.Record) {
+		r.Rollout.StepSince = s.now
+		for name, e := range r.Rollout.Checks {
+			e.Last = nil
+			r.Rollout.Checks[name] = e.Enter(s.now)
+		}
+	})
 }
 
 // forward is the next move of a candidate about which nothing bad is known.
@@ -250,10 +278,7 @@ func (s *stepper) forward() *journal.Entry {
 	case !s.shifted():
 		return nil
 	}
-	if ro.Approved <= ro.Step && !s.passed() {
-		return nil
-	}
-	if steps[ro.Step].Approval && ro.Approved <= ro.Step {
+	if !s.passed() || s.needsApproval() {
 		return nil
 	}
 	reason := fmt.Sprintf("step %d of %d passed", ro.Step+1, len(steps))
@@ -304,8 +329,7 @@ func (s *stepper) shifted() bool {
 // passed: the hold is over and every check of the step has its latest look
 // passed. The due looks are asked for.
 func (s *stepper) passed() bool {
-	ro := s.Record.Rollout
-	until := ro.StepSince.Add(ro.Policy.Steps[ro.Step].Hold)
+	until := s.held()
 	over := !s.now.Before(until)
 	if !over {
 		s.wake(until)
@@ -313,14 +337,27 @@ func (s *stepper) passed() bool {
 	return over && s.outcome() == judge.Pass
 }
 
-// outcome is the worst of the checks that count in the step.
+// outcome is the worst of the checks that count in the step, as they were last
+// looked at after its hold: what happened in all of it counts.
 func (s *stepper) outcome() judge.Outcome {
 	ro := s.Record.Rollout
 	worst := judge.Pass
 	for _, c := range checksOf(&ro.Policy, ro.Step) {
-		worst = judge.Worse(worst, s.lookedSince(c.Name, ro.StepSince))
+		worst = judge.Worse(worst, s.lookedSince(c.Name, s.held()))
 	}
 	return worst
+}
+
+// held is when the hold of the step is over.
+func (s *stepper) held() time.Time {
+	ro := s.Record.Rollout
+	return ro.StepSince.Add(ro.Policy.Steps[ro.Step].Hold)
+}
+
+// needsApproval: the step does not end without a person.
+func (s *stepper) needsApproval() bool {
+	ro := s.Record.Rollout
+	return ro.Step >= 0 && !ro.Promoting && ro.Policy.Steps[ro.Step].Approval && ro.Approved <= ro.Step
 }
 
 // lookedSince is the outcome of the last look at a check, if there was one after
@@ -417,7 +454,7 @@ func (s *stepper) tolerated() *journal.Entry {
 func (s *stepper) overdue() *journal.Entry {
 	ro := s.Record.Rollout
 	p := &ro.Policy
-	if !declared(p) || s.waitsForPerson() {
+	if !declared(p) || s.needsApproval() && s.candidate.full() {
 		return nil
 	}
 	due := s.deadline()
@@ -425,7 +462,27 @@ func (s *stepper) overdue() *journal.Entry {
 		s.wake(due)
 		return nil
 	}
+	if !s.askedSince(due) {
+		return nil
+	}
 	return s.fail(journal.CauseDeadline, p.OnDeadline, fmt.Sprintf("no progress within %s: %s", p.ProgressDeadline, s.missing()))
+}
+
+// askedSince: what is missing was looked for after a time. While the daemon, the
+// gateway or the metrics were away nobody looked, and that is no fault of the
+// candidate.
+func (s *stepper) askedSince(due time.Time) bool {
+	if !s.candidate.full() {
+		return len(s.candidate.mine) < s.candidate.want || slices.ContainsFunc(s.candidate.mine, func(c reconcile.Container) bool {
+			return !s.ready(s.candidate, &c) && (c.State != reconcile.StateRunning || !s.unprobed(&c) || s.wellFor(s.candidate, &c))
+		})
+	}
+	for _, c := range checksOf(&s.Record.Rollout.Policy, s.Record.Rollout.Step) {
+		if last := s.evidence[c.Name].Last; s.measuring() && (last == nil || last.At.Before(due)) {
+			return false
+		}
+	}
+	return true
 }
 
 // deadline is when the present wait has taken too long. Time that a step holds on
@@ -434,16 +491,14 @@ func (s *stepper) deadline() time.Time {
 	ro := s.Record.Rollout
 	since := ro.StepSince
 	if ro.Step >= 0 && !ro.Promoting && ro.Weight == ro.Policy.Steps[ro.Step].Weight {
-		since = since.Add(ro.Policy.Steps[ro.Step].Hold)
+		since = s.held()
 	}
 	return since.Add(ro.Policy.ProgressDeadline)
 }
 
 // waitsForPerson: all is well, and only the approval is missing.
 func (s *stepper) waitsForPerson() bool {
-	ro := s.Record.Rollout
-	return ro.Step >= 0 && !ro.Promoting && ro.Policy.Steps[ro.Step].Approval && ro.Approved <= ro.Step &&
-		s.shifted() && s.outcome() == judge.Pass
+	return s.needsApproval() && s.shifted() && s.outcome() == judge.Pass && !s.now.Before(s.held())
 }
 
 // missing says what a candidate lacks to go on.
@@ -453,7 +508,7 @@ func (s *stepper) missing() string {
 		return fmt.Sprintf("%d of %s ready", s.candidate.ready, count(s.candidate.want, "replica"))
 	}
 	for _, c := range checksOf(&ro.Policy, ro.Step) {
-		if o := s.lookedSince(c.Name, ro.StepSince); o != judge.Pass {
+		if o := s.lookedSince(c.Name, s.held()); o != judge.Pass {
 			if last := s.evidence[c.Name].Last; last != nil {
 				return last.Text
 			}
@@ -464,15 +519,15 @@ func (s *stepper) missing() string {
 }
 
 // fail ends a rollout against the candidate, or stops it, as the policy says. It
-// is also stopped where stable could not take the traffic: a way back that leads
-// nowhere is none.
+// waits where stable could not take the traffic: a way back that leads nowhere is
+// none.
 func (s *stepper) fail(cause journal.Cause, action spec.FailureAction, reason string) *journal.Entry {
 	ro := s.Record.Rollout
-	stranded := s.stable != nil && s.stable.want > 0 && !s.servable(s.stable.target.Revision) && s.servable(ro.Candidate.Revision)
-	if stranded {
-		reason += "; not rolled back, because no replica of stable is ready"
+	if s.stable != nil && s.stable.want > 0 && !s.servable(s.stable.target.Revision) && s.servable(ro.Candidate.Revision) {
+		s.stranded = reason + "; not rolled back yet, because no replica of stable is ready"
+		return nil
 	}
-	if action == spec.ActionHold || stranded {
+	if action == spec.ActionHold {
 		return s.decided(journal.ActionHold, reason, func(r *journal.Record) { r.Rollout.Held = reason })
 	}
 	return s.decided(journal.ActionRollback, reason, func(r *journal.Record) {
