@@ -226,20 +226,28 @@ func secretsOf(t *reconcile.Target, d *reconcile.Desired) error {
 	if t == nil || d.Targets[t.Model.Name] == t {
 		return nil
 	}
-	var gone []string
+	var changed, gone []string
 	for _, uses := range []map[string]reconcile.SecretUse{t.Inputs.SecretEnv, t.Inputs.SecretFiles} {
 		for _, use := range uses {
-			if d.SecretVersions[use.Secret] != use.Version {
+			switch now, known := d.SecretVersions[use.Secret]; {
+			case !known:
 				gone = append(gone, "secret."+use.Secret)
+			case now != use.Version:
+				changed = append(changed, "secret."+use.Secret)
 			}
 		}
 	}
-	if len(gone) == 0 {
+	slices.Sort(gone)
+	slices.Sort(changed)
+	switch {
+	case len(gone) > 0:
+		return fmt.Errorf("revision %s needs %s, which is not in Git any more or cannot be read here, so it cannot be started again; declare it again, or commit a revision that does without",
+			t.Revision, strings.Join(slices.Compact(gone), ", "))
+	case len(changed) == 0:
 		return nil
 	}
-	slices.Sort(gone)
 	return fmt.Errorf("revision %s was made with other values of %s than this host has now, so it cannot be started again; give the secrets their former values, or commit a revision that works with the new ones",
-		t.Revision, strings.Join(slices.Compact(gone), ", "))
+		t.Revision, strings.Join(slices.Compact(changed), ", "))
 }
 
 // pulling reports the progress of a pull, twice a second at the most.

@@ -77,6 +77,9 @@ func (l *loop) adopt(d *reconcile.Desired) {
 			o.cancel() // what is under way is for a commit that is overtaken
 		}
 		o.target, o.dirty = t, true
+		if t != nil {
+			o.bound = t
+		}
 		o.failures, o.err, o.retryAt = 0, nil, time.Time{}
 	}
 }

@@ -103,6 +103,7 @@ func (b *Binder) Bind(ctx context.Context, cfg *spec.Config, commit spec.Commit)
 		targets[m.Name], d.Targets[m.Name] = t, t.target
 	}
 	b.targets = targets
+	b.spareSecrets(ctx, d)
 	gateway, err := b.gateway(ctx)
 	d.Gateway = gateway
 	return d, err
@@ -159,6 +160,21 @@ func (b *Binder) secrets(ctx context.Context, d *reconcile.Desired, m *spec.Mode
 		d.SecretVersions[name] = versions[name]
 	}
 	return versions, nil
+}
+
+// spareSecrets resolves those that no model uses now: a release that was there
+// before may need them again. One that cannot be had is missed by nobody yet.
+func (b *Binder) spareSecrets(ctx context.Context, d *reconcile.Desired) {
+	for name, s := range d.Config.Secrets {
+		if _, used := d.Secrets[name]; used {
+			continue
+		}
+		values, err := b.Secrets.Resolve(ctx, []*spec.Secret{s})
+		if err != nil {
+			continue
+		}
+		d.Secrets[name], d.SecretVersions[name] = values[name], b.version("secret "+name, values[name].Reveal())
+	}
 }
 
 // keyHashes are those of the API keys of a model's routes. The gateway gets these

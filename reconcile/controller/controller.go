@@ -153,6 +153,7 @@ type object struct {
 	actedAt    uint64
 	phaseSince time.Time
 	target     *reconcile.Target
+	bound      *reconcile.Target // the last that Git wanted and that could be bound
 
 	ledger      ledger
 	evidence    evidence

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/rollout"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -64,6 +65,9 @@ func (l *loop) decideObject(o *object, now time.Time) {
 	}
 	if o.key != gatewayKey && l.nothingLeft(o) {
 		delete(l.objects, o.key)
+		if o.ledger.recorded {
+			l.departed[o.key] = o.ledger.record
+		}
 	}
 }
 
@@ -71,7 +75,13 @@ func (l *loop) decideObject(o *object, now time.Time) {
 // the journal has anything of it.
 func (l *loop) nothingLeft(o *object) bool {
 	return len(o.containers) == 0 && !l.wanted(o.key) && l.entry(o) == nil && l.view.Model(string(o.key)) == nil &&
-		!o.ledger.recorded && !o.ledger.writing
+		!o.ledger.writing && (!o.ledger.recorded || onlyRejections(&o.ledger.record))
+}
+
+// onlyRejections: the record is that of a model which is gone, kept for the day
+// when it comes back.
+func onlyRejections(r *journal.Record) bool {
+	return r.Stable == nil && r.Rollout == nil && r.Previous == nil
 }
 
 // next asks what the next move of a model is, and starts what does not act on
@@ -145,6 +155,9 @@ func (l *loop) input(o *object) rollout.Input {
 		Target: l.desired.Targets[name], Failed: o.failed, Spoiled: o.spoiled,
 		Record: o.ledger.record, Commit: l.desired.Commit.ID, Readings: o.evidence.readings, Inspected: o.inspected(),
 		NoRoom: l.noRoom(o),
+	}
+	if l.desired.Unbound[name] != nil {
+		in.Target = o.bound // what cannot be bound changes nothing: what was wanted before goes on
 	}
 	switch {
 	case in.Target != nil:

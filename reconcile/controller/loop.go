@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
 )
 
 // loop owns all state of a Controller. Everything in it runs on one goroutine;
@@ -30,8 +31,11 @@ type loop struct {
 	desired *reconcile.Desired
 	pending *synced // accepted content that waits for a first look at the engine
 	objects map[key]*object
-	owners  map[string]key // container id -> object
-	view    reconcile.RouterView
+	// departed are the records of models that left Git, of which only what was
+	// rejected is kept.
+	departed map[key]journal.Record
+	owners   map[string]key // container id -> object
+	view     reconcile.RouterView
 	// What a plan and the routing table are made of changed, since the one was
 	// offered and the other was in force.
 	planDirty, tableDirty bool
@@ -70,7 +74,7 @@ func newLoop(ctx context.Context, c *Controller, wg *sync.WaitGroup) *loop {
 		events: make(chan struct{}, 1),
 		opened: make(chan opened), appended: make(chan []*writing), measured: make(chan measured), inspected: make(chan inspected),
 		queries: make(chan struct{}, parallelQueries), talks: make(chan struct{}, parallelTalks),
-		objects: map[key]*object{}, owners: map[string]key{},
+		objects: map[key]*object{}, departed: map[key]journal.Record{}, owners: map[string]key{},
 		status: *c.Status(), stopListen: func() {},
 	}
 	l.actor = &actor{runtime: c.opts.Runtime, slots: make(chan struct{}, max(c.opts.Parallel, 1)), pulls: make(chan struct{}, parallelPulls), emit: c.emit}
@@ -156,6 +160,10 @@ func (l *loop) object(k key) *object {
 		o = &object{
 			key: k, failed: map[string]int{}, spoiled: map[string]bool{}, dirty: true,
 			inspections: map[string]*inspection{}, restarts: map[string]*restarts{},
+		}
+		if record, departed := l.departed[k]; departed {
+			o.ledger.record, o.ledger.recorded = record, true
+			delete(l.departed, k)
 		}
 		l.objects[k] = o
 	}

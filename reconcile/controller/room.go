@@ -25,13 +25,25 @@ func (l *loop) host() capacity.Host {
 // there is none.
 func (l *loop) noRoom(o *object) string {
 	t := l.desired.Targets[string(o.key)]
-	if t == nil || o.ledger.record.Stable != nil && o.ledger.record.Stable.Revision == t.Revision {
+	if t == nil || l.complete(o, t) {
 		return ""
 	}
 	if !l.room.known {
 		l.room.refused, l.room.known = capacity.Check(l.host(), l.desired, l.containers(), l.openRecords()), true
 	}
 	return l.room.refused[string(o.key)]
+}
+
+// complete: what Git wants is stable, and all of it is there.
+func (l *loop) complete(o *object, t *reconcile.Target) bool {
+	n := 0
+	for i := range o.containers {
+		if c := &o.containers[i]; c.Revision == t.Revision && c.State != reconcile.StateRemoving {
+			n++
+		}
+	}
+	stable := o.ledger.record.Stable
+	return stable != nil && stable.Revision == t.Revision && n >= t.Model.Replicas
 }
 
 // roomChanged: something that takes room came or went. Who was refused may fit

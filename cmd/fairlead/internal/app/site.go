@@ -332,7 +332,7 @@ func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event
 	c := controller.New(controller.Options{
 		Journal: s.Journal, Metrics: s.Metrics, Scraper: s.Scraper, Inspector: s.Inspector,
 		Source: s.Source, Snapshots: s.Snapshots, Load: s.Load, Binder: s.Binder, Runtime: s.Runtime, Router: s.Router,
-		Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits,
+		Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits, Host: s.Config.Host,
 		OnEvent: func(e controller.Event) {
 			// What is fetched from is what the journal is delivered to.
 			if e.Type == controller.SourceRecovered && s.deliver != nil {
