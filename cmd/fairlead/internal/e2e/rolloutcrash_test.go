@@ -173,7 +173,7 @@ func (c *crashing) takeAway(commit string) {
 		known = known || ok && s.Commit.ID == commit
 		return known || c.ambush != nil && c.ambush.over()
 	})
-	if !known {
+	if !known || c.ambush != nil && c.ambush.over() {
 		return
 	}
 	c.away = c.dir + ".away"

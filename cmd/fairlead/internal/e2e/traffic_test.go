@@ -34,6 +34,9 @@ const (
 	openRate      = 120 // per second
 )
 
+// failurePause keeps the closed loop from asking as fast as it is refused.
+const failurePause = 50 * time.Millisecond
+
 // startTraffic sends inferences to the model below url until the test ends or
 // finish is called: of so many callers of the closed loop, and at that rate per
 // second.
@@ -48,7 +51,9 @@ func startTraffic(t *testing.T, url string, callers, rate int) *traffic {
 	for range callers {
 		l.all.Go(func() {
 			for ctx.Err() == nil {
-				l.ask(context.WithoutCancel(ctx))
+				if l.ask(context.WithoutCancel(ctx)) != nil {
+					<-time.After(failurePause)
+				}
 			}
 		})
 	}
@@ -70,15 +75,15 @@ func (l *traffic) open(ctx context.Context, rate int) {
 		case <-pace.C:
 		}
 		for due := int(time.Since(begun).Seconds() * float64(rate)); sent < due; sent++ {
-			l.all.Go(func() { l.ask(context.WithoutCancel(ctx)) })
+			l.all.Go(func() { _ = l.ask(context.WithoutCancel(ctx)) })
 		}
 	}
 }
 
 const inference = `{"inputs":[{"name":"x","datatype":"FP64","shape":[1],"data":[1]}]}`
 
-// ask sends one inference and counts what comes back.
-func (l *traffic) ask(ctx context.Context) {
+// ask sends one inference, counts what comes back, and returns its failure.
+func (l *traffic) ask(ctx context.Context) error {
 	version, fault, err := l.infer(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,6 +99,7 @@ func (l *traffic) ask(ctx context.Context) {
 	default:
 		l.answered[version]++
 	}
+	return err
 }
 
 func (l *traffic) infer(ctx context.Context) (version string, fault bool, err error) {
