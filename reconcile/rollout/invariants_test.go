@@ -262,7 +262,7 @@ func (a *adversary) calm() {
 	if w.Record.Rollout != nil {
 		a.rt.Fatalf("the rollout never ends: %s", at)
 	}
-	if held := w.Record.Rejection(want) != nil; (w.Record.Stable.Revision == want) == held && !(held && d.Phase == rollout.Steady) {
+	if held := w.Record.Rejection(want) != nil; (w.Record.Stable.Revision == want) == held && (!held || d.Phase != rollout.Steady) {
 		a.rt.Fatalf("it does not come to rest: %s", at)
 	}
 	if weight(w, w.Record.Stable.Revision) != 100 {
