@@ -47,10 +47,12 @@ bench-gateway:
 bench-judge:
 	$(GO) test ./reconcile/judge -run '^(TestFalseAlarms|TestPower)$$' -rollouts 10000 -count 1 -timeout 9m -v
 
-# Each fuzz target for a minute.
+# Each fuzz target for a minute, or FUZZTIME.
 fuzz:
-	@for target in FuzzLoad FuzzFormat FuzzJSON; do \
-	  $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime 60s ./spec/lang || exit 1; \
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),60s) $$package || exit 1; \
+	  done; \
 	done
 
 # Pages that are made from tables.
