@@ -24,8 +24,6 @@ run() {
   "$@"
 }
 die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
-exec 9<> <(:) # nothing ever comes from here
-pause() { read -rt 0.1 -u 9 || true; }
 
 # --- processes, and what is left of them --------------------------------------
 
@@ -43,7 +41,7 @@ stop() {
     kill "-${2:-TERM}" "$pid" 2>/dev/null || true
     for ((i = 0; i < 150; i++)); do
       alive "$pid" || break
-      pause
+      sleep 0.1
     done
     kill -KILL "$pid" 2>/dev/null || true # 15 seconds are enough for anybody
   fi
@@ -67,20 +65,15 @@ clean() {
 # look at, except the processes that belong to it.
 ended() {
   local code=$?
-  trap - EXIT INT TERM HUP
-  case $1 in
-    signal)
-      echo "demo: interrupted; everything is taken away" >&2
-      clean >/dev/null 2>&1 || true
-      code=130
-      ;;
-    exit)
-      if ((code != 0)); then
-        for process in watch load daemon; do stop "$process" || true; done
-        echo "demo: the daemon's log is .demo/daemon.log; \`make clean\` takes everything away" >&2
-      fi
-      ;;
-  esac
+  trap - EXIT INT TERM # a second interrupt gives up
+  trap '' HUP
+  if [[ -n $interrupted ]]; then
+    echo "demo: interrupted; everything is taken away" >&2
+    clean >/dev/null 2>&1 || true
+  elif ((code != 0)); then
+    for process in watch load daemon; do stop "$process" || true; done
+    echo "demo: the daemon's log is .demo/daemon.log; \`make clean\` takes everything away" >&2
+  fi
   exit "$code"
 }
 
@@ -115,7 +108,7 @@ await() {
       die "$what did not come in time; the end of the daemon's log is above"
     fi
     did
-    pause
+    sleep 0.1
   done
   did
 }
@@ -164,8 +157,9 @@ answered() { sed -nE "s/^answered   digits $1  ([0-9]+) times\$/\1/p" "$work/loa
 [[ ${1:-} == clean ]] && { clean; exit 0; }
 
 clean
-trap 'ended exit' EXIT
-trap 'ended signal' INT TERM HUP
+interrupted=''
+trap ended EXIT
+trap 'interrupted=yes; exit 130' INT TERM HUP
 mkdir -p "$work"
 say "0. Two versions of a model, trained here on real digits, packed without any registry"
 (cd examples/digits && go run ./train && go run ./image --load weights/digits-1.0.0.json weights/digits-1.1.0.json && go build -o "$work/ask" ./ask)
@@ -212,7 +206,7 @@ commit "digits 1.1.0"
 await 90 "half of the requests to the candidate, and evidence of it" half_way
 run "$fairlead" rollout show digits
 await 90 "the promotion" in_sync
-for _ in {1..7}; do pause; done # the watch looks twice a second
+sleep 0.7 # the watch looks twice a second
 stop watch
 run "$fairlead" status
 
@@ -224,7 +218,7 @@ edit '1\.1\.0' '1.2.0'
 commit "digits 1.2.0"
 await 90 "the rejection of the bad version" held
 await 30 "the end of its replicas" bad_is_gone
-for _ in {1..7}; do pause; done
+sleep 0.7
 stop watch
 say "   ... found out, rolled back, and held: neither drift nor in sync"
 code=0
