@@ -97,11 +97,13 @@ func (l *loop) next(o *object, now time.Time) rollout.Decision {
 	l.compareVerdicts(o, d.Verdicts)
 	l.measure(o, d.Measure, now)
 	if d.Transition == nil {
-		o.ledger.kept, o.ledger.rested = d.Entry, true
+		o.ledger.kept, o.ledger.rested = d.Entry, o.ledger.rested || l.view.Known
 		unwritable(o, &d)
 		return d
 	}
-	if !o.ledger.rested {
+	if !o.ledger.rested && l.view.Known {
+		// Before the gateway has told, nothing is known of what it does: were that
+		// kept, a daemon that starts with a transition would take the routes away.
 		o.ledger.kept, o.ledger.rested = l.view.Model(string(o.key)), true
 	}
 	d.Commands, d.Entry = nil, l.refreshed(o.ledger.kept)

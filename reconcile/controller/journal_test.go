@@ -3,8 +3,10 @@ package controller_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,6 +82,37 @@ func TestNothingHappensBeforeADecisionIsJournaled(t *testing.T) {
 				return modelOf(s, "digits").Rollout != nil && len(w.running("digits")) > 2
 			})
 		})
+	})
+}
+
+// A daemon that starts has a transition to write before the gateway has told what
+// it routes. Until both are done, what is in force stays.
+func TestStartWithATransitionKeepsTheRoutesInForce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.repo.commit(model("digits", canary()))
+		w.converge()
+		before := w.weights("digits")
+		w.repo.commit(model("digits", canary(), image("digits:2")))
+		gate := make(chan struct{})
+		w.books.set(func(b *books) { b.gate = gate })
+		w.router.SetDown(errors.New("it is slow to answer"))
+		c := w.controller()
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { c.Run(ctx, nil) })
+		w.await(c, "the commit", func(s *controller.Status) bool { return s.Commit.ID == w.repo.head() })
+		time.Sleep(5 * time.Second) // virtual
+		pushes := w.router.Pushes()
+		w.router.SetDown(nil)
+		time.Sleep(5 * time.Second) // virtual
+		if got := w.weights("digits"); !maps.Equal(got, before) || w.router.Pushes() != pushes {
+			t.Errorf("before the entry is durable %v is routed after %d pushes, want %v as before", got, w.router.Pushes()-pushes, before)
+		}
+		close(gate)
+		w.await(c, "the rollout", func(s *controller.Status) bool { return modelOf(s, "digits").Rollout != nil })
+		cancel()
+		wg.Wait()
 	})
 }
 
