@@ -7,16 +7,21 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"time"
 )
 
-// maxTries bounds the replicas of a model that one request is offered to.
+// maxTries bounds how often one request is offered to a model: to other replicas,
+// or to the same one on another connection.
 const maxTries = 3
 
 // RoundTrip implements http.RoundTripper: it asks the model of the route, and its
 // fallback where the model fails and the request can be sent once more.
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	if trace := httptrace.ContextClientTrace(out.Context()); trace != nil {
+		trace.GotConn = x.gotConn // the proxy has made it for this request
+	}
 	x.begin(out.Context())
 	answer, err := x.ask(out)
 	reason := x.failure(out, answer, err)
@@ -39,7 +44,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 // begin starts the time that a model has to answer.
 func (x *exchange) begin(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	x.ctx, x.cancel = ctx, cancel
+	x.ctx, x.cancel, x.tries = ctx, cancel, 0
 	x.timer = time.AfterFunc(x.timeout(), func() { cancel(errTimeout) })
 }
 
@@ -74,8 +79,8 @@ func discard(body io.ReadCloser) {
 // request may be repeated, within the model's budget.
 func (x *exchange) ask(out *http.Request) (*http.Response, error) {
 	failure := errNoReplica
-	for try := 1; try <= maxTries && x.book(out); try++ {
-		if try > 1 {
+	for x.tries < maxTries && x.book(out) {
+		if x.tries++; x.tries > 1 {
 			x.server.metrics.retries.WithLabelValues(x.model.name).Inc()
 		}
 		answer, err := x.send(out)
@@ -86,7 +91,7 @@ func (x *exchange) ask(out *http.Request) (*http.Response, error) {
 			x.tried = append(x.tried, x.replica)
 			x.replica.suspect(err)
 			x.unbook()
-		case try < maxTries && x.mayRepeat(out):
+		case x.tries < maxTries && x.mayRepeat(out):
 			x.tried = append(x.tried, x.replica)
 			x.settle(outcome5xx)
 			x.counted = true
@@ -106,6 +111,7 @@ func (x *exchange) send(out *http.Request) (*http.Response, error) {
 	out.URL.Host = x.replica.address
 	x.sent = out.WithContext(x.ctx)
 	x.loadBody(x.sent)
+	x.wire = resends{}
 	return x.replica.transport.RoundTrip(x.sent)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/http/httputil"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ var (
 	errNoReplica = errors.New("no ready replica")
 	errTimeout   = errors.New("the route's time-out has passed")
 	errStopping  = errors.New("the gateway stops")
+	errBroken    = errors.New("the replica broke the connection, and the request may not be sent again")
 )
 
 // exchange carries one request to a replica and its answer back.
@@ -47,6 +49,9 @@ type exchange struct {
 	answer  answer
 	sent    *http.Request // what the replica was asked last
 	sends   int
+	tries   int     // of the model that is asked
+	wire    resends // of the send under way
+	gotConn func(httptrace.GotConnInfo)
 	// ctx is that of the model which is asked: it ends with the time-out.
 	ctx     context.Context
 	timer   *time.Timer
@@ -62,6 +67,7 @@ type exchange struct {
 
 func (s *Server) newExchange() *exchange {
 	x := &exchange{server: s}
+	x.gotConn = x.connected
 	x.proxy = httputil.ReverseProxy{
 		Rewrite:        x.rewrite,
 		Transport:      x,
@@ -112,7 +118,7 @@ func (x *exchange) end(r *http.Request) {
 	x.handOver()
 	if x.done {
 		clear(x.tried)
-		*x = exchange{server: x.server, proxy: x.proxy, tried: x.tried[:0]}
+		*x = exchange{server: x.server, proxy: x.proxy, gotConn: x.gotConn, tried: x.tried[:0]}
 		x.server.exchanges.Put(x)
 	}
 }
@@ -206,7 +212,7 @@ func (x *exchange) failed(_ http.ResponseWriter, out *http.Request, err error) {
 		x.problem(http.StatusGatewayTimeout, fmt.Sprintf("model %s did not answer within %s; raise the route's timeout if the model needs longer", name, x.timeout()))
 	case errors.Is(cause, errStopping):
 		x.problem(http.StatusServiceUnavailable, "the gateway stops and could not wait for model "+name+" any longer; send the request again")
-	case cause != nil:
+	case cause != nil && !errors.Is(cause, errBroken):
 		x.gone = true
 		x.problem(statusClientGone, "the client closed the connection, or its half of it, before the answer was there")
 	case errors.Is(err, errNoReplica):

@@ -92,7 +92,7 @@ func newMetrics() *metrics {
 		}, perRevision),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_gateway_retries_total",
-			Help: "Requests that went to another replica because the first one could not be connected to, or broke off a request that may be repeated.",
+			Help: "Requests that were sent again, to another replica or on another connection, because the first one could not be connected to or broke off a request that may be repeated.",
 		}, []string{"model"}),
 		fallbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_gateway_fallbacks_total",

@@ -81,7 +81,7 @@ func (p prober) once(ctx context.Context) (good bool) {
 	return false
 }
 
-// ask makes one probe over the replica's own connections.
+// ask makes one probe.
 func (p prober) ask(ctx context.Context) error {
 	probe := p.replica.probe.Load()
 	ctx, cancel := context.WithTimeout(ctx, probe.Timeout)
@@ -92,7 +92,7 @@ func (p prober) ask(ctx context.Context) error {
 		return fmt.Errorf("probe %s: %w", probe.Path, err)
 	}
 	request.Header.Set("User-Agent", "fairlead-gateway")
-	answer, err := p.replica.transport.RoundTrip(request)
+	answer, err := p.replica.probes.RoundTrip(request)
 	if err != nil {
 		return fmt.Errorf("GET %s within %s: %w", probe.Path, probe.Timeout, err)
 	}

@@ -17,7 +17,10 @@ type replica struct {
 	id, address     string
 	model, revision string
 	transport       *http.Transport
-	board           *board
+	// probes have connections of their own: what a request has done to one must
+	// not decide about the health.
+	probes *http.Transport
+	board  *board
 
 	// load counts the open requests of the container. It is shared with the
 	// replica that follows when a container comes back with another address.
@@ -53,22 +56,40 @@ type health struct {
 }
 
 func newReplica(id, address string, load *atomic.Int64, board *board, connect time.Duration) *replica {
-	dialer := &net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}
 	return &replica{
 		id: id, address: address, load: load, board: board,
-		wake: make(chan struct{}, 1),
-		transport: &http.Transport{
-			DialContext: dialer.DialContext,
-			// Model servers close idle connections by themselves, the common
-			// ones after 5 s. A request that meets such a close is lost unless it
-			// may be repeated, so the gateway lets go first.
-			IdleConnTimeout:        4 * time.Second,
-			MaxIdleConnsPerHost:    256,
-			ExpectContinueTimeout:  time.Second,
-			MaxResponseHeaderBytes: 256 << 10,
-			DisableCompression:     true, // bytes pass as they are
-		},
+		wake:      make(chan struct{}, 1),
+		transport: newTransport(connect, 256),
+		probes:    newTransport(connect, 1),
 	}
+}
+
+// newTransport makes connections to one replica and keeps so many idle ones.
+func newTransport(connect time.Duration, idle int) *http.Transport {
+	dialer := &net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &connection{Conn: conn}, nil
+		},
+		// Model servers close idle connections by themselves, the common
+		// ones after 5 s. A request that meets such a close is lost unless it
+		// may be repeated, so the gateway lets go first.
+		IdleConnTimeout:        4 * time.Second,
+		MaxIdleConnsPerHost:    idle,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: 256 << 10,
+		DisableCompression:     true, // bytes pass as they are
+	}
+}
+
+// closeIdle lets the connections go that carry no request.
+func (r *replica) closeIdle() {
+	r.transport.CloseIdleConnections()
+	r.probes.CloseIdleConnections()
 }
 
 // take books a request on the replica, unless it is closed. The order matters:
@@ -92,7 +113,7 @@ func (r *replica) release() {
 	}
 	r.board.bump() // drained: somebody may be waiting for it
 	if r.gone.Load() {
-		r.transport.CloseIdleConnections()
+		r.closeIdle()
 	}
 }
 
@@ -121,7 +142,7 @@ func (r *replica) leave() {
 	r.close()
 	r.rest()
 	if r.load.Load() == 0 {
-		r.transport.CloseIdleConnections()
+		r.closeIdle()
 	}
 }
 

@@ -121,7 +121,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.copying.stop()
 	s.probers.Wait()
 	for _, r := range s.routing.Load().replicas {
-		r.transport.CloseIdleConnections()
+		r.closeIdle()
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"sync"
 	"time"
@@ -181,6 +182,15 @@ func (d duplicate) run(alive context.Context) {
 // send asks the candidate and hears its whole answer.
 func (d duplicate) send(ctx context.Context, r *replica) (heard, error) {
 	target := url.URL{Scheme: "http", Host: r.address, Path: d.request.URL.Path, RawPath: d.request.URL.RawPath, RawQuery: d.request.URL.RawQuery}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wire resends // a copy is sent once
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if wire.next(info) {
+			cancel(errBroken)
+			_ = info.Conn.Close()
+		}
+	}})
 	request, err := http.NewRequestWithContext(ctx, d.request.Method, target.String(), bytes.NewReader(d.body))
 	if err != nil {
 		return heard{}, err
