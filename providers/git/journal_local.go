@@ -222,7 +222,7 @@ func loosePath(gitDir string, id plumbing.Hash) string {
 func writeLoose(gitDir string, o plumbing.EncodedObject) (err error) {
 	path := loosePath(gitDir, o.Hash())
 	adopt := adoptedBy(filepath.Join(gitDir, "objects"))
-	if err := makeOwned(filepath.Dir(path)); err != nil {
+	if err := makeOwned(filepath.Join(gitDir, "objects"), filepath.Dir(path)); err != nil {
 		return err
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), "tmp_obj_*") // git prunes such
@@ -335,17 +335,19 @@ func giveTo(path, like string) error {
 	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 }
 
-// makeOwned makes a directory, and those above it, for the repository's owner.
-func makeOwned(dir string) error {
+// makeOwned makes a directory, and those above it up to a root that has to be
+// there, for the repository's owner. A repository that goes away meanwhile, such
+// as one on a network disk, must not be found half made where it was.
+func makeOwned(root, dir string) error {
 	err := os.Mkdir(dir, 0o755)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return nil
-	case errors.Is(err, fs.ErrNotExist):
-		if err := makeOwned(filepath.Dir(dir)); err != nil {
+	case errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != root:
+		if err := makeOwned(root, filepath.Dir(dir)); err != nil {
 			return err
 		}
-		return makeOwned(dir)
+		return makeOwned(root, dir)
 	case err != nil:
 		return explainDisk(err)
 	}
@@ -359,7 +361,7 @@ const staleLock = 10 * time.Second
 // move replaces the ref as git does: with a lock file that becomes the ref.
 func (u localUpstream) move(repo *repository, old, next plumbing.Hash) (err error) {
 	path := filepath.Join(repo.common, filepath.FromSlash(u.branch.String()))
-	if err := makeOwned(filepath.Dir(path)); err != nil {
+	if err := makeOwned(repo.common, filepath.Dir(path)); err != nil {
 		return err
 	}
 	lock := path + ".lock"
