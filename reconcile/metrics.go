@@ -27,13 +27,26 @@ type Scraper interface {
 // about any model.
 var ErrMetricsUnavailable = errors.New("the metrics are not available")
 
+// The jobs of scrape targets. What decides about a model is read from the gateway
+// and the daemon only: a model that tells metrics of its own must not be able to
+// write its own evidence.
+const (
+	JobGateway = "gateway"
+	JobModel   = "model"
+	JobDaemon  = "fairlead"
+)
+
+// MetricEnvironment is the label that the gateway's and the daemon's series have
+// beside their job, so that one Prometheus can hold several environments.
+const MetricEnvironment = "environment"
+
 // ScrapeTarget is one endpoint that tells metrics.
 type ScrapeTarget struct {
-	Job      string // "gateway" or "model"
+	Job      string // JobGateway, JobModel or JobDaemon
 	Address  string // host:port
 	Path     string
 	Token    string            // sent as bearer token; "" for none. Secret.
-	Labels   map[string]string // added to every series: model, revision, replica
+	Labels   map[string]string // added to every series: model, revision, replica; or environment, instance
 	Interval time.Duration
 }
 

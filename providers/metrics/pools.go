@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery/targetgroup"
+	"github.com/prometheus/prometheus/model/relabel"
 
 	"github.com/fairlead/fairlead/reconcile"
 )
@@ -120,7 +121,7 @@ func (p pools) config(log *slog.Logger) (*config.Config, error) {
 	}
 	for job, list := range p {
 		for i, pool := range list {
-			one := poolConfig(poolName(job, i), pool.token)
+			one := poolConfig(job, i, pool.token)
 			if err := one.Validate(cfg.GlobalConfig); err != nil {
 				return nil, fmt.Errorf("configuration of the scraper for %s: %w", job, err)
 			}
@@ -130,10 +131,10 @@ func (p pools) config(log *slog.Logger) (*config.Config, error) {
 	return cfg, nil
 }
 
-func poolConfig(name, token string) *config.ScrapeConfig {
+func poolConfig(job string, i int, token string) *config.ScrapeConfig {
 	native, classic := true, false
 	c := config.DefaultScrapeConfig
-	c.JobName = name
+	c.JobName = poolName(job, i)
 	c.ScrapeInterval = model.Duration(defaultInterval)
 	c.ScrapeTimeout = model.Duration(defaultInterval)
 	// A model's clock is not ours, and its samples must be in order.
@@ -149,8 +150,21 @@ func poolConfig(name, token string) *config.ScrapeConfig {
 	c.LabelValueLengthLimit = maxLabelValue
 	c.NativeHistogramBucketLimit = maxHistogramBuckets
 	c.HTTPClientConfig.FollowRedirects = false // the token is for this endpoint only
+	if job == reconcile.JobModel {
+		c.MetricRelabelConfigs = []*relabel.Config{dropOurs()}
+	}
 	if token != "" {
 		c.HTTPClientConfig.Authorization = &commonconfig.Authorization{Type: "Bearer", Credentials: commonconfig.Secret(token)}
 	}
+	return &c
+}
+
+// dropOurs drops what a model tells under a name of Fairlead's own metrics: those
+// are evidence about it, and not for it to write.
+func dropOurs() *relabel.Config {
+	c := relabel.DefaultRelabelConfig
+	c.SourceLabels = model.LabelNames{model.MetricNameLabel}
+	c.Regex = relabel.MustNewRegexp("fairlead_.*")
+	c.Action = relabel.Drop
 	return &c
 }

@@ -204,7 +204,8 @@ func TestScrapesFollowWhatRuns(t *testing.T) {
 		w.repo.commit(model("digits", canary(score), own, replicas(1)), model("fraud"))
 		w.during(func(c *controller.Controller) {
 			targets := w.aim.now()
-			if len(targets) != 2 || targets[0].Job != "gateway" || targets[0].Interval != 15*time.Second || targets[1].Labels["model"] != "digits" ||
+			if len(targets) != 2 || targets[0].Job != "gateway" || targets[0].Interval != 15*time.Second ||
+				targets[0].Labels["environment"] == "" || !strings.HasPrefix(targets[0].Labels["instance"], "gateway-") || targets[1].Labels["model"] != "digits" ||
 				targets[1].Labels["replica"] != "1" || !strings.HasSuffix(targets[1].Address, ":9000") {
 				t.Errorf("scraped is %+v", targets)
 			}

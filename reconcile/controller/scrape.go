@@ -45,7 +45,15 @@ func (l *loop) scrapeTargets() []reconcile.ScrapeTarget {
 	var targets []reconcile.ScrapeTarget
 	if l.endpoint != "" {
 		// Its metrics are open, so it is not shown its token.
-		targets = append(targets, reconcile.ScrapeTarget{Job: "gateway", Address: l.endpoint, Path: "/metrics", Interval: l.scrapeInterval()})
+		targets = append(targets, reconcile.ScrapeTarget{
+			Job: reconcile.JobGateway, Address: l.endpoint, Path: "/metrics", Interval: l.scrapeInterval(),
+			// By container: the next gateway may have the same address, and counts
+			// from 0.
+			Labels: map[string]string{
+				reconcile.MetricEnvironment: l.c.opts.Binder.Scope.Environment,
+				"instance":                  "gateway-" + l.gateway.ID[:min(12, len(l.gateway.ID))],
+			},
+		})
 	}
 	for name, t := range l.desired.Targets {
 		scrape, o := t.Model.Metrics, l.objects[key(name)]
@@ -57,7 +65,7 @@ func (l *loop) scrapeTargets() []reconcile.ScrapeTarget {
 				continue
 			}
 			targets = append(targets, reconcile.ScrapeTarget{
-				Job: "model", Address: net.JoinHostPort(c.Address, strconv.Itoa(scrape.Port)), Path: scrape.Path, Interval: scrape.Interval,
+				Job: reconcile.JobModel, Address: net.JoinHostPort(c.Address, strconv.Itoa(scrape.Port)), Path: scrape.Path, Interval: scrape.Interval,
 				Labels: map[string]string{"model": name, "revision": c.Revision, "replica": strconv.Itoa(c.Replica)},
 			})
 		}

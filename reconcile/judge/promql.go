@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -23,7 +24,7 @@ type Query struct {
 // counts needs the counts. A gateway that restarts counts from 0, so series of
 // different gateways must not be added up before differences are taken.
 func Compile(c spec.Check, v Vars) []Query {
-	both, candidate := v.selector(v.Candidate, v.Stable), v.selector(v.Candidate)
+	both, candidate := v.selector(reconcile.JobGateway, v.Candidate, v.Stable), v.selector(reconcile.JobGateway, v.Candidate)
 	switch kindOf(c) {
 	case ofErrors:
 		return []Query{{"requests", `sum by (revision, instance, code) (fairlead_requests_total{` + both + `,code=~"2xx|3xx|4xx|5xx"})`}}
@@ -38,7 +39,7 @@ func Compile(c spec.Check, v Vars) []Query {
 	case ofAgreement:
 		return []Query{{"compared answers", `sum by (revision, instance, result) (fairlead_shadow_compared_total{` + candidate + `})`}}
 	case ofRestarts:
-		return []Query{{"restarts", `sum by (revision, instance) (fairlead_replica_restarts_total{` + candidate + `})`}}
+		return []Query{{"restarts", `sum by (revision, instance) (fairlead_replica_restarts_total{` + v.selector(reconcile.JobDaemon, v.Candidate) + `})`}}
 	case ofQuery:
 	}
 	queries := []Query{{"the candidate's value", v.fill(c.Query)}}
@@ -58,15 +59,20 @@ func (v Vars) distribution(name, selector string) []Query {
 	}
 }
 
-// selector picks a model's series of the revisions that are not empty.
-func (v Vars) selector(revisions ...string) string {
+// selector picks a model's series of the revisions that are not empty, as the job
+// tells them: a model may tell series of any name.
+func (v Vars) selector(job string, revisions ...string) string {
 	var quoted []string
 	for _, r := range revisions {
 		if r != "" {
 			quoted = append(quoted, regexp.QuoteMeta(r))
 		}
 	}
-	return `model=` + quote(v.Model) + `,revision=~` + quote(strings.Join(quoted, "|"))
+	source := `job=` + quote(job)
+	if v.Environment != "" {
+		source += `,` + reconcile.MetricEnvironment + `=` + quote(v.Environment)
+	}
+	return source + `,model=` + quote(v.Model) + `,revision=~` + quote(strings.Join(quoted, "|"))
 }
 
 // quote writes a PromQL string. Its escapes are those of Go.

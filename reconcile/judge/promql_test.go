@@ -17,17 +17,20 @@ func TestQueriesAreFilledIn(t *testing.T) {
 		want  []string
 	}{
 		{"errors of both revisions", errorsVs, v, []string{
-			`sum by (revision, instance, code) (fairlead_requests_total{model="digits",revision=~"bbb|aaa",code=~"2xx|3xx|4xx|5xx"})`,
+			`sum by (revision, instance, code) (fairlead_requests_total{job="gateway",model="digits",revision=~"bbb|aaa",code=~"2xx|3xx|4xx|5xx"})`,
 		}},
 		{"errors without stable", errorsMax, Vars{Model: "digits", Candidate: "bbb"}, []string{
-			`sum by (revision, instance, code) (fairlead_requests_total{model="digits",revision=~"bbb",code=~"2xx|3xx|4xx|5xx"})`,
+			`sum by (revision, instance, code) (fairlead_requests_total{job="gateway",model="digits",revision=~"bbb",code=~"2xx|3xx|4xx|5xx"})`,
+		}},
+		{"several environments in one store", errorsMax, Vars{Model: "digits", Candidate: "bbb", Environment: "prod"}, []string{
+			`sum by (revision, instance, code) (fairlead_requests_total{job="gateway",environment="prod",model="digits",revision=~"bbb",code=~"2xx|3xx|4xx|5xx"})`,
 		}},
 		{"an output's name is quoted", scores, v, []string{
-			`sum by (revision, instance) (fairlead_output_values{model="digits",revision=~"bbb|aaa",output="di\"git"})`,
-			`sum by (revision) (increase(fairlead_output_values{model="digits",revision=~"bbb|aaa",output="di\"git"}[90s]))`,
+			`sum by (revision, instance) (fairlead_output_values{job="gateway",model="digits",revision=~"bbb|aaa",output="di\"git"})`,
+			`sum by (revision) (increase(fairlead_output_values{job="gateway",model="digits",revision=~"bbb|aaa",output="di\"git"}[90s]))`,
 		}},
 		{"a name that is no plain word stays one name", crashes, Vars{Model: `a"b\`, Candidate: `x.y|z`}, []string{
-			`sum by (revision, instance) (fairlead_replica_restarts_total{model="a\"b\\",revision=~"x\\.y\\|z"})`,
+			`sum by (revision, instance) (fairlead_replica_restarts_total{job="fairlead",model="a\"b\\",revision=~"x\\.y\\|z"})`,
 		}},
 		{"a query", spec.Check{Query: `rate(x{m="$model",r="$candidate",s='$stable'}[$window]) / $other`, Max: limit(1)}, v, []string{
 			`rate(x{m="digits",r="bbb",s='aaa'}[90s]) / $other`,

@@ -80,7 +80,7 @@ func nextLook(ro *journal.Rollout, c spec.Check, last time.Time) time.Time {
 func (s *stepper) vars(ro *journal.Rollout, c spec.Check) judge.Vars {
 	v := judge.Vars{
 		Model: s.Name, Stable: s.Record.Stable.Revision, Candidate: ro.Candidate.Revision,
-		Window: s.now.Sub(ro.StepSince), Output: c.Output, Share: float64(ro.Weight) / 100,
+		Window: s.now.Sub(ro.StepSince), Output: c.Output, Environment: s.Scope.Environment, Share: float64(ro.Weight) / 100,
 	}
 	if v.Output == "" {
 		if outputs := scoredOutputs(s.Target.Model.Signature); len(outputs) > 0 {

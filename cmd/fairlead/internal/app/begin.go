@@ -41,7 +41,7 @@ func (s *Site) openMetrics(ctx context.Context, log *slog.Logger) error {
 	s.close = append(s.close, own.Close)
 	handler := embedded.Handler()
 	s.prometheus.Store(&handler)
-	s.Metrics, s.Scraper = embedded, &withDaemon{embedded, own.address()}
+	s.Metrics, s.Scraper = embedded, &withDaemon{embedded, daemonTarget(c.scope(), own.address())}
 	return nil
 }
 

@@ -132,7 +132,7 @@ func TestOrdersAndHistoryOfARunningDaemon(t *testing.T) {
 		var groups []targetGroup
 		_, body, _ := call(t, h, http.MethodGet, "/api/v1/targets", "")
 		if err := json.Unmarshal([]byte(body), &groups); err != nil || len(groups) != 1 ||
-			groups[0].Labels["job"] != "gateway" || groups[0].Labels["__metrics_path__"] != "/metrics" || groups[0].Labels["__scrape_interval__"] != "15s" {
+			groups[0].Labels["job"] != "gateway" || groups[0].Labels["environment"] == "" || !strings.HasPrefix(groups[0].Labels["instance"], "gateway-") || groups[0].Labels["__metrics_path__"] != "/metrics" || groups[0].Labels["__scrape_interval__"] != "15s" {
 			t.Errorf("got %s, %v", body, err)
 		}
 	})
@@ -194,9 +194,9 @@ func TestTheEmbeddedMetricsScrapeTheDaemonAsOftenAsTheGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &aimed{}
-	(&withDaemon{a, own.address()}).Scrape([]reconcile.ScrapeTarget{{Job: "gateway", Address: "10.0.0.3:9901", Interval: time.Second}})
-	i := slices.IndexFunc(a.targets, func(t reconcile.ScrapeTarget) bool { return t.Job == daemonJob })
-	if len(a.targets) != 2 || i < 0 || a.targets[i].Interval != time.Second {
+	(&withDaemon{a, daemonTarget(reconcile.Scope{Owner: "o", Environment: "prod"}, own.address())}).Scrape([]reconcile.ScrapeTarget{{Job: "gateway", Address: "10.0.0.3:9901", Interval: time.Second}})
+	i := slices.IndexFunc(a.targets, func(t reconcile.ScrapeTarget) bool { return t.Job == reconcile.JobDaemon })
+	if len(a.targets) != 2 || i < 0 || a.targets[i].Interval != time.Second || a.targets[i].Labels["instance"] != "o.prod" {
 		t.Fatalf("scraped is %+v", a.targets)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.targets[i].Address+a.targets[i].Path, nil)

@@ -18,6 +18,10 @@ type targetGroup struct {
 // TCP. The path and the interval of each stand in the labels that Prometheus
 // reads them from. The addresses are those of the environment's network, which
 // the host of the engine reaches.
+//
+// Checks select by the labels job and environment. Both stand in what is told
+// here, as they do in the embedded store, and Prometheus keeps them as long as no
+// relabelling changes them.
 func (a *api) targets(w http.ResponseWriter, _ *http.Request) {
 	groups := []targetGroup{}
 	if c := a.daemon.current.Load(); c != nil {
@@ -26,13 +30,20 @@ func (a *api) targets(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	if a.config.Listen != "" {
-		groups = append(groups, group(reconcile.ScrapeTarget{Job: daemonJob, Address: a.config.Listen, Path: "/metrics"}))
+		groups = append(groups, group(daemonTarget(a.config.scope(), a.config.Listen)))
 	}
 	writeJSON(w, http.StatusOK, groups)
 }
 
-// daemonJob is the job label of the daemon's own metrics.
-const daemonJob = "fairlead"
+// daemonTarget is the daemon's own endpoint. Its instance is not its address,
+// which may change with a restart: the restarts that it counts are the same ones,
+// and would count again.
+func daemonTarget(scope reconcile.Scope, address string) reconcile.ScrapeTarget {
+	return reconcile.ScrapeTarget{
+		Job: reconcile.JobDaemon, Address: address, Path: "/metrics",
+		Labels: map[string]string{reconcile.MetricEnvironment: scope.Environment, "instance": scope.NetworkName()},
+	}
+}
 
 func group(t reconcile.ScrapeTarget) targetGroup {
 	labels := map[string]string{"job": t.Job, "__metrics_path__": t.Path}
@@ -49,15 +60,15 @@ func group(t reconcile.ScrapeTarget) targetGroup {
 // replicas are something that only it knows.
 type withDaemon struct {
 	reconcile.Scraper
-	address string
+	own reconcile.ScrapeTarget
 }
 
 // Scrape implements reconcile.Scraper. The daemon is scraped as often as the
 // gateway, so that both tell of the same moments.
 func (s *withDaemon) Scrape(targets []reconcile.ScrapeTarget) {
-	own := reconcile.ScrapeTarget{Job: daemonJob, Address: s.address, Path: "/metrics"}
+	own := s.own
 	for _, t := range targets {
-		if t.Job == "gateway" {
+		if t.Job == reconcile.JobGateway {
 			own.Interval = t.Interval
 		}
 	}

@@ -39,7 +39,8 @@ rollouts go on all the same and "fairlead status" says so.
 The checks of rollouts are answered by metrics that the daemon scrapes and keeps in
 --data; Grafana reads them below /prometheus, as from a Prometheus. With
 --metrics-url a Prometheus answers that you have. It learns what to scrape by
-http_sd, from /api/v1/targets.
+http_sd, from /api/v1/targets; its checks rely on the labels job and environment
+that it is told there, so leave these as they are.
 
 Over the unix socket in --data the API answers everything; over TCP (--listen)
 /api needs the token of --token-file. /healthz, /readyz and /metrics are open.
