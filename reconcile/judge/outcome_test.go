@@ -188,6 +188,21 @@ func TestCountersThatBeginAnewAreCountedFromZero(t *testing.T) {
 	}
 }
 
+func TestRestartsCountOnceWhenTheDaemonStartsAnew(t *testing.T) {
+	trial := newTrial(crashes)
+	for _, told := range []struct{ told, counted float64 }{
+		{3, 3}, {3, 3},
+		{2, 3}, // the daemon is a new one, and knows of those by the engine only
+		{2, 3},
+		{3, 4}, // one more
+	} {
+		trial.restarts["new"] = told.told
+		if v := trial.look(); *v.Candidate != told.counted {
+			t.Errorf("when %v restarts were told, %v are counted, want %v", told.told, *v.Candidate, told.counted)
+		}
+	}
+}
+
 func TestCrossingStandsForItsOwnLookOnly(t *testing.T) {
 	trial := newTrial(errorsMax)
 	trial.look()

@@ -1,6 +1,9 @@
 package judge
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // values compares what a query gave.
 func (l *look) values() {
@@ -65,13 +68,27 @@ func (l *look) restarts() {
 		return
 	}
 	count := func(s Series) []float64 { return []float64{s.Total} }
-	if counts := since(e.Marks, r.Series, count).Candidate; len(counts) > 0 {
+	if counts := since(lowered(e.Marks, r.Series), r.Series, count).Candidate; len(counts) > 0 {
 		e.Total.Candidate += counts[0]
 	}
 	e.Marks, e.Read = marked(e.Marks, r.Series, count, true), r.At
 	restarts := e.Total.Candidate
 	l.verdict.Candidate = &restarts
 	l.compare(restarts, nil, func(n float64) string { return counted(n, "restart") }, " of the candidate's replicas")
+}
+
+// lowered is the marks with those of series that fell set to where the series are
+// now. A gateway that starts anew counts from 0, but a daemon that does so tells
+// again what the engine remembers of each container, and forgets the rest: a fall
+// is no new restart.
+func lowered(marks []Mark, series []Series) []Mark {
+	marks = slices.Clone(marks)
+	for _, s := range series {
+		if i := markOf(marks, s); i >= 0 && len(marks[i].Counts) > 0 && s.Total < marks[i].Counts[0] {
+			marks[i].Counts = []float64{s.Total}
+		}
+	}
+	return marks
 }
 
 // compare compares numbers as they are. what says what they count.

@@ -17,6 +17,9 @@ type Vars struct {
 	Window    time.Duration
 	// Output is the output tensor of score_shift.
 	Output string
+	// Environment is that of the gateway and the daemon whose series are read; ""
+	// for any.
+	Environment string
 	// Share is the candidate's share of the requests, 0 to 1.
 	Share float64
 }
@@ -201,8 +204,12 @@ func single(samples []reconcile.Sample) (*float64, error) {
 	return &value, nil
 }
 
-// isCount tells whether a number can have been counted. Above 2^53 adding one
-// changes nothing any more.
-func isCount(x float64) bool { return x >= 0 && x <= 1<<53 }
+// maxCount is the largest number that is taken for a count: a thousand requests a
+// second take thirty years to it. What is larger was not counted, and would only
+// take long to calculate with.
+const maxCount = 1e12
+
+// isCount tells whether a number can have been counted.
+func isCount(x float64) bool { return x >= 0 && x <= maxCount }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
