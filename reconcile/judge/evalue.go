@@ -112,18 +112,36 @@ func logTiltedMean(factor, candidate, stable, events float64) float64 {
 		return factor * (candidate - k) * (events - k) / ((k + 1) * (stable - events + k + 1))
 	}
 	mode := min(high, max(low, math.Round(tiltedMode(factor, candidate, stable, events))))
-	// Terms relative to that of the mode, outwards until they are nothing.
-	sum := 1.0
-	for k, term := mode, 1.0; k < high && term > 1e-18; k++ {
-		term *= step(k)
-		sum += term
-	}
-	for k, term := mode, 1.0; k > low && term > 1e-18; k-- {
-		term /= step(k - 1)
-		sum += term
-	}
+	// Terms relative to that of the mode, outwards on both sides.
+	sum := 1 + sumOutwards(high-mode, func(i float64) float64 { return step(mode + i) }) +
+		sumOutwards(mode-low, func(i float64) float64 { return 1 / step(mode-i-1) })
 	return logChoose(candidate, mode) + logChoose(stable, events-mode) + mode*math.Log(factor) +
 		math.Log(sum) - logChoose(candidate+stable, events)
+}
+
+// maxTerms bounds the terms of a sum that are added one by one. Below some 10^9
+// requests they are all.
+const maxTerms = 100_000
+
+// sumOutwards adds up n terms that follow on a first one of 1, until they are
+// nothing. ratio(i) is that of term i+1 to term i, and falls. So what comes after
+// maxTerms is at most a geometric series; that much is added for it, as a larger
+// sum is less evidence.
+func sumOutwards(n float64, ratio func(i float64) float64) float64 {
+	sum, term := 0.0, 1.0
+	for i := 0.0; i < n && term > 1e-18; i++ {
+		r := ratio(i)
+		if i >= maxTerms {
+			rest := n - i
+			if r < 1 {
+				rest = min(rest, r/(1-r))
+			}
+			return sum + term*rest
+		}
+		term *= r
+		sum += term
+	}
+	return sum
 }
 
 // tiltedMode is about where the terms of logTiltedMean are largest: where the odds

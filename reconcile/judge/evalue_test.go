@@ -3,6 +3,7 @@ package judge
 import (
 	"math"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -83,6 +84,22 @@ func TestNoncentralHypergeometricStaysExactForMillions(t *testing.T) {
 	for _, n := range []float64{1e3, 1e6, 1e9} {
 		if got := logTiltedMean(1, n/20, n, n/10); math.Abs(got) > 1e-4 {
 			t.Errorf("of %g: got %v, want 0", n, got)
+		}
+	}
+}
+
+// The time that a look takes is bounded, whatever a store of metrics tells; where
+// not all terms are added up, the evidence is less, not more.
+func TestEvidenceOfEndlessCountsIsSoonThere(t *testing.T) {
+	for _, n := range []float64{1e9, 1e11, maxCount} {
+		begun := time.Now()
+		// Evidence that should be 1: the tilt is none.
+		got := -logTiltedMean(1, n/2, n/2, n/2)
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("of %g: it takes %v", n, took)
+		}
+		if got > 0.05 || got < -1 {
+			t.Errorf("of %g: got %v, want 0 or a little less", n, got)
 		}
 	}
 }
