@@ -14,6 +14,8 @@ type answer struct {
 	each    bool // as in clientBody
 	armed   time.Time
 	status  int
+	untaken bool     // a write failed: the client is gone, or takes nothing
+	clock   *clock   // of the model; stands still while the client is waited for
 	kept    *capture // of the body; nil: it is not wanted
 }
 
@@ -43,12 +45,16 @@ func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
+	now := time.Now()
 	if a.each {
-		_ = a.control.SetWriteDeadline(time.Now().Add(a.stall))
+		_ = a.control.SetWriteDeadline(now.Add(a.stall))
 	} else {
-		a.arm()
+		a.armAt(now)
 	}
+	a.clock.halt(now)
 	n, err := a.ResponseWriter.Write(p)
+	a.clock.resume(time.Now())
+	a.untaken = a.untaken || err != nil
 	if a.kept != nil {
 		a.kept.write(p[:n])
 	}
@@ -58,14 +64,26 @@ func (a *answer) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// FlushError implements what http.ResponseController looks for. What streams is
+// waited for here and not in Write.
+func (a *answer) FlushError() error {
+	a.clock.halt(time.Now())
+	err := a.control.Flush()
+	a.clock.resume(time.Now())
+	a.untaken = a.untaken || err != nil
+	return err
+}
+
 // arm pushes on the write deadline of an HTTP/1 connection. It is called before
 // anything is written, the end of the answer included.
-func (a *answer) arm() {
-	if now := time.Now(); !a.each && now.Sub(a.armed) > rearmAfter(a.stall) {
+func (a *answer) arm() { a.armAt(time.Now()) }
+
+func (a *answer) armAt(now time.Time) {
+	if !a.each && now.Sub(a.armed) > rearmAfter(a.stall) {
 		a.armed = now
 		_ = a.control.SetWriteDeadline(now.Add(a.stall))
 	}
 }
 
-// Unwrap lets http.ResponseController reach Flush and Hijack.
+// Unwrap lets http.ResponseController reach Hijack and the deadlines.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

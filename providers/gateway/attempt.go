@@ -34,7 +34,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	if x.replica != nil {
 		x.settle(outcome5xx) // an answer of the fallback hides no failure of the model
 	}
-	x.timer.Stop()
+	x.clock.stop()
 	x.cancel(nil)
 	x.fallBack(out, reason)
 	x.begin(out.Context())
@@ -45,7 +45,12 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 func (x *exchange) begin(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	x.ctx, x.cancel, x.tries = ctx, cancel, 0
-	x.timer = time.AfterFunc(x.timeout(), func() { cancel(errTimeout) })
+	if x.clock == nil {
+		x.clock = &clock{} // not the exchange's own: a body may be read when that is over
+		x.answer.clock = x.clock
+		x.body.measure(x.clock)
+	}
+	x.clock.start(x.timeout(), func() { cancel(errTimeout) })
 }
 
 // failure tells why the fallback has to answer, or "" if the answer stands.

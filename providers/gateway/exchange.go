@@ -54,7 +54,7 @@ type exchange struct {
 	gotConn func(httptrace.GotConnInfo)
 	// ctx is that of the model which is asked: it ends with the time-out.
 	ctx     context.Context
-	timer   *time.Timer
+	clock   *clock
 	cancel  context.CancelCauseFunc
 	payload []byte      // the whole body, if it is small
 	body    *clientBody // else the body as it comes
@@ -96,15 +96,15 @@ func (s *Server) forward(w http.ResponseWriter, r *http.Request, id string, to *
 
 // end settles the books and makes the exchange ready for the next request.
 func (x *exchange) end(r *http.Request) {
-	if x.timer != nil {
-		x.timer.Stop()
+	if x.clock != nil {
+		x.clock.stop()
 		x.cancel(nil)
 	}
 	x.body.leave()
 	x.answer.arm() // the server writes the end of the answer after this
 	how := outcomeOf(x.answer.status)
 	switch {
-	case x.gone || !x.done && r.Context().Err() != nil:
+	case x.gone || !x.done && (x.answer.untaken || r.Context().Err() != nil):
 		how = outcomeClientGone
 	case !x.done && x.answer.status < http.StatusBadRequest:
 		how = outcome5xx // the answer broke off in the middle
@@ -152,12 +152,12 @@ func (x *exchange) takeBody(r *http.Request) bool {
 		}
 		return true
 	}
-	// Not pooled: the transport may still read it when the answer is complete.
-	x.payload = make([]byte, r.ContentLength)
-	if _, err := io.ReadFull(x.body, x.payload); err != nil {
+	payload, err := x.body.small(int(r.ContentLength))
+	if err != nil {
 		x.fault(max(x.body.why(), bodyFine+1))
 		return false
 	}
+	x.payload = payload
 	return true
 }
 
@@ -183,7 +183,7 @@ func (x *exchange) received(answer *http.Response) error {
 		setCookie(answer.Header, x.model.sticky.cookie, x.cookie, x.route.prefix, x.secure)
 	}
 	if answer.StatusCode == http.StatusSwitchingProtocols || isEventStream(answer.Header) {
-		x.timer.Stop() // from here on it may last
+		x.clock.stop() // from here on it may last
 		return nil
 	}
 	x.watch(answer)
@@ -238,7 +238,7 @@ func (x *exchange) fault(fault bodyFault) {
 	case bodyTooLarge:
 		x.problem(http.StatusRequestEntityTooLarge, fmt.Sprintf("the request body for model %s is larger than this gateway's limit of %d bytes; send less at once or raise the limit", x.model.name, x.server.config.Limits.Body))
 	case bodyStalled:
-		x.problem(http.StatusRequestTimeout, fmt.Sprintf("no byte of the request body for model %s came for %s", x.model.name, x.server.config.Limits.StallTimeout))
+		x.problem(http.StatusRequestTimeout, fmt.Sprintf("the request body for model %s did not come: this gateway waits %s, and after that for less than %d bytes a second no longer", x.model.name, x.server.config.Limits.StallTimeout, slowest))
 	case bodyBroken, bodyFine:
 		x.gone = true
 		x.problem(http.StatusBadRequest, "the request body for model "+x.model.name+" broke off")
