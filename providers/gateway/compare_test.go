@@ -119,28 +119,6 @@ func FuzzCompare(f *testing.F) {
 	})
 }
 
-func TestValuesAreSpreadOverTheWholeOutput(t *testing.T) {
-	for _, c := range []struct {
-		data string
-		n    int
-		want []float64
-	}{
-		{"[1,2,3]", 5, []float64{1, 2, 3}},
-		{"[[0,1],[2,3],[4,5]]", 3, []float64{0, 2, 4}},
-		{`["a",2,null]`, 5, []float64{2}},
-		{"[1e999,1]", 5, []float64{1}},
-		{"[]", 5, nil},
-	} {
-		var got []float64
-		for v := range (tensor{Data: []byte(c.data)}).spread(c.n) {
-			got = append(got, v)
-		}
-		if !slices.Equal(got, c.want) {
-			t.Errorf("%d values of %s are %v, want %v", c.n, c.data, got, c.want)
-		}
-	}
-}
-
 func TestCaptureIsBounded(t *testing.T) {
 	shared := newBudget(10_000)
 	full := func() *capture { return &capture{budget: shared, limit: 4096} }

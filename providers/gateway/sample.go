@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +18,6 @@ import (
 const (
 	maxSampled       = 256 << 10 // bytes of an answer
 	samplesPerSecond = 100       // answers of a revision
-	valuesPerSample  = 1024      // values of an output, spread over all it has
 	sampleQueue      = 64        // answers that wait to be read
 )
 
@@ -51,7 +51,10 @@ func (q samples) read(ctx context.Context) {
 	}
 }
 
-// count adds the values of the declared numeric outputs to their distributions.
+// count adds one value of each declared numeric output to its distribution. Those
+// of one answer, say the items of a batch, depend on each other: were all of them
+// counted, one odd answer would look like a thousand of them, and a comparison of
+// two revisions would take chance for a difference.
 func (s sample) count() {
 	tensors, err := readOutputs(s.body)
 	if err != nil {
@@ -66,30 +69,30 @@ func (s sample) count() {
 		if histogram == nil {
 			return
 		}
-		for value := range tensors[i].spread(valuesPerSample) {
+		if value, ok := tensors[i].pick(rand.IntN); ok {
 			(*histogram).Observe(value)
 		}
 	}
 }
 
-// spread walks over at most n numbers of the tensor, evenly taken from all.
-func (t tensor) spread(n int) func(yield func(float64) bool) {
-	return func(yield func(float64) bool) {
-		total := 0
-		for range leaves(t.Data) {
-			total++
-		}
-		stride, i := max((total+n-1)/n, 1), -1
-		for leaf := range leaves(t.Data) {
-			if i++; i%stride != 0 {
-				continue
-			}
+// pick takes one element of the tensor, as likely as any other. It is false if
+// that is no number. draw gives a random index below n.
+func (t tensor) pick(draw func(n int) int) (float64, bool) {
+	total := 0
+	for range leaves(t.Data) {
+		total++
+	}
+	if total == 0 {
+		return 0, false
+	}
+	picked := draw(total)
+	for leaf := range leaves(t.Data) {
+		if picked--; picked < 0 {
 			value, err := strconv.ParseFloat(string(leaf), 64)
-			if err == nil && !math.IsInf(value, 0) && !yield(value) {
-				return
-			}
+			return value, err == nil && !math.IsInf(value, 0)
 		}
 	}
+	return 0, false
 }
 
 func isNumeric(datatype string) bool {

@@ -42,7 +42,8 @@
 //
 // It holds for requests that are given to the revisions independently of each
 // other. Sticky callers are not: one caller whose every request fails counts as
-// many. Nor are the values of one answer that holds many. Widen the bounds there.
+// many. Widen the bounds there. Of an answer with many values the gateway counts
+// one, since they depend on each other.
 //
 // # What each metric asks
 //
