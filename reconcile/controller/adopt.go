@@ -16,11 +16,14 @@ func (l *loop) onSynced(s synced) {
 		l.pending = &s // the guard compares with what runs: wait for the first list
 		return
 	}
-	if s.desired != nil {
+	if s.desired != nil && !s.kept {
 		err := l.guard(&s)
 		s.accepted <- err
-		if err != nil {
+		switch {
+		case err != nil:
 			s.desired, s.err, s.loadErr = nil, err, true
+		case !s.again:
+			return // it comes once more when it is stored
 		}
 	}
 	if s.again && s.desired != nil {

@@ -85,6 +85,41 @@ func TestNothingHappensBeforeADecisionIsJournaled(t *testing.T) {
 	})
 }
 
+// slowSnapshots takes its time to store a revision.
+type slowSnapshots struct {
+	reconcile.Snapshots
+	stored func()
+}
+
+func (s slowSnapshots) Keep(ctx context.Context, snapshot reconcile.Snapshot) error {
+	time.Sleep(5 * time.Second) // virtual
+	err := s.Snapshots.Keep(ctx, snapshot)
+	s.stored()
+	return err
+}
+
+// A daemon that dies, and whose remote goes away, has to find the revision that it
+// decided by: with the one before it would take back what it has begun.
+func TestRevisionIsStoredBeforeAnythingIsDecidedByIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.repo.commit(model("digits", canary()))
+		var decided []int // when a revision had been stored
+		slow := func(o *controller.Options) {
+			o.Snapshots = slowSnapshots{w.repo, func() { decided = append(decided, len(w.books.actions("digits"))) }}
+		}
+		w.during(func(c *controller.Controller) {
+			before := len(w.books.actions("digits"))
+			w.repo.commit(model("digits", canary(), image("digits:2")))
+			c.Sync()
+			w.await(c, "the rollout", func(s *controller.Status) bool { return modelOf(s, "digits").Rollout != nil })
+			if want := []int{0, before}; !slices.Equal(decided, want) {
+				t.Errorf("when the revisions were stored there were %v decisions, want %v", decided, want)
+			}
+		}, slow)
+	})
+}
+
 // A daemon that starts has a transition to write before the gateway has told what
 // it routes. Until both are done, what is in force stays.
 func TestStartWithATransitionKeepsTheRoutesInForce(t *testing.T) {

@@ -23,8 +23,10 @@ type synced struct {
 	loadErr bool  // err is about the content of the commit
 	stale   bool  // desired is the last good revision, for want of a newer one
 	again   bool  // desired is the revision that is followed, bound anew
-	// accepted is where the loop says whether it took desired.
+	// accepted is where the loop says whether it takes desired; kept, that it did,
+	// and that desired is stored as the last good revision since.
 	accepted chan error
+	kept     bool
 }
 
 // maxBackoff bounds the wait after failures of the source, where the interval is
@@ -131,10 +133,15 @@ func (f *follower) offer(ctx context.Context, snapshot reconcile.Snapshot, stale
 	}
 	f.sent, f.kept = desired, revision{f.cfg, snapshot, stale}
 	f.c.opts.Binder.Accept(ctx)
+	// Before anything is decided by it: else a daemon that dies in between, while
+	// the remote is away, would follow the one before, and abort what it began.
 	if !stale && f.c.opts.Snapshots != nil {
-		if err := f.c.opts.Snapshots.Keep(ctx, snapshot); err != nil {
-			f.send(ctx, synced{commit: commit, err: fmt.Errorf("commit %s is applied, but could not be stored as the last good one: %w", commit.Short(), err)})
-		}
+		err = f.c.opts.Snapshots.Keep(ctx, snapshot)
+	}
+	s.kept = true
+	f.send(ctx, s)
+	if err != nil {
+		f.send(ctx, synced{commit: commit, err: fmt.Errorf("commit %s is applied, but could not be stored as the last good one: %w", commit.Short(), err)})
 	}
 	return len(desired.Unbound) == 0
 }
