@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/journal"
@@ -121,6 +122,9 @@ func dieInRollout(t *testing.T, p phase, lost loss, at int) {
 	if c.requests != nil {
 		c.requests.finish(t)
 	}
+	if t.Failed() {
+		t.Logf("the next daemon said: %s", c.daemon.log.String())
+	}
 }
 
 // begin brings the model to where the phase begins, and lies in wait.
@@ -137,6 +141,7 @@ func (c *crashing) begin(at int) {
 	c.converged(commit)
 	c.until("what was decided so far is delivered", c.delivered)
 	if c.phase.name != "create" {
+		c.environment.t.Logf("requests from %s on", time.Now().Format(time.StampMilli))
 		c.requests = startTraffic(c.environment.t, c.url(c.model.name), 1, 40)
 	}
 	if c.phase.name == "promote" {
@@ -193,7 +198,7 @@ func (c *crashing) untilKilled() {
 		return
 	}
 	<-c.daemon.ended
-	t.Logf("killed at boundary %s", died)
+	t.Logf("killed at %s at boundary %s", time.Now().Format(time.StampMilli), died)
 }
 
 // settled tells whether nothing is left to happen.
