@@ -118,10 +118,7 @@ func (a *Authenticator) Authenticate(header http.Header, now time.Time) Verdict 
 		return verdict.refuse(given.problem)
 	}
 	if given.key != "" && a.hasKey(digestOf(given.key)) {
-		// What stands in Authorization beside it is the model's own, unless it
-		// is a key as well.
-		verdict.authorization = given.authorization != "" && a.hasKey(digestOf(given.authorization))
-		return verdict.allow()
+		return a.beside(given, verdict, now)
 	}
 	if given.authorization != "" {
 		return a.authorize(given, verdict, now)
@@ -130,6 +127,19 @@ func (a *Authenticator) Authenticate(header http.Header, now time.Time) Verdict 
 		return verdict.refuse(unknownKey)
 	}
 	return a.missing(verdict)
+}
+
+// beside decides what becomes of Authorization beside a good key. It is the
+// model's own, unless it is a key as well. Where the route takes tokens, a model
+// may rely on it that those which reach it are good: nothing else goes on.
+func (a *Authenticator) beside(given credentials, verdict Verdict, now time.Time) Verdict {
+	hash := digestOf(given.authorization)
+	if a.tokens == nil {
+		verdict.authorization = given.authorization != "" && a.hasKey(hash)
+	} else {
+		verdict.authorization = given.scheme != schemeBearer || a.tokens.check(given.authorization, hash, now) != ""
+	}
+	return verdict.allow()
 }
 
 // What is said of credentials that are not good.
