@@ -25,7 +25,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	x.begin(out.Context())
 	answer, err := x.ask(out)
 	reason := x.failure(out, answer, err)
-	if reason == "" {
+	if reason == "" || !x.mayFallBack() {
 		return answer, err
 	}
 	if answer != nil {
@@ -96,10 +96,11 @@ func (x *exchange) ask(out *http.Request) (*http.Response, error) {
 			x.tried = append(x.tried, x.replica)
 			x.replica.suspect(err)
 			x.unbook()
+			x.started = time.Now()
 		case x.tries < maxTries && x.mayRepeat(out):
 			x.tried = append(x.tried, x.replica)
 			x.settle(outcome5xx)
-			x.counted = true
+			x.started, x.counted = time.Now(), true // the next replica answers for its own time
 		default:
 			return nil, err
 		}
@@ -186,7 +187,7 @@ func (x *exchange) book(out *http.Request) bool {
 			// What was chosen has been closed since the request was matched.
 		case r != nil:
 			x.tried = append(x.tried, r)
-		case x.route.fallback != nil && !x.fellBack:
+		case x.mayFallBack():
 			x.fallBack(out, "no_replica")
 		default:
 			return false

@@ -25,6 +25,7 @@ type model struct {
 	sticky    *caller // who stays on a side; nil: nobody
 	// places says where a sticky caller belongs, by its bucket. See lay.
 	places  *[buckets]uint8
+	guarded bool         // a route of it is not open to everybody
 	mirror  *spec.Mirror // what is copied to the candidate; nil: nothing
 	outputs []reconcile.ScoredOutput
 	// lasting is handed on from table to table.

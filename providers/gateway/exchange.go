@@ -38,6 +38,8 @@ type exchange struct {
 	route    *route
 	model    *model    // the one that answers: the route's, or its fallback
 	fellBack bool      // it is the fallback
+	spare    bool      // the fallback lets the caller in
+	held     []func()  // give back the request's part of the limits
 	side     *revision // that the request belongs to; nil: not found out yet
 	cookie   string    // to be set, since the caller had none
 	secure   bool      // the client came over TLS
@@ -80,15 +82,16 @@ func (s *Server) newExchange() *exchange {
 }
 
 // forward sends the request along the route.
-func (s *Server) forward(w http.ResponseWriter, r *http.Request, id string, to *route) {
+func (s *Server) forward(w http.ResponseWriter, r *http.Request, id string, to *route, spare bool) {
 	x := s.exchanges.Get().(*exchange)
 	x.id, x.route, x.model, x.started, x.secure = id, to, to.model, time.Now(), r.TLS != nil
+	x.spare = spare
 	x.answer.start(w, r, s.config.Limits.StallTimeout, x.started)
-	x.model.lasting.retries.asked.Add(1)
 	x.watched.shadow = x.model.shadows(r)
 	// Deferred, since the proxy leaves with a panic when an answer breaks off.
 	defer x.end(r)
-	if x.takeBody(r) {
+	if x.takeBody(r) && x.admit() {
+		x.model.lasting.retries.asked.Add(1)
 		x.proxy.ServeHTTP(&x.answer, r)
 	}
 	x.done = true
@@ -116,9 +119,10 @@ func (x *exchange) end(r *http.Request) {
 		x.model.unserved.observe(how, time.Since(x.started))
 	}
 	x.handOver()
+	x.leave(0)
 	if x.done {
 		clear(x.tried)
-		*x = exchange{server: x.server, proxy: x.proxy, gotConn: x.gotConn, tried: x.tried[:0]}
+		*x = exchange{server: x.server, proxy: x.proxy, gotConn: x.gotConn, tried: x.tried[:0], held: x.held}
 		x.server.exchanges.Put(x)
 	}
 }

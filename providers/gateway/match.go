@@ -15,6 +15,8 @@ type route struct {
 	timeout  time.Duration // 0: the gateway's own
 	fallback *model        // nil: none
 	doors    []door        // that a request has to pass; nil: none
+	// spareDoors are those that it has to pass for the fallback besides.
+	spareDoors []door
 }
 
 // prefixTree finds the longest route that a path begins with, segment by
@@ -91,6 +93,30 @@ func hasDotSegment(path string) bool {
 			return true
 		}
 	}
+}
+
+// isAmbiguous tells whether common model servers may read a decoded path as that
+// of another route: they merge slashes, take a backslash for one, drop what
+// follows a semicolon, or decode once more. It matters where routes of a model
+// differ in who may use them.
+func isAmbiguous(path string) bool {
+	if strings.Contains(path, "//") || strings.Contains(path, "/.;") || strings.Contains(path, "/..;") || strings.ContainsRune(path, '\\') {
+		return true
+	}
+	for rest := path; ; {
+		i := strings.IndexByte(rest, '%')
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+1:]
+		if len(rest) >= 2 && isHex(rest[0]) && isHex(rest[1]) {
+			return true
+		}
+	}
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
 // stripPrefix removes the prefix from both forms of the path.

@@ -84,3 +84,25 @@ func TestResendsEndWithTheBudget(t *testing.T) {
 		t.Errorf("%d requests were sent %d times, want %d at the most", requests, sent, most)
 	}
 }
+
+func TestLatencyIsThatOfTheReplicaThatAnswered(t *testing.T) {
+	const thought = 300 * time.Millisecond
+	broken := newBackend(t, "new-1", func(http.ResponseWriter, *http.Request) {
+		slowly(t, thought)
+		panic(http.ErrAbortHandler)
+	})
+	whole := newBackend(t, "old-1", nil)
+	g := start(t, nil)
+	m := model("digits", revision("r1", 50, whole.replica()), revision("r2", 50, broken.replica()))
+	m.Candidate = "r2"
+	g.push(t, m)
+	g.ready(t)
+	for range 6 {
+		g.get(t, "/v2/models/digits", nil)
+	}
+	awaitMetric(t, g, `fairlead_requests_total{code="2xx",model="digits",revision="r1"} 6`)
+	if n := readMetric(t, g, `fairlead_requests_total{code="5xx",model="digits",revision="r2"}`); n == 0 {
+		t.Fatal("no request came to the broken replica: the test shows nothing")
+	}
+	awaitMetric(t, g, `fairlead_request_duration_seconds_bucket{code="2xx",model="digits",revision="r1",le="0.25"} 6`)
+}

@@ -93,6 +93,7 @@ func (c compiler) model(routed reconcile.RoutedModel, replicas map[string]*repli
 		name: routed.Name, oip: routed.Protocol == spec.OpenInference,
 		lasting: &lasting{}, unserved: c.metrics.series(routed.Name, ""),
 		outputs: routed.Outputs,
+		guarded: slices.ContainsFunc(routed.Routes, func(p reconcile.RoutedPath) bool { return p.Auth != nil }),
 	}
 	if old := c.before.models[routed.Name]; old != nil {
 		m.lasting = old.lasting
@@ -173,7 +174,7 @@ func (r *routing) addRoutes(routed reconcile.RoutedModel) {
 		tree.add(&route{
 			model: r.models[routed.Name], prefix: declared.Path, strip: declared.Strip,
 			timeout: declared.Timeout, fallback: r.models[declared.Fallback],
-			doors: r.doors(routed.Name, declared),
+			doors: r.doors(routed.Name, declared), spareDoors: r.doorsByName(declared.Fallback),
 		})
 	}
 }

@@ -27,12 +27,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.turnAway(w, http.StatusNotFound, id, notFound(r, now))
 		return
 	}
-	if to.doors != nil {
-		release, ok := s.enter(w, r, id, to)
-		if !ok {
+	if to.model.guarded && isAmbiguous(r.URL.Path) {
+		s.turnAway(w, http.StatusBadRequest, id, "the path has an empty segment, a backslash, a dot segment with parameters or something encoded twice in it, and could pass for another one; send the path that it stands for")
+		return
+	}
+	spare := true
+	if to.doors != nil || to.spareDoors != nil {
+		var ok bool
+		if spare, ok = s.enter(w, r, id, to); !ok {
 			return
 		}
-		defer release()
 	}
 	if upgrade := r.Header["Upgrade"]; upgrade != nil {
 		if isWebsocket(upgrade) {
@@ -44,7 +48,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			delete(r.Header, "Upgrade")
 		}
 	}
-	s.forward(w, r, id, to)
+	delete(r.Header, mirroredHeader) // is the gateway's to say
+	s.forward(w, r, id, to, spare)
 }
 
 func isWebsocket(upgrade []string) bool {
@@ -55,6 +60,10 @@ func isWebsocket(upgrade []string) bool {
 func (s *Server) refuse(r *http.Request) (status int, message string) {
 	if size := headerSize(r); size > s.config.Limits.Header {
 		return http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request header has %d bytes, this gateway takes %d; send fewer or shorter cookies and headers", size, s.config.Limits.Header)
+	}
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		// The one asks for a tunnel, the other for the header as the model got it.
+		return http.StatusMethodNotAllowed, "this gateway takes no " + r.Method
 	}
 	if hasDotSegment(r.URL.Path) {
 		return http.StatusBadRequest, "the path has a segment . or .. in it; send the path that it stands for"
