@@ -151,7 +151,13 @@ func hits(c spec.Check, b bound, s Series, threshold float64) float64 {
 		}
 		return s.Total - s.Bad
 	default:
-		return slowOrFast(b, s.Side, s.Histogram, threshold)
+		h := s.Histogram
+		if b.kind == atMost || b.kind == atMostOfStable {
+			// Whoever waited longer than the threshold in vain met with it. Nobody
+			// knows how fast an answer that was given up would have been.
+			h = merge(h, s.GivenUp)
+		}
+		return slowOrFast(b, s.Side, h, threshold)
 	}
 }
 

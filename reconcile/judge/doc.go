@@ -51,8 +51,10 @@
 //	latency_pXX       max: no more than 1-q take longer. max_vs_stable = r: the
 //	                  candidate's longer than r*T are no larger a share than
 //	                  stable's longer than T, for T about stable's quantile. Of
-//	                  answers 2xx to 4xx, since errors may be quick to give. The
-//	                  buckets are 2.2 % wide: a ratio is judged up to one of them
+//	                  answers 2xx to 4xx, since errors may be quick to give. A
+//	                  request that its client gave up took longer than the client
+//	                  waited: it counts as slow where that is beyond the bound,
+//	                  and never as fast. The buckets are 2.2 % wide: a ratio is judged up to one of them
 //	                  in favour of the candidate
 //	score_shift       the distance of Kolmogorov and Smirnov between the values of
 //	                  an output, 0 to 1, is at most max

@@ -25,12 +25,13 @@ type world struct {
 	results  map[string]map[string]float64 // revision -> result of comparison
 	restarts map[string]float64
 	values   map[string]*reconcile.Histogram
+	givenUp  map[string]*reconcile.Histogram
 }
 
 func newWorld() *world {
 	return &world{
 		instance: "gateway:9090", codes: map[string]map[string]float64{"old": {}, "new": {}}, results: map[string]map[string]float64{"new": {}},
-		restarts: map[string]float64{"new": 0}, values: map[string]*reconcile.Histogram{},
+		restarts: map[string]float64{"new": 0}, values: map[string]*reconcile.Histogram{}, givenUp: map[string]*reconcile.Histogram{},
 	}
 }
 
@@ -41,17 +42,22 @@ func (w *world) serve(revision string, requests, errors float64) {
 }
 
 // observe counts values in buckets as fine as those of the gateway.
-func (w *world) observe(revision string, values ...float64) {
+func (w *world) observe(revision string, values ...float64) { countInto(w.values, revision, values) }
+
+// giveUp counts clients that waited so long and left.
+func (w *world) giveUp(revision string, waited ...float64) { countInto(w.givenUp, revision, waited) }
+
+func countInto(into map[string]*reconcile.Histogram, revision string, values []float64) {
 	counts := map[reconcile.Bucket]float64{}
 	for _, x := range values {
 		counts[bucketOf(x)]++
 	}
-	h := w.values[revision]
+	h := into[revision]
 	for b, n := range counts {
 		b.Count = n
 		h = merge(h, &reconcile.Histogram{Count: n, Buckets: []reconcile.Bucket{b}})
 	}
-	w.values[revision] = h
+	into[revision] = h
 }
 
 // bucketOf is the bucket of a native histogram of schema 5 that a value lies in.
@@ -69,7 +75,7 @@ func bucketOf(x float64) reconcile.Bucket {
 
 // results answers the queries of a preset.
 func (w *world) read(c spec.Check, at time.Time) Reading {
-	var samples []reconcile.Sample
+	var samples, givenUp []reconcile.Sample
 	add := func(revision string, value float64, extra ...string) {
 		labels := map[string]string{"revision": revision, "instance": w.instance}
 		if len(extra) == 2 {
@@ -96,9 +102,12 @@ func (w *world) read(c spec.Check, at time.Time) Reading {
 				add(revision, 0)
 				samples[len(samples)-1].Histogram = h
 			}
+			if h := w.givenUp[revision]; h != nil && kindOf(c) == ofQuantile {
+				givenUp = append(givenUp, reconcile.Sample{Labels: map[string]string{"revision": revision, "instance": w.instance}, Histogram: h})
+			}
 		}
 	}
-	return Read(c, vars, at, [][]reconcile.Sample{samples})
+	return Read(c, vars, at, [][]reconcile.Sample{samples, nil, givenUp})
 }
 
 // trial is a check under way in a world.

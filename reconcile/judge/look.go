@@ -248,8 +248,8 @@ func (l *look) distribution(s Side) *reconcile.Histogram {
 	}
 	var all *reconcile.Histogram
 	for _, series := range l.reading.Series {
-		if series.Side == s && series.Histogram != nil {
-			all = merge(all, series.Histogram)
+		if series.Side == s {
+			all = merge(all, merge(series.Histogram, series.GivenUp))
 		}
 	}
 	return all

@@ -294,6 +294,46 @@ func TestDistributions(t *testing.T) {
 	}
 }
 
+func TestRequestsThatClientsGaveUpCountByHowLongTheyWaited(t *testing.T) {
+	base := spread(2000, 0.1, 0.2)
+	waited := func(n int, seconds float64) []float64 {
+		list := make([]float64, n)
+		for i := range list {
+			list[i] = seconds
+		}
+		return list
+	}
+	for _, test := range []struct {
+		name            string
+		check           spec.Check
+		answered        int // by the candidate
+		stable, givenUp []float64
+		want            Outcome
+	}{
+		{"a candidate that hangs fails by max", latencyMax, 0, nil, waited(20, 5), Fail},
+		{"a candidate that hangs fails beside stable", latencyVs, 0, nil, waited(20, 5), Fail},
+		{"a candidate that hangs for a tenth fails", latencyVs, 450, nil, waited(50, 5), Fail},
+		{"clients of both sides that leave as early pass", latencyVs, 500, waited(200, 0.01), waited(50, 0.01), Pass},
+		{"clients of both sides that leave as late pass", latencyVs, 500, waited(300, 5), waited(50, 5), Pass},
+		{"who leaves early was not answered fast", spec.Check{Metric: spec.LatencyP50, Min: limit(0.05)}, 500, nil, waited(400, 0.001), Pass},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			trial := newTrial(test.check)
+			trial.observe("old", base...)
+			trial.look()
+			trial.observe("old", base...)
+			trial.giveUp("old", test.stable...)
+			if test.answered > 0 {
+				trial.observe("new", spread(test.answered, 0.1, 0.2)...)
+			}
+			trial.giveUp("new", test.givenUp...)
+			v := trial.look()
+			expect(t, v, test.want)
+			t.Log(v.Text)
+		})
+	}
+}
+
 func TestACandidateWithAllTrafficIsJudgedByWhatWasComparedBefore(t *testing.T) {
 	trial := newTrial(errorsVs)
 	trial.look()

@@ -33,9 +33,17 @@ func Compile(c spec.Check, v Vars) []Query {
 	case ofQuantile:
 		// An error may be quick to give. Were it counted, a candidate that fails
 		// fast would look fast.
-		return v.distribution("latency", `fairlead_request_duration_seconds{`+both+`,code=~"2xx|3xx|4xx"}`)
+		// A request that its client gave up took at least as long as the client
+		// waited. Were it left out, a candidate that hangs would look perfect.
+		const series = `fairlead_request_duration_seconds{`
+		return []Query{
+			cumulative("latency", series+both+`,code=~"2xx|3xx|4xx"}`),
+			v.ofLate("latency", series+both+`,code=~"2xx|3xx|4xx|client_gone"}`),
+			cumulative("patience of clients", series+both+`,code="client_gone"}`),
+		}
 	case ofShift:
-		return v.distribution("values of output "+v.Output, `fairlead_output_values{`+both+`,output=`+quote(v.Output)+`}`)
+		name, series := "values of output "+v.Output, `fairlead_output_values{`+both+`,output=`+quote(v.Output)+`}`
+		return []Query{cumulative(name, series), v.ofLate(name, series)}
 	case ofAgreement:
 		return []Query{{"compared answers", `sum by (revision, instance, result) (fairlead_shadow_compared_total{` + candidate + `})`}}
 	case ofRestarts:
@@ -50,13 +58,14 @@ func Compile(c spec.Check, v Vars) []Query {
 	return queries
 }
 
-// distribution asks for native histograms twice: as they stand, and over the
-// window.
-func (v Vars) distribution(name, selector string) []Query {
-	return []Query{
-		{name, `sum by (revision, instance) (` + selector + `)`},
-		{name + " of late", `sum by (revision) (increase(` + selector + `[` + promDuration(v.Window) + `]))`},
-	}
+// cumulative asks for native histograms as they stand.
+func cumulative(name, selector string) Query {
+	return Query{name, `sum by (revision, instance) (` + selector + `)`}
+}
+
+// ofLate asks for native histograms over the window.
+func (v Vars) ofLate(name, selector string) Query {
+	return Query{name + " of late", `sum by (revision) (increase(` + selector + `[` + promDuration(v.Window) + `]))`}
 }
 
 // selector picks a model's series of the revisions that are not empty, as the job

@@ -19,6 +19,11 @@ func TestQueriesAreFilledIn(t *testing.T) {
 		{"errors of both revisions", errorsVs, v, []string{
 			`sum by (revision, instance, code) (fairlead_requests_total{job="gateway",model="digits",revision=~"bbb|aaa",code=~"2xx|3xx|4xx|5xx"})`,
 		}},
+		{"latencies, with those that clients did not wait for", latencyMax, v, []string{
+			`sum by (revision, instance) (fairlead_request_duration_seconds{job="gateway",model="digits",revision=~"bbb|aaa",code=~"2xx|3xx|4xx"})`,
+			`sum by (revision) (increase(fairlead_request_duration_seconds{job="gateway",model="digits",revision=~"bbb|aaa",code=~"2xx|3xx|4xx|client_gone"}[90s]))`,
+			`sum by (revision, instance) (fairlead_request_duration_seconds{job="gateway",model="digits",revision=~"bbb|aaa",code="client_gone"})`,
+		}},
 		{"errors without stable", errorsMax, Vars{Model: "digits", Candidate: "bbb"}, []string{
 			`sum by (revision, instance, code) (fairlead_requests_total{job="gateway",model="digits",revision=~"bbb",code=~"2xx|3xx|4xx|5xx"})`,
 		}},

@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -76,6 +77,9 @@ type Series struct {
 	// Histogram is the distribution of a latency or of an output's values; Total
 	// is its count.
 	Histogram *reconcile.Histogram
+	// GivenUp is how long clients waited for answers that they then gave up. An
+	// answer would have taken longer than that; Total has these as well.
+	GivenUp *reconcile.Histogram
 }
 
 // Unread is the reading of a check whose queries failed.
@@ -99,7 +103,7 @@ func Read(c spec.Check, v Vars, at time.Time, results [][]reconcile.Sample) Read
 	case ofQuery:
 		r.readValues(result(0), result(1))
 	case ofQuantile, ofShift:
-		r.readHistograms(v, result(0), result(1))
+		r.readHistograms(v, result(0), result(1), result(2))
 	case ofErrors:
 		r.readCounters(v, result(0), "code", "5xx")
 	case ofAgreement:
@@ -154,7 +158,18 @@ func (r *Reading) series(side Side, instance string) *Series {
 	return &r.Series[len(r.Series)-1]
 }
 
-func (r *Reading) readHistograms(v Vars, cumulative, recent []reconcile.Sample) {
+func (r *Reading) readHistograms(v Vars, cumulative, recent, givenUp []reconcile.Sample) {
+	for _, s := range slices.Concat(cumulative, givenUp) {
+		if side, known := v.side(s.Labels); known && s.Histogram != nil && sound(s.Histogram) {
+			r.series(side, s.Labels["instance"]).Total += s.Histogram.Count
+		}
+	}
+	for _, s := range givenUp {
+		if side, known := v.side(s.Labels); known && s.Histogram != nil && sound(s.Histogram) {
+			series := r.series(side, s.Labels["instance"])
+			series.GivenUp = merge(series.GivenUp, s.Histogram)
+		}
+	}
 	for _, s := range cumulative {
 		side, known := v.side(s.Labels)
 		switch {
@@ -165,7 +180,6 @@ func (r *Reading) readHistograms(v Vars, cumulative, recent []reconcile.Sample) 
 		case sound(s.Histogram):
 			series := r.series(side, s.Labels["instance"])
 			series.Histogram = merge(series.Histogram, s.Histogram)
-			series.Total = series.Histogram.Count
 		}
 	}
 	for _, s := range recent {

@@ -58,7 +58,7 @@ func since(marks []Mark, series []Series, count counter) Pair[[]float64] {
 // the total tells: when its buckets become wider, fewer values surely lie beyond
 // a threshold.
 func restarted(before, now []float64, s Series) bool {
-	if s.Histogram != nil {
+	if s.Histogram != nil || s.GivenUp != nil {
 		return now[0] < before[0]
 	}
 	for i := range now {
