@@ -16,13 +16,16 @@ func TestDigitsServerPassesWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(t.TempDir(), "server")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./server")
-	build.Dir = example
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the digits server: %v\n%s", err, out)
+	dir := t.TempDir()
+	program := filepath.Join(dir, "server")
+	for _, args := range [][]string{{"build", "-o", program, "./server"}, {"run", "./train", "--out", dir}} {
+		prepare := exec.CommandContext(t.Context(), "go", args...)
+		prepare.Dir = example
+		if out, err := prepare.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
 	}
-	server := exec.CommandContext(t.Context(), program, "--listen", "127.0.0.1:0", "--weights", filepath.Join(example, "weights", "digits-1.0.0.json"))
+	server := exec.CommandContext(t.Context(), program, "--listen", "127.0.0.1:0", "--weights", filepath.Join(dir, "digits-1.0.0.json"))
 	output, err := server.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
