@@ -22,6 +22,8 @@ type claim interface {
 	// logRatio is the logarithm of the likelihood ratio for an alternative with
 	// that factor above 1. informative is false if the counts say nothing.
 	logRatio(factor float64, candidate, stable tally) float64
+	// allows tells whether the counts, taken as they are, are within the claim.
+	allows(candidate, stable tally) bool
 	informative(candidate, stable tally) bool
 }
 
@@ -34,6 +36,10 @@ const impossible = 100
 type absolute float64
 
 func (p absolute) informative(candidate, _ tally) bool { return candidate.n > 0 }
+
+func (p absolute) allows(candidate, _ tally) bool {
+	return reaches(float64(p)*candidate.n, candidate.hits)
+}
 
 func (p absolute) logRatio(factor float64, candidate, _ tally) float64 {
 	switch {
@@ -62,6 +68,10 @@ func (r atMostTimes) informative(candidate, stable tally) bool {
 	return candidate.n > 0 && stable.n > 0
 }
 
+func (r atMostTimes) allows(candidate, stable tally) bool {
+	return reaches(float64(r)*stable.hits*candidate.n, candidate.hits*stable.n)
+}
+
 func (r atMostTimes) logRatio(factor float64, candidate, stable tally) float64 {
 	if r <= 0 {
 		if candidate.hits > 0 {
@@ -82,6 +92,10 @@ func (r atLeastTimes) informative(candidate, stable tally) bool {
 	return r > 0 && candidate.n > 0 && stable.n > 0
 }
 
+func (r atLeastTimes) allows(candidate, stable tally) bool {
+	return reaches(candidate.hits*stable.n, float64(r)*stable.hits*candidate.n)
+}
+
 func (r atLeastTimes) logRatio(factor float64, candidate, stable tally) float64 {
 	return atMostTimes(1/r).logRatio(factor, stable, candidate)
 }
@@ -94,6 +108,8 @@ func (r atLeastTimes) logRatio(factor float64, candidate, stable tally) float64 
 type equal struct{}
 
 func (equal) informative(candidate, stable tally) bool { return candidate.n > 0 && stable.n > 0 }
+
+func (equal) allows(candidate, stable tally) bool { return atMostTimes(1).allows(candidate, stable) }
 
 func (equal) logRatio(factor float64, candidate, stable tally) float64 {
 	return candidate.hits*math.Log(factor) - logTiltedMean(factor, candidate.n, stable.n, candidate.hits+stable.hits)

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -42,7 +43,10 @@ type Evidence struct {
 // Enter is the evidence at the beginning of a step: what was found stays, but a
 // pass needs min_samples anew.
 func (e Evidence) Enter(at time.Time) Evidence {
-	e.Since, e.Step = at, Pair[float64]{}
+	e.Since, e.Step, e.Cases = at, Pair[float64]{}, slices.Clone(e.Cases)
+	for i := range e.Cases {
+		e.Cases[i].StepRequests, e.Cases[i].StepHits = Pair[float64]{}, Pair[float64]{}
+	}
 	return e
 }
 
@@ -115,7 +119,7 @@ func (l *look) counts() {
 		if b.relative() && kindOf(l.check) == ofQuantile && news.threshold <= 0 {
 			continue
 		}
-		cases[i] = cases[i].weigh(claimOf(l.check, b), news.tally(Candidate, i), news.tally(Stable, i))
+		cases[i] = cases[i].weigh(claimOf(l.check, b), news.tally(Candidate, i), news.tally(Stable, i), news.part)
 	}
 	e.Cases = cases
 	worst, strongest := 0, math.Inf(-1)
@@ -125,7 +129,13 @@ func (l *look) counts() {
 		}
 	}
 	l.measured()
-	l.decide(strongest-math.Log(float64(len(list))), list[worst], cases[worst].Requests)
+	var broken *bound
+	for i := range list {
+		if broken == nil && !cases[i].allowed(claimOf(l.check, list[i])) {
+			broken = &list[i]
+		}
+	}
+	l.decide(strongest-math.Log(float64(len(list))), list[worst], broken, cases[worst].Requests)
 }
 
 // shift judges the distance between the distributions of an output.
@@ -144,13 +154,18 @@ func (l *look) shift() {
 		distance := s.distance()
 		l.verdict.Candidate = &distance
 	}
-	l.decide(s.logEvidence(*l.check.Max), bounds(l.check)[0], s.Values)
+	b, broken := bounds(l.check)[0], (*bound)(nil)
+	if !reaches(*l.check.Max, s.distance()) {
+		broken = &b
+	}
+	l.decide(s.logEvidence(*l.check.Max), b, broken, s.Values)
 }
 
 // news is what was counted since the reading before.
 type news struct {
 	counts    Pair[[]float64] // the total, then the events of each bound or landmark
 	threshold float64         // by which latencies were counted
+	part      float64         // of the stretch since then that lies in this step
 }
 
 // requests is how many there were on a side.
@@ -184,7 +199,8 @@ func (l *look) take() (n news, ok bool) {
 	count := l.counter(e.Threshold, e.Landmarks)
 	if !first {
 		n.counts = since(e.Marks, r.Series, count)
-		l.addSamples(n.counts)
+		n.part = l.partInStep()
+		l.addSamples(n.counts, n.part)
 	}
 	threshold, landmarks := l.aim()
 	same := threshold == e.Threshold && len(landmarks) == len(e.Landmarks)
@@ -258,14 +274,18 @@ func (l *look) distribution(s Side) *reconcile.Histogram {
 // beyondQuantile is how many values lie beyond a quantile that is told from few.
 const beyondQuantile = 5
 
-// addSamples counts samples. Of the stretch since the reading before, the step
-// gets the part that lies in it.
-func (l *look) addSamples(counts Pair[[]float64]) {
-	e := &l.evidence
-	part := 1.0
-	if whole, late := l.reading.At.Sub(e.Read), e.Since.Sub(e.Read); late > 0 && whole > 0 {
-		part = max(0, 1-late.Seconds()/whole.Seconds())
+// partInStep is the part of the stretch since the reading before that lies in
+// this step.
+func (l *look) partInStep() float64 {
+	if whole, late := l.reading.At.Sub(l.evidence.Read), l.evidence.Since.Sub(l.evidence.Read); late > 0 && whole > 0 {
+		return max(0, 1-late.Seconds()/whole.Seconds())
 	}
+	return 1
+}
+
+// addSamples counts samples, and part of them for the step.
+func (l *look) addSamples(counts Pair[[]float64], part float64) {
+	e := &l.evidence
 	for _, s := range []Side{Candidate, Stable} {
 		c := *counts.of(s)
 		if len(c) == 0 {
@@ -309,8 +329,9 @@ func (l *look) measured() {
 const fewest = 5
 
 // decide concludes from the evidence over one bound. compared are the samples
-// that it rests on.
-func (l *look) decide(logEvidence float64, b bound, compared Pair[float64]) {
+// that it rests on. broken is a bound that the figures themselves are beyond, nil
+// for none: then nothing may pass, however weak the evidence is.
+func (l *look) decide(logEvidence float64, b bound, broken *bound, compared Pair[float64]) {
 	e, least := l.evidence, float64(l.check.MinSamples)
 	two := relative(l.check) || kindOf(l.check) == ofShift
 	l.verdict.CandidateSamples, l.verdict.StableSamples = e.Total.Candidate, e.Total.Stable
@@ -325,10 +346,13 @@ func (l *look) decide(logEvidence float64, b bound, compared Pair[float64]) {
 	switch {
 	case e.Step.Candidate < least || e.Step.Candidate <= 0:
 		l.lacking(b, compared, "the candidate", e.Step.Candidate)
-	case two && l.vars.Share < 1 && (e.Step.Stable < least || e.Step.Stable <= 0):
+	case two && (e.Step.Stable < least || e.Step.Stable <= 0):
 		l.lacking(b, compared, "stable", e.Step.Stable)
 	case two && !l.compared(least):
-		l.conclude(Insufficient, l.sentence(b, compared)+"; too few requests came to both revisions in the same time to compare them"+l.noTraffic())
+		l.conclude(Insufficient, l.sentence(b, compared)+"; too few requests came to both revisions in the same time to compare them")
+	case broken != nil:
+		l.conclude(Insufficient, l.sentence(*broken, compared)+"; what was measured is beyond the bound, but "+
+			l.samples(e.Step.Candidate)+" in this step are not enough to tell it from chance")
 	default:
 		l.conclude(Pass, l.sentence(b, compared))
 	}
@@ -339,8 +363,7 @@ func (l *look) decide(logEvidence float64, b bound, compared Pair[float64]) {
 const maxEvidence = 1e9
 
 // compared tells whether every comparison with stable rests on enough samples in
-// this rollout. Once the candidate has all requests there is nothing new to
-// compare with, and what was found before stands.
+// this rollout.
 func (l *look) compared(least float64) bool {
 	enough := func(p Pair[float64]) bool {
 		return p.Candidate >= least && p.Stable >= least && p.Candidate > 0 && p.Stable > 0
@@ -356,14 +379,11 @@ func (l *look) compared(least float64) bool {
 	return true
 }
 
-func (l *look) noTraffic() string {
-	if l.vars.Share >= 1 {
-		return ", and stable has no share of them any more; a bound that is not relative to stable needs none"
-	}
-	return ""
-}
-
 func (l *look) lacking(b bound, compared Pair[float64], who string, have float64) {
-	l.conclude(Insufficient, l.sentence(b, compared)+"; in this step "+who+" has "+number(math.Floor(have))+" of the "+
-		number(float64(max(l.check.MinSamples, 1)))+" samples that a pass needs")
+	text := l.sentence(b, compared) + "; in this step " + who + " has " + number(math.Floor(have)) + " of the " +
+		number(float64(max(l.check.MinSamples, 1))) + " samples that a pass needs"
+	if who == string(Stable) && l.vars.Share >= 1 {
+		text += ", and no share of the requests any more; a bound that is not relative to stable needs none"
+	}
+	l.conclude(Insufficient, text)
 }

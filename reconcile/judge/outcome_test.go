@@ -334,7 +334,7 @@ func TestRequestsThatClientsGaveUpCountByHowLongTheyWaited(t *testing.T) {
 	}
 }
 
-func TestACandidateWithAllTrafficIsJudgedByWhatWasComparedBefore(t *testing.T) {
+func TestACandidateWithAllTrafficHasNothingToBeComparedWith(t *testing.T) {
 	trial := newTrial(errorsVs)
 	trial.look()
 	all := vars
@@ -355,7 +355,76 @@ func TestACandidateWithAllTrafficIsJudgedByWhatWasComparedBefore(t *testing.T) {
 	trial.serve("old", 100, 0)
 	expect(t, trial.look(), Pass)
 	trial.evidence = trial.evidence.Enter(trial.at.Add(-time.Minute))
-	expect(t, alone(), Pass)
+	expect(t, alone(), Insufficient)
+}
+
+func TestAFigureBeyondItsBoundNeverPasses(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		check spec.Check
+		few   func(*trial) // beyond the bound, by too few requests to fail
+		more  func(*trial) // within
+		says  string
+	}{
+		{
+			"errors", errorsMax, func(w *trial) { w.serve("new", 40, 1) }, func(w *trial) { w.serve("new", 200, 0) },
+			"2.5 % of 40 requests failed; at most 1 % is allowed; evidence 1:1 against it (fails at 1:100); " +
+				"what was measured is beyond the bound, but 40 requests in this step are not enough to tell it from chance",
+		},
+		{
+			"errors beside stable", errorsVs, func(w *trial) { w.serve("new", 40, 1); w.serve("old", 400, 4) },
+			func(w *trial) { w.serve("new", 200, 1); w.serve("old", 2000, 20) }, "but 40 requests",
+		},
+		{
+			"too few errors", spec.Check{Metric: spec.ErrorRatio, MinVsStable: limit(0.5)}, func(w *trial) { w.serve("new", 40, 0); w.serve("old", 400, 4) },
+			func(w *trial) { w.serve("new", 100, 1); w.serve("old", 100, 1) }, "at least 0.5 times",
+		},
+		{
+			"latency", latencyMax, func(w *trial) { w.observe("new", 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.9) }, func(w *trial) { w.observe("new", spread(300, 0.1, 0.2)...) },
+			"but 7 requests",
+		},
+		{
+			"answers", answers, func(w *trial) { w.results["new"]["agree"], w.results["new"]["differ"] = 48, 1 },
+			func(w *trial) { w.results["new"]["agree"] = 500 }, "but 49 answers",
+		},
+		{
+			"scores", scores, func(w *trial) {
+				w.observe("old", spread(50, 0.1, 0.2)...)
+				w.observe("new", 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
+			},
+			func(w *trial) {
+				w.observe("old", spread(2000, 0.1, 0.2)...)
+				w.observe("new", spread(1000, 0.1, 0.2)...)
+			}, "but 6 values",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			trial := newTrial(test.check)
+			trial.results["new"]["agree"] = 0
+			trial.observe("old", spread(1000, 0.1, 0.2)...)
+			trial.serve("old", 1000, 0)
+			trial.serve("new", 0, 0)
+			trial.look()
+			test.few(trial)
+			v := trial.look()
+			expect(t, v, Insufficient)
+			if !strings.Contains(v.Text, test.says) || !strings.Contains(v.Text, "not enough to tell it from chance") {
+				t.Errorf("the text is %q, want %q in it", v.Text, test.says)
+			}
+			test.more(trial)
+			expect(t, trial.look(), Pass)
+		})
+	}
+}
+
+func TestAFigureIsThatOfItsStep(t *testing.T) {
+	trial := newTrial(errorsMax)
+	trial.look()
+	trial.serve("new", 10000, 0)
+	expect(t, trial.look(), Pass)
+	trial.evidence = trial.evidence.Enter(trial.at.Add(-time.Minute))
+	trial.serve("new", 40, 1) // 0.01 % of all, and 2.5 % of what the step has seen
+	expect(t, trial.look(), Insufficient)
 }
 
 func TestARateIsNotJudgedWhileTheShareChanges(t *testing.T) {

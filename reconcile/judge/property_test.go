@@ -100,8 +100,11 @@ func TestMoreErrorsNeverSpeakForACandidate(t *testing.T) {
 func TestFisherYardstick(t *testing.T) {
 	check := spec.Check{Metric: spec.ErrorRatio, MaxVsStable: limit(1), MinSamples: 5}
 	for errors := range 51 {
-		want := Pass
-		if errors >= 9 {
+		want := Insufficient
+		switch {
+		case errors == 0:
+			want = Pass
+		case errors >= 9:
 			want = Fail
 		}
 		if v := judged(check, tally{n: 50}, tally{n: 50, hits: float64(errors)}); v.Outcome != want {

@@ -37,7 +37,10 @@ var alternatives = [...]struct{ factor, weight float64 }{
 type Case struct {
 	Requests Pair[float64] `json:"requests"` // that were compared
 	Hits     Pair[float64] `json:"hits"`     // of them, met with the event
-	Rounds   int           `json:"rounds"`   // looks that had something to say
+	// StepRequests and StepHits are those of this step.
+	StepRequests Pair[float64] `json:"step_requests,omitzero"`
+	StepHits     Pair[float64] `json:"step_hits,omitzero"`
+	Rounds       int           `json:"rounds"` // looks that had something to say
 	// Logs are the logarithms of the capital on each alternative.
 	Logs []float64 `json:"logs,omitempty"`
 }
@@ -61,8 +64,8 @@ func unstaked(rounds int) float64 {
 	return (1 - firstStake) / float64(rounds)
 }
 
-// weigh is the case after one more round.
-func (c Case) weigh(what claim, candidate, stable tally) Case {
+// weigh is the case after one more round, of which part belongs to this step.
+func (c Case) weigh(what claim, candidate, stable tally, part float64) Case {
 	if !what.informative(candidate, stable) {
 		return c
 	}
@@ -70,6 +73,8 @@ func (c Case) weigh(what claim, candidate, stable tally) Case {
 	c.Requests.Stable += stable.n
 	c.Hits.Candidate += candidate.hits
 	c.Hits.Stable += stable.hits
+	c.StepRequests = plus(c.StepRequests, candidate.n*part, stable.n*part)
+	c.StepHits = plus(c.StepHits, candidate.hits*part, stable.hits*part)
 	c.Rounds++
 	added := math.Log(stake(c.Rounds))
 	logs := make([]float64, len(alternatives))
@@ -86,6 +91,17 @@ func (c Case) weigh(what claim, candidate, stable tally) Case {
 	}
 	c.Logs = logs
 	return c
+}
+
+// plus adds to both sides, to three digits so that the journal stays small.
+func plus(p Pair[float64], candidate, stable float64) Pair[float64] {
+	round := func(x float64) float64 { return math.Round(x*1e3) / 1e3 }
+	return Pair[float64]{Candidate: round(p.Candidate + candidate), Stable: round(p.Stable + stable)}
+}
+
+// allowed tells whether what was measured in this step is within the claim.
+func (c Case) allowed(what claim) bool {
+	return what.allows(tally{c.StepRequests.Candidate, c.StepHits.Candidate}, tally{c.StepRequests.Stable, c.StepHits.Stable})
 }
 
 // logEvidence is the logarithm of the capital.

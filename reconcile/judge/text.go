@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -64,6 +65,12 @@ func (l *look) beyond(b bound) string {
 		return fmt.Sprintf("%s took %s than %s times a time that %s of stable's %s", share, word, plainNumber(b.limit), percent(part(c.Hits.Stable, c.Requests.Stable)), exceed)
 	}
 	return ""
+}
+
+// samples is a number of what the check counts.
+func (l *look) samples(n float64) string {
+	things := map[kind]string{ofAgreement: "answer", ofShift: "value"}
+	return counted(math.Floor(n), cmp.Or(things[kindOf(l.check)], "request"))
 }
 
 func part(a, of float64) float64 {
