@@ -12,15 +12,24 @@
 //	error         the measurement could not be made; the evidence stays as it is
 //	fail          the evidence against the candidate reaches 1/alpha, or a plain
 //	              number is beyond its bound
-//	insufficient  no data, no number, or fewer samples in this step than
-//	              min_samples on a side that the check looks at
+//	insufficient  no data, no number, fewer samples in this step than min_samples
+//	              on a side that the check looks at, or a figure beyond its bound
 //	pass          otherwise
 //
 // To fail takes five samples a side (fewer only where min_samples is lower), and
 // not min_samples: evidence is good at any number, and whoever asks for a thousand
-// samples before a promotion does not ask for a thousand victims. To pass says
-// that nothing was proven against the candidate so far, by as many samples as the
-// check asks for; a figure may be beyond its bound by chance.
+// samples before a promotion does not ask for a thousand victims.
+//
+// To pass takes a figure within its bound, measured in this step: nothing goes on
+// because there were too few requests to prove it bad. A figure that is beyond by
+// chance only delays: as requests come it falls back, or the evidence grows. The
+// figure of a score_shift is that of the rollout, since a distance of few values is
+// large by chance. A bound with no room, max_vs_stable = 1, is passed by a candidate
+// that is like stable at every second look; write 1.5, or what you would put up with. Of 200
+// simulated rollouts of a candidate that is like stable, with 0.1 % errors at 50
+// requests/s, two steps of 2 min and an hour in all, 25 reach their deadline with a
+// bound of 1 on errors, 5 with 1.2, none with 1.5 or 2; the median takes 352, 302,
+// 262 and 242 s.
 //
 // Each look stands for itself. After a failure that failure_limit tolerates, the
 // evidence may fall again.
@@ -66,9 +75,8 @@
 //	query             plain: one number, beside stable that of the same query with
 //	                  $candidate replaced by stable
 //
-// Bounds relative to stable need requests to both sides between two looks. Where
-// the candidate has all of them, what was found in earlier steps stands; if there
-// was nothing, the outcome is insufficient.
+// Bounds relative to stable need requests to both sides, in this step and between
+// two looks. Where the candidate has all of them, the outcome is insufficient.
 //
 // # Measured
 //

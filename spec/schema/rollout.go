@@ -78,10 +78,10 @@ func checkBlock() *Block {
 			{Name: "min", Type: Number, Doc: "Smallest value that passes."},
 			{Name: "max", Type: Number, Example: "0.01", Doc: "Largest value that passes. Seconds for latencies; 0.01 is 1 % for ratios."},
 			{Name: "min_vs_stable", Type: Number, Min: bound(0), Doc: "Smallest ratio of the candidate's value to that of stable."},
-			{Name: "max_vs_stable", Type: Number, Min: bound(0), Example: "1.2", Doc: "Largest such ratio. Not for score_shift and shadow_agreement, which compare the two already, nor for restarts."},
+			{Name: "max_vs_stable", Type: Number, Min: bound(0), Example: "1.2", Doc: "Largest such ratio; leave room for chance, since with 1 a candidate like stable passes at every second look. Not for score_shift and shadow_agreement, which compare the two already, nor for restarts."},
 			{Name: "interval", Type: Duration, Default: `"1m"`, Min: bound(1), Max: bound(86400), Doc: "Time between two measurements."},
 			{Name: "failure_limit", Type: Integer, Default: "0", Min: bound(0), Max: bound(1000), Doc: "How many failures are tolerated in one rollout. The next one counts."},
-			{Name: "min_samples", Type: Integer, Default: "5", Min: bound(1), Max: bound(1000000), Doc: "Fewest samples on each side; below, the outcome is insufficient. Five is the least with which two sides can differ at the 2 % level."},
+			{Name: "min_samples", Type: Integer, Default: "5", Min: bound(1), Max: bound(1000000), Doc: "Fewest samples on each side; below, the outcome is insufficient, as it is while the measured value is beyond its bound and the samples do not tell that from chance. Five is the least with which two sides can differ at the 2 % level."},
 		},
 	}
 }
