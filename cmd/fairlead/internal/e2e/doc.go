@@ -10,6 +10,18 @@
 //	restart_test.go  the engine itself dies and comes back
 //	secrets_test.go  no secret shows anywhere but in the container that uses it
 //
+//	rollout_test.go       under load good versions are promoted, bad ones rolled
+//	                      back, and nothing is lost that stable would have served
+//	rolloutcrash_test.go  kill -9 anywhere in a rollout, with its data or its
+//	                      remote gone too, changes neither end nor journal
+//	outage_test.go        a gateway that dies is back with its table, and goes on
+//	                      for as long as there is no daemon
+//	prometheus_test.go    a Prometheus elsewhere gives the same verdicts
+//	held_test.go          what was rejected stays out until a person says retry
+//
+// Those of rollouts try a little of each by default, and all of it with
+// FAIRLEAD_ROLLOUTS=20, the number of rollouts of each kind; -v shows the figures.
+//
 // The rest is the harness. An environment is one owner's share of the engine, so
 // tests do not see each other; it is taken down when its test ends, and what is
 // left then is an error. Calls of the program go through a

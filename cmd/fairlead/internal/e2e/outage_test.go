@@ -74,8 +74,14 @@ func (l *traffic) answersAgain(t *testing.T) time.Duration {
 	}
 }
 
-// backWithin is how long a gateway that died may be away.
-const backWithin = 2 * time.Second
+// backWithin is how long a gateway that died may be away: two seconds, and more
+// where other tests keep the machine busy.
+func backWithin() time.Duration {
+	if long() {
+		return 2 * time.Second
+	}
+	return 10 * time.Second
+}
 
 // In the middle of a canary the daemon dies, and then its gateway: that is back
 // soon, with the table that it had, and goes on for as long as there is no daemon.
@@ -97,12 +103,12 @@ func TestWithoutItsDaemonTheGatewayGoesOn(t *testing.T) {
 	c.killGateway()
 	away := before.answersAgain(t)
 	before.stop()
-	if away > backWithin {
-		t.Errorf("the gateway was away for %s, want at most %s", away, backWithin)
+	if away > backWithin() {
+		t.Errorf("the gateway was away for %s, want at most %s", away, backWithin())
 	}
 
 	alone := 10 * time.Second
-	if os.Getenv("FAIRLEAD_ROLLOUTS") != "" {
+	if long() {
 		alone = time.Minute
 	}
 	after := startTraffic(t, c.url(c.model.name), closedCallers, openRate)

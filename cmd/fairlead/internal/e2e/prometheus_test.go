@@ -71,6 +71,10 @@ func TestPrometheusElsewhereGivesTheSameVerdicts(t *testing.T) {
 	c.serve(c.dir)
 	c.converged(commit)
 	requests := startTraffic(t, c.url("digits"), closedCallers, openRate)
-	c.tryAll(requests)
+	kinds := []string{"5 % errors", "good"}
+	if long() {
+		kinds = append(kinds, "+50 % latency", "wrong answers")
+	}
+	c.tryAll(requests, kinds)
 	requests.finish(t)
 }

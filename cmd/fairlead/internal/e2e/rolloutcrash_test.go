@@ -89,23 +89,22 @@ type crashing struct {
 // it, the next one goes on: every model ends where it would have, the journal has
 // each decision once, and no request fails.
 func TestKilledInARolloutTheNextDaemonGoesOn(t *testing.T) {
-	long := os.Getenv("FAIRLEAD_ROLLOUTS") != ""
-	for i, p := range phases {
-		for j, lost := range []loss{nothingElse, itsData, theRemote} {
-			var at []int
-			switch {
-			case long: // twelve, spread over all
-				for n := range 12 {
-					at = append(at, 1+n*p.boundaries/12)
-				}
-			case lost == nothingElse || i%2 == j-1:
-				at = append(at, 1+rand.IntN(p.boundaries))
-			}
-			for _, n := range at {
-				t.Run(fmt.Sprintf("%s, lost %s, boundary %d", p.name, lost, n), func(t *testing.T) {
-					t.Parallel()
-					dieInRollout(t, p, lost, n)
-				})
+	t.Parallel()
+	losses := []loss{nothingElse, itsData, theRemote}
+	try := func(p phase, lost loss, at int) {
+		t.Run(fmt.Sprintf("%s, lost %s, boundary %d", p.name, lost, at), func(t *testing.T) {
+			t.Parallel()
+			dieInRollout(t, p, lost, at)
+		})
+	}
+	for _, p := range phases {
+		if !long() {
+			try(p, losses[rand.IntN(len(losses))], 1+rand.IntN(p.boundaries))
+			continue
+		}
+		for _, lost := range losses {
+			for n := range 12 { // spread over all
+				try(p, lost, 1+n*p.boundaries/12)
 			}
 		}
 	}
