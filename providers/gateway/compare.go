@@ -87,13 +87,17 @@ func (h heard) plain() ([]byte, error) {
 
 func (c *comparison) compareOutputs(want, got []tensor) bool {
 	agree := len(want) == len(got)
+	byName := make(map[string]tensor, len(got))
+	for _, g := range slices.Backward(got) { // of two of one name the first counts
+		byName[g.Name] = g
+	}
 	for _, w := range want {
-		i := findTensor(got, w.Name)
-		if i < 0 {
+		g, there := byName[w.Name]
+		if !there {
 			agree = false
 			continue
 		}
-		same, distance, numbers := c.compareTensors(w, got[i])
+		same, distance, numbers := c.compareTensors(w, g)
 		agree = agree && same
 		declared := slices.ContainsFunc(c.outputs, func(o reconcile.ScoredOutput) bool { return o.Name == w.Name })
 		if declared && numbers {

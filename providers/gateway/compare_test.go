@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -94,6 +95,33 @@ func TestAnswersBesideInferencesAreCompared(t *testing.T) {
 }
 
 // FuzzCompare feeds answers as hostile as a model may give them.
+func TestAnswerOfManyOutputsIsComparedByItsBytes(t *testing.T) {
+	many := func(n int, prefix string) []byte {
+		outputs := make([]string, n)
+		for i := range outputs {
+			outputs[i] = fmt.Sprintf(`{"name":"%s%d","datatype":"FP32","data":[1]}`, prefix, i)
+		}
+		return []byte(`{"outputs":[` + strings.Join(outputs, ",") + `]}`)
+	}
+	for _, c := range []struct {
+		name              string
+		stable, candidate []byte
+		agree             bool
+	}{
+		{"the same bytes", many(20_000, "a"), many(20_000, "a"), true},
+		{"other names", many(20_000, "a"), many(20_000, "b"), false},
+		{"the candidate's alone", many(3, "a"), many(20_000, "a"), false},
+		{"as many as are looked at", many(maxOutputs, "a"), append([]byte(" "), many(maxOutputs, "a")...), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var cmp comparison
+			if agree, err := cmp.compare(true, heard{status: 200, body: c.stable}, heard{status: 200, body: c.candidate}); err != nil || agree != c.agree {
+				t.Errorf("agree = %v, %v; want %v", agree, err, c.agree)
+			}
+		})
+	}
+}
+
 func FuzzCompare(f *testing.F) {
 	f.Add([]byte(inference("FP32", "[[1,2],[3,4]]")), []byte(inference("BYTES", `["a\\",{"b":[1]},null]`)))
 	f.Fuzz(func(t *testing.T, a, b []byte) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -113,6 +114,7 @@ type duplicate struct {
 	body    []byte
 	stable  heard
 	timeout time.Duration
+	kept    *budget // for the candidate's answer
 }
 
 // shadow sends a copy of the request that the exchange has carried. It reports
@@ -134,7 +136,7 @@ func (s *Server) shadow(x *exchange) bool {
 		return false
 	}
 	d := duplicate{
-		model: m, request: x.sent, body: body, timeout: min(x.timeout(), copyTimeout),
+		model: m, request: x.sent, body: body, timeout: min(x.timeout(), copyTimeout), kept: s.kept,
 		stable: heard{status: x.answer.status, encoding: x.watched.encoding, body: answer},
 	}
 	requestKept, answerKept := x.kept, x.answer.kept
@@ -163,14 +165,14 @@ func (d duplicate) run(alive context.Context) {
 		candidate.dropCopy(dropNoReplica)
 		return
 	}
-	defer r.release()
-	defer r.circuit.trying.Store(false) // should it have been one: a copy proves nothing
-	ctx, cancel := context.WithTimeout(open, d.timeout)
-	defer cancel()
-	answer, err := d.send(ctx, r)
+	kept := &capture{budget: d.kept, limit: maxKept + 1}
+	defer kept.letGo()
+	answer, err := d.ask(open, r, kept)
 	series := candidate.series
 	switch {
-	case err != nil && open.Err() != nil:
+	case errors.Is(err, errNoMemory):
+		candidate.dropCopy(dropTooLarge)
+	case err != nil && open.Err() != nil, alive.Err() != nil:
 		candidate.dropCopy(dropDrained)
 	case err != nil || answer.status >= http.StatusInternalServerError:
 		series.count(series.metrics.compared, "failed")
@@ -179,8 +181,20 @@ func (d duplicate) run(alive context.Context) {
 	}
 }
 
+// ask sends the copy to a booked replica, which is released with its answer: what
+// is done with that is not the replica's business.
+func (d duplicate) ask(open context.Context, r *replica, kept *capture) (heard, error) {
+	defer r.release()
+	defer r.circuit.trying.Store(false) // should it have been one: a copy proves nothing
+	ctx, cancel := context.WithTimeout(open, d.timeout)
+	defer cancel()
+	return d.send(ctx, r, kept)
+}
+
+var errNoMemory = errors.New("there is no memory to keep the answer")
+
 // send asks the candidate and hears its whole answer.
-func (d duplicate) send(ctx context.Context, r *replica) (heard, error) {
+func (d duplicate) send(ctx context.Context, r *replica, kept *capture) (heard, error) {
 	target := url.URL{Scheme: "http", Host: r.address, Path: d.request.URL.Path, RawPath: d.request.URL.RawPath, RawQuery: d.request.URL.RawQuery}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -206,8 +220,15 @@ func (d duplicate) send(ctx context.Context, r *replica) (heard, error) {
 		return heard{}, err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxKept+1))
-	return heard{status: answer.StatusCode, encoding: answer.Header.Get("Content-Encoding"), body: body}, err
+	// One byte too many is kept: such an answer is not like stable's.
+	if _, err := io.Copy(io.Discard, &keptReader{Reader: io.LimitReader(answer.Body, maxKept+1), kept: kept}); err != nil {
+		return heard{}, err
+	}
+	body, whole := kept.whole()
+	if !whole {
+		return heard{}, errNoMemory
+	}
+	return heard{status: answer.StatusCode, encoding: answer.Header.Get("Content-Encoding"), body: body}, nil
 }
 
 // judge counts whether the candidate agrees with stable, how far it is away, and
@@ -216,6 +237,13 @@ func (d duplicate) judge(candidate heard, series *series) {
 	if d.model.oip && candidate.status/100 == 2 && candidate.encoding == "" && len(candidate.body) <= maxSampled &&
 		series.sampling.admit(time.Now(), samplesPerSecond) {
 		sample{series: series, outputs: d.model.outputs, body: candidate.body}.count()
+	}
+	if d.stable.encoding != "" || candidate.encoding != "" {
+		if !d.kept.take(2 * maxPlain) {
+			d.model.candidate.dropCopy(dropTooLarge)
+			return
+		}
+		defer d.kept.give(2 * maxPlain)
 	}
 	c := comparison{tolerance: d.model.mirror.Tolerance, outputs: d.model.outputs}
 	agree, err := c.compare(d.model.oip, d.stable, candidate)

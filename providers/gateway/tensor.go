@@ -15,7 +15,14 @@ type tensor struct {
 	Data     json.RawMessage `json:"data"`
 }
 
-var errNoOutputs = errors.New("the answer has no outputs")
+// maxOutputs bounds the outputs of one answer. Models have a few; what has more
+// is no inference to compare or to count.
+const maxOutputs = 256
+
+var (
+	errNoOutputs   = errors.New("the answer has no outputs")
+	errManyOutputs = errors.New("the answer has more outputs than are looked at")
+)
 
 // readOutputs reads the outputs of an inference.
 func readOutputs(body []byte) ([]tensor, error) {
@@ -25,8 +32,11 @@ func readOutputs(body []byte) ([]tensor, error) {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, err
 	}
-	if answer.Outputs == nil {
+	switch {
+	case answer.Outputs == nil:
 		return nil, errNoOutputs
+	case len(answer.Outputs) > maxOutputs:
+		return nil, errManyOutputs
 	}
 	return answer.Outputs, nil
 }
