@@ -254,8 +254,9 @@ func TestStreamedBodyOfAClientThatLeavesIsNoReasonToFallBack(t *testing.T) {
 	if _, err := io.WriteString(input, "half a body"); err != nil {
 		t.Fatal(err)
 	}
-	cancel(errors.New("the client leaves"))
-	_ = input.Close()
+	left := errors.New("the client leaves")
+	cancel(left)
+	_ = input.CloseWithError(left) // or the body could end whole before the client has left
 	<-ended
 	awaitMetric(t, g, `fairlead_requests_total{code="client_gone",model="digits",revision="r1"} 1`)
 	awaitMetric(t, g, `fairlead_requests_total{code="2xx",model="spare",revision="s1"} 0`)
