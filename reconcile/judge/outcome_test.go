@@ -191,7 +191,8 @@ func TestCountersThatBeginAnewAreCountedFromZero(t *testing.T) {
 func TestRestartsCountOnceWhenTheDaemonStartsAnew(t *testing.T) {
 	trial := newTrial(crashes)
 	for _, told := range []struct{ told, counted float64 }{
-		{3, 3}, {3, 3},
+		{3, 3},
+		{3, 3},
 		{2, 3}, // the daemon is a new one, and knows of those by the engine only
 		{2, 3},
 		{3, 4}, // one more
@@ -376,7 +377,9 @@ func TestAFigureBeyondItsBoundNeverPasses(t *testing.T) {
 			func(w *trial) { w.serve("new", 200, 1); w.serve("old", 2000, 20) }, "but 40 requests",
 		},
 		{
-			"too few errors", spec.Check{Metric: spec.ErrorRatio, MinVsStable: limit(0.5)}, func(w *trial) { w.serve("new", 40, 0); w.serve("old", 400, 4) },
+			"too few errors",
+			spec.Check{Metric: spec.ErrorRatio, MinVsStable: limit(0.5)},
+			func(w *trial) { w.serve("new", 40, 0); w.serve("old", 400, 4) },
 			func(w *trial) { w.serve("new", 100, 1); w.serve("old", 100, 1) }, "at least 0.5 times",
 		},
 		{

@@ -50,7 +50,7 @@ func TestRejectedVersionStaysOutUntilRetried(t *testing.T) {
 		if calls := c.proxy.Mutations(); len(calls) != 0 {
 			t.Errorf("a daemon that has lost %s changed the engine: %v", lost, calls)
 		}
-		if got := c.environment.serving(c.model.name); got != "1" {
+		if got := c.serving(c.model.name); got != "1" {
 			t.Errorf("after the loss of %s version %q serves", lost, got)
 		}
 	}

@@ -147,6 +147,7 @@ func (c *canary) verdict() verdict {
 			}
 		case journal.ActionPromote, journal.ActionRollback, journal.ActionAbort:
 			found = verdict{action: e.Action, reason: e.Reason, total: e.At.Sub(begun), exposed: e.At.Sub(shared)}
+		default: // no turn of the rollout
 		}
 	}
 	return found

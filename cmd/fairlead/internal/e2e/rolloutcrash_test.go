@@ -129,7 +129,7 @@ func dieInRollout(t *testing.T, p phase, lost loss, at int) {
 // begin brings the model to where the phase begins, and lies in wait.
 func (c *crashing) begin(at int) {
 	var commit string
-	if c.phase.name == "create" {
+	if c.name == "create" {
 		// The gateway is there before, since its start is another test's subject.
 		c.other = model{name: "other", image: c.image, version: "1", replicas: 1}
 		commit = c.commit(c.other)
@@ -139,11 +139,11 @@ func (c *crashing) begin(at int) {
 	c.serve("file://" + c.dir)
 	c.converged(commit)
 	c.until("what was decided so far is delivered", c.delivered)
-	if c.phase.name != "create" {
+	if c.name != "create" {
 		c.environment.t.Logf("requests from %s on", time.Now().Format(time.StampMilli))
 		c.requests = startTraffic(c.environment.t, c.url(c.model.name), 1, 40)
 	}
-	if c.phase.name == "promote" {
+	if c.name == "promote" {
 		c.takeAway(c.change())
 		c.until("the last step", func() bool {
 			s, ok := c.status()
@@ -293,7 +293,7 @@ func (c *crashing) ending() {
 		models = append(models, c.other)
 	}
 	c.untilNothing(func() string { return c.difference(models) })
-	if got := c.environment.serving(c.model.name); got != serving.version {
+	if got := c.serving(c.model.name); got != serving.version {
 		t.Errorf("version %q serves, want %q", got, serving.version)
 	}
 }
