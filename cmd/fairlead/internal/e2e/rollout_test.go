@@ -53,7 +53,7 @@ const byEvidence = `
     }
     check "latency" {
       metric        = latency_p90
-      max_vs_stable = 1.3
+      max_vs_stable = 1.2
       interval      = "1s"
       min_samples   = 50
     }

@@ -239,7 +239,7 @@ func (c *crashing) goOn() {
 			t.Fatal(err)
 		}
 	}
-	c.until("the journal is delivered", func() bool { return len(c.journaled()) >= len(c.phase.decisions) && c.delivered() })
+	c.until("the journal is delivered", c.delivered)
 }
 
 // delivered tells whether the remote has the whole journal.
@@ -278,7 +278,11 @@ var journalRef = "refs/heads/" + journal.Branch(spec.DefaultEnvironment)
 func (c *crashing) ending() {
 	t := c.environment.t
 	t.Helper()
-	if got := c.journaled(); !slices.Equal(got, c.phase.decisions) {
+	got := c.journaled()
+	// The first entry of all may have gone with the disk, milliseconds before it was
+	// delivered. What the next daemon finds then is nobody's rollout.
+	adopted := c.loss == itsData && slices.Equal(got, []string{"adopt 0 1"})
+	if !slices.Equal(got, c.phase.decisions) && !(adopted && c.phase.name == "create") {
 		t.Errorf("the journal has\n%q, want\n%q", got, c.phase.decisions)
 	}
 	if merged := c.git("rev-list", "--min-parents=2", journalRef); merged != "" {
