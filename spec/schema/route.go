@@ -12,8 +12,8 @@ func routeBlock() *Block {
 			{Name: "host", Type: String, Note: "every host", Example: `"models.example.com"`, Doc: "Host name of the request, in lower case, without port and wildcards."},
 			{Name: "path", Type: String, Required: true, Example: `"/digits"`, Doc: "Prefix of the request's path, matched on whole segments. Only characters that need no encoding; not below /v2/models, which the gateway routes itself."},
 			{Name: "strip", Type: Bool, Default: "false", Doc: "Removes path from the request before it is forwarded."},
-			{Name: "timeout", Type: Duration, Default: `"30s"`, Min: bound(0.001), Max: bound(86400), Doc: "Time for the answer."},
-			{Name: "fallback", Type: Ref, Refers: "model", Example: "model.digits_small", Doc: "The model that answers when this one cannot. Its own fallback is not asked: a request goes over once."},
+			{Name: "timeout", Type: Duration, Default: `"30s"`, Min: bound(0.001), Max: bound(86400), Doc: "Time for the answer. It stands still while the gateway waits for the client."},
+			{Name: "fallback", Type: Ref, Refers: "model", Example: "model.digits_small", Doc: "The model that answers when this one cannot. Its own fallback is not asked: a request goes over once. It answers for want of a ready replica, for a 5xx and for a time-out, where the request can be sent again, and only callers that its own routes let in."},
 		},
 		Blocks: []*Block{limitBlock(), authBlock()},
 	}
@@ -39,7 +39,7 @@ func limitBlock() *Block {
 func authBlock() *Block {
 	return &Block{
 		Name: "auth",
-		Doc:  "Who may use the route: whoever brings one of the keys, or a good token. At least one of api_keys and jwt; either is enough. All others are answered with 401. Without this block the route is open to everybody.",
+		Doc:  "Who may use the route: whoever brings one of the keys, or a good token. At least one of api_keys and jwt; either is enough. All others are answered with 401. Without this block the route is open to everybody. /v2/models/NAME asks for what all routes of the model ask. Beside auth, paths that some servers take for others (//, a backslash, ;, double encoding) are refused with 400.",
 		Example: `auth {
   api_keys = [secret.partner_key]
 }`,
