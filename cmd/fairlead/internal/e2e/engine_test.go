@@ -148,4 +148,4 @@ func (e *engine) remove(id string) {
 
 // patience is how long anything may take that should take a second: the machine
 // may be busy.
-const patience = time.Minute
+const patience = 2 * time.Minute

@@ -66,6 +66,7 @@ func newEnvironmentOn(t *testing.T, socket string) *environment {
 	e.set("INTERVAL", "2s")
 	e.set("ALLOW_DESTROY", "true")
 	e.set("ALLOW_EMPTY", "true")
+	e.set("CPU_OVERCOMMIT", "100") // machines that test have few
 	return e
 }
 

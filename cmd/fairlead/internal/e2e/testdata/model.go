@@ -4,7 +4,7 @@
 //
 //	GET  /v2/health/ready           200
 //	GET  /v2/models/NAME            its metadata, with VERSION; ?wait=300ms answers later
-//	POST /v2/models/NAME/infer      one number, "score", after 50 to 100 ms
+//	POST /v2/models/NAME/infer      one number, "score", after 100 to 200 ms
 //	GET  /v2/models/NAME/seen       environment and secret files, as JSON
 //
 // What is wrong with its answers is set in its environment:
@@ -76,7 +76,7 @@ var inferences atomic.Int64
 
 func infer(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
-	<-time.After(time.Duration(number("SLOWER", 1) * float64(50*time.Millisecond+rand.N(50*time.Millisecond))))
+	<-time.After(time.Duration(number("SLOWER", 1) * float64(100*time.Millisecond+rand.N(100*time.Millisecond))))
 	if inferences.Add(1) > cold && rand.Float64() < number("ERRORS", 0) {
 		w.Header().Set("Model-Error", "on purpose")
 		w.WriteHeader(http.StatusInternalServerError)
