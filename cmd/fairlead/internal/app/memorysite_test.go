@@ -39,6 +39,7 @@ func memorySite(repo, data, environment string) (*Site, *memory.Engine, error) {
 	}
 	store := statefile.NewStore(filepath.Join(data, "state"))
 	engine := memory.NewEngine()
+	engine.SetSize(2_000, 1<<40, 0) // room for a thousand models, and a second revision of each
 	runtime := engine.Runtime(c.scope())
 	running := func(id string) bool { return engine.StateOf(id) == reconcile.StateRunning }
 	return &Site{
