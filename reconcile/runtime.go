@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -32,12 +33,17 @@ func (s Scope) ReplicaName(model, revision string, ordinal int) string {
 	return s.NetworkName() + "." + model + "." + revision + "." + strconv.Itoa(ordinal)
 }
 
+// StepName is the name of the container of one attempt at a node of a run.
+func (s Scope) StepName(run, node string, attempt int) string {
+	return s.NetworkName() + ".run." + run + "." + node + "." + strconv.Itoa(attempt)
+}
+
 // Labels that every object of Fairlead carries. Labels of a container cannot
 // change after its creation, so nothing that changes in place is among them.
 const (
 	LabelOwner       = "io.fairlead.owner"
 	LabelEnvironment = "io.fairlead.environment"
-	LabelKind        = "io.fairlead.kind" // model or gateway
+	LabelKind        = "io.fairlead.kind" // model, gateway or step
 	LabelModel       = "io.fairlead.model"
 	LabelRevision    = "io.fairlead.revision"
 	LabelReplica     = "io.fairlead.replica" // ordinal, from 1
@@ -45,6 +51,11 @@ const (
 	LabelImage       = "io.fairlead.image"   // the reference as written in the spec
 	LabelPort        = "io.fairlead.port"    // on which the model listens
 	LabelInputs      = "io.fairlead.inputs"  // RevisionInputs as JSON
+
+	LabelPipeline = "io.fairlead.pipeline"
+	LabelRun      = "io.fairlead.run"
+	LabelNode     = "io.fairlead.node"    // step, and variant: train, train[2]
+	LabelAttempt  = "io.fairlead.attempt" // from 1
 )
 
 // Runtime runs containers: a Docker Engine.
@@ -123,6 +134,11 @@ type Runtime interface {
 	// error messages. Output is bounded to 64 KiB.
 	Logs(ctx context.Context, id string, lines int) (string, error)
 
+	// Follow copies the output of a container, both streams, to w as it comes, from
+	// its beginning as far as the engine still has it, until the container ends or
+	// ctx does. It does not wait for a slow w longer than ctx lasts.
+	Follow(ctx context.Context, id string, w io.Writer) error
+
 	// Events wakes the reconciler when a container of the scope changes. The
 	// channel closes when ctx ends, not before: a lost stream is opened again
 	// inside, with back-off, and counts as a change of everything.
@@ -193,7 +209,10 @@ type PullProgress struct {
 }
 
 // Filter narrows a List. The zero value lists the whole scope.
-type Filter struct{ Model string }
+type Filter struct {
+	Model string
+	Run   string
+}
 
 // ContainerSpec is all that one container is created from.
 type ContainerSpec struct {
@@ -210,10 +229,23 @@ type ContainerSpec struct {
 	// Volumes are the provider's own named volumes, by name -> target; the
 	// operator's policy is for what specs ask for and does not look at them.
 	Volumes map[string]string
+	// Binds are directories of the host that the daemon itself made: artifacts, the
+	// inputs and outputs of a step. As with Volumes the policy does not look at
+	// them. The engine must be that of the daemon's own host.
+	Binds []Bind
+	// NoNetwork: the container gets no network but its own loopback.
+	NoNetwork bool
 	// Certificates is a directory of the host that the gateway reads its
 	// certificate from; "" for none. It is the operator's own, so the policy does
 	// not look at it.
 	Certificates string
+}
+
+// Bind mounts a directory of the host, without what is mounted below it.
+type Bind struct {
+	Source   string // absolute path on the host
+	Target   string // absolute path in the container
+	ReadOnly bool
 }
 
 // Publish maps a port of the host to one of the container.
@@ -235,6 +267,10 @@ type Container struct {
 	ImageRef string // label: the reference as written
 	Port     int    // label
 	Inputs   string // label
+	Pipeline string // label, of a step
+	Run      string // label, of a step
+	Node     string // label, of a step
+	Attempt  int    // label, of a step
 	ImageID  string
 	State    ContainerState
 	ExitCode int       // of an exited container, or of one that waits for its restart

@@ -333,6 +333,10 @@ func (c *Container) ReadLabels(labels map[string]string) {
 	c.ImageRef = labels[LabelImage]
 	c.Port, _ = strconv.Atoi(labels[LabelPort])
 	c.Inputs = labels[LabelInputs]
+	c.Pipeline = labels[LabelPipeline]
+	c.Run = labels[LabelRun]
+	c.Node = labels[LabelNode]
+	c.Attempt, _ = strconv.Atoi(labels[LabelAttempt])
 }
 
 // Desired is what should run in a scope: a Config bound to content.

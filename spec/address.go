@@ -13,6 +13,11 @@ const (
 	KindModel      Kind = "model"
 	KindSecret     Kind = "secret"
 	KindSimulation Kind = "simulation"
+	KindDataset    Kind = "dataset"
+	KindPipeline   Kind = "pipeline"
+	KindPolicy     Kind = "policy"
+	KindVersion    Kind = "version"
+	KindStep       Kind = "step"    // a container of a run, never declared by itself
 	KindGateway    Kind = "gateway" // made by Fairlead itself, never declared
 )
 

@@ -15,6 +15,10 @@ type Config struct {
 	Models       []*Model // sorted by Name
 	Secrets      map[string]*Secret
 	Simulations  []*Simulation // sorted by served name
+	Datasets     []*Dataset    // sorted by Name
+	Pipelines    []*Pipeline   // sorted by Name
+	Policies     []*Policy     // sorted by Name
+	Versions     []*Version    // sorted by model, then by version, oldest first
 	Moved        []Moved
 	Removed      []Removed
 }

@@ -14,7 +14,10 @@ type Model struct {
 	Owners      []string
 	Version     string // the team's own version of the model, a label for people
 
-	Image    string // reference as written: name:tag, or name@sha256:...
+	Image    string    // reference as written: name:tag, or name@sha256:...
+	Artifact *Artifact // nil if not declared
+	Card     *Card     // nil if not declared
+	License  string    // SPDX identifier; "" if not declared
 	Protocol Protocol
 	Port     int // the port on which the container listens
 	Replicas int // 0 is allowed: declared, but nothing runs

@@ -160,3 +160,8 @@ func (j *Journal) Delivery() journal.Delivery {
 	}
 	return d
 }
+
+// Pipelines implements journal.Journal.
+func (j *Journal) Pipelines(context.Context) (map[string]journal.PipelineRecord, error) {
+	return nil, nil
+}

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"strings"
 	"time"
@@ -464,4 +465,14 @@ func repository(ref string) string {
 		return ref[:colon]
 	}
 	return ref
+}
+
+// Follow implements reconcile.Runtime.
+func (r *Runtime) Follow(ctx context.Context, id string, w io.Writer) error {
+	text, err := r.Logs(ctx, id, 1)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, text)
+	return err
 }

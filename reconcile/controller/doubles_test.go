@@ -97,6 +97,8 @@ func (b *books) At(_ context.Context, at time.Time) (map[string]journal.Record, 
 	return b.records(at), nil
 }
 
+func (b *books) Pipelines(context.Context) (map[string]journal.PipelineRecord, error) { return nil, nil }
+
 func (b *books) Delivery() journal.Delivery { return journal.Delivery{} }
 
 // actions are those that were journaled of a model, oldest first.

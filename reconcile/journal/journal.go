@@ -8,7 +8,8 @@ import (
 
 // Journal keeps decisions.
 //
-// One goroutine appends; reading is safe beside it. Every call ends in bounded
+// Entries are appended one after another, from any goroutine; reading is safe
+// beside it. Every call ends in bounded
 // time. A remote that is away never fails an Append: what it has not got is
 // queued, and Delivery tells.
 type Journal interface {
@@ -27,6 +28,8 @@ type Journal interface {
 	// At returns the record of every model as it was at a time. Nothing has to
 	// be open for it.
 	At(ctx context.Context, at time.Time) (map[string]Record, error)
+	// Pipelines returns the newest record of every pipeline. It has to be open.
+	Pipelines(ctx context.Context) (map[string]PipelineRecord, error)
 	// Delivery says how far the remote is behind.
 	Delivery() Delivery
 }
@@ -37,15 +40,16 @@ var ErrDiverged = errors.New("the journal was written by somebody else")
 
 // Query picks entries of the history.
 type Query struct {
-	Model string    // "": of every model
-	Since time.Time // zero: from the beginning
-	Until time.Time // zero: to the end
-	Limit int       // 0: all
+	Model    string    // "": of every model
+	Pipeline string    // "": of every pipeline; with a Model or a Pipeline only of that one
+	Since    time.Time // zero: from the beginning
+	Until    time.Time // zero: to the end
+	Limit    int       // 0: all
 }
 
 // Picks tells whether an entry is asked for, apart from the limit.
 func (q Query) Picks(e Entry) bool {
-	return (q.Model == "" || q.Model == e.Model) &&
+	return (q.Model == "" || q.Model == e.Model) && (q.Pipeline == "" || q.Pipeline == e.Pipeline) &&
 		(q.Since.IsZero() || !e.At.Before(q.Since)) &&
 		(q.Until.IsZero() || !e.At.After(q.Until))
 }
@@ -66,7 +70,11 @@ type Entry struct {
 	ID     string    `json:"id,omitempty"` // of the commit that holds it; set when read
 	At     time.Time `json:"at"`
 	Action Action    `json:"action"`
-	Model  string    `json:"model"`
+	// Model is the served name of the model that it is about, Pipeline that of the
+	// pipeline: one of them is set.
+	Model    string `json:"model,omitempty"`
+	Pipeline string `json:"pipeline,omitempty"`
+	Run      string `json:"run,omitempty"` // of the pipeline
 	// From and To are the revisions that the decision moves between; either may
 	// be empty.
 	From string `json:"from,omitempty"`
@@ -79,6 +87,8 @@ type Entry struct {
 	Actor   string `json:"actor"` // "fairlead", or who gave the order
 	// Record is the state of the model after the decision; nil removes it.
 	Record *Record `json:"record,omitempty"`
+	// PipelineRecord is the state of the pipeline after the decision; nil removes it.
+	PipelineRecord *PipelineRecord `json:"pipeline_record,omitempty"`
 }
 
 // Daemon is the actor of what Fairlead decides by itself.
@@ -109,4 +119,9 @@ const (
 	ActionPause   Action = "pause"
 	ActionResume  Action = "resume"
 	ActionRetry   Action = "retry" // the ledger forgets a rejection
+
+	ActionRun      Action = "run"      // a run of a pipeline starts
+	ActionOverride Action = "override" // a person lets a soft gate pass
+	ActionPublish  Action = "publish"  // a run proposes a version
+	ActionEnd      Action = "end"      // a run has ended
 )
