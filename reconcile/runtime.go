@@ -91,9 +91,9 @@ type Runtime interface {
 	EnsureImage(ctx context.Context, image Image, progress func(PullProgress)) error
 
 	// List returns every container of the scope, of any state, sorted by Name.
-	// With a model name in the filter only those of that model. It makes one
-	// list call; details that the list does not carry are fetched once per
-	// container and cached until an event or the audit interval drops them.
+	// With a model or a run in the filter only those of it. It makes one list call;
+	// details that the list does not carry are fetched once per container and cached
+	// until it changes, an event or the audit interval drops them.
 	List(ctx context.Context, filter Filter) ([]Container, error)
 
 	// Vet tells without any call whether the operator's policy and the
@@ -136,13 +136,30 @@ type Runtime interface {
 
 	// Follow copies the output of a container, both streams, to w as it comes, from
 	// its beginning as far as the engine still has it, until the container ends or
-	// ctx does. It does not wait for a slow w longer than ctx lasts.
+	// ctx does. It does not wait for a slow w longer than ctx lasts: one write may be
+	// under way then, and none begins after it. An engine that breaks the stream off
+	// is an error; to go on from there is up to the caller.
 	Follow(ctx context.Context, id string, w io.Writer) error
 
 	// Events wakes the reconciler when a container of the scope changes. The
 	// channel closes when ctx ends, not before: a lost stream is opened again
 	// inside, with back-off, and counts as a change of everything.
 	Events(ctx context.Context) Hints
+}
+
+// Waiter is what a Runtime may do beside: it tells that a container has ended at
+// once and for one call. Without it a List after a hint tells the same, later.
+type Waiter interface {
+	// Wait returns when a container that was started has ended, at once if it has
+	// ended already. One that never ran, or is removed meanwhile, is an error.
+	Wait(ctx context.Context, id string) (Exit, error)
+}
+
+// Exit is how a container ended.
+type Exit struct {
+	Code      int
+	OOMKilled bool
+	Finished  time.Time // by the engine's clock
 }
 
 // Errors of a Runtime that a caller decides by.
@@ -211,7 +228,7 @@ type PullProgress struct {
 // Filter narrows a List. The zero value lists the whole scope.
 type Filter struct {
 	Model string
-	Run   string
+	Run   string // of the steps' containers
 }
 
 // ContainerSpec is all that one container is created from.

@@ -23,7 +23,7 @@ func (e *Engine) Exit(id string, code int) error {
 func (e *Engine) Crash(id string, code int) error {
 	return e.alter(id, func(c *container) {
 		c.exit(code)
-		c.run()
+		e.run(c)
 		c.Restarts++
 	})
 }
@@ -117,4 +117,5 @@ func (e *Engine) rename(c *container, name string) {
 func (e *Engine) remove(c *container) {
 	delete(e.names, c.Name)
 	delete(e.containers, c.ID)
+	c.halt()
 }

@@ -35,6 +35,7 @@ type Engine struct {
 	before     func(op string) error
 	after      func(op string) error
 	deny       func(reconcile.ContainerSpec) []reconcile.Denial
+	program    func(reconcile.ContainerSpec) *Process
 
 	cpus, gpus int
 	memory     int64 // bytes
@@ -47,6 +48,11 @@ type container struct {
 	spec      reconcile.ContainerSpec
 	connected bool // to its network; Address is empty while it does not run
 	ip        string
+
+	process *Process // nil while it does not run, or runs until it is stopped
+	timers  []*time.Timer
+	output  []byte
+	changed chan struct{} // closed with the next output or end; nil: nobody waits
 }
 
 // image is one image that the engine or its registry knows.
@@ -287,8 +293,8 @@ func digest(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// run puts a container into the running state.
-func (c *container) run() {
+// run puts a container into the running state, and its process on its way.
+func (e *Engine) run(c *container) {
 	c.State = reconcile.StateRunning
 	c.Started = time.Now()
 	c.Finished = time.Time{}
@@ -298,6 +304,7 @@ func (c *container) run() {
 	if c.connected {
 		c.Address = c.ip
 	}
+	e.begin(c)
 }
 
 // exit puts a container into the exited state.
@@ -306,4 +313,5 @@ func (c *container) exit(code int) {
 	c.Finished = time.Now()
 	c.ExitCode = code
 	c.Address = ""
+	c.halt()
 }

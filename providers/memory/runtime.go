@@ -3,10 +3,10 @@ package memory
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
@@ -19,7 +19,10 @@ type Runtime struct {
 	scope  reconcile.Scope
 }
 
-var _ reconcile.Runtime = (*Runtime)(nil)
+var (
+	_ reconcile.Runtime = (*Runtime)(nil)
+	_ reconcile.Waiter  = (*Runtime)(nil)
+)
 
 // NewRuntime returns a runtime on an engine of its own.
 func NewRuntime(scope reconcile.Scope) *Runtime { return NewEngine().Runtime(scope) }
@@ -45,13 +48,14 @@ const (
 	OpUpdate        = "update"
 	OpStop          = "stop"
 	OpRemove        = "remove"
-	OpLogs          = "logs"
+	OpLogs          = "logs" // and follow
+	OpWait          = "wait"
 )
 
 // mutating tells whether an operation may change the engine.
 func mutating(op string) bool {
 	switch op {
-	case OpEngine, OpResolve, OpInspectImage, OpList, OpNetwork, OpVolume, OpLogs:
+	case OpEngine, OpResolve, OpInspectImage, OpList, OpNetwork, OpVolume, OpLogs, OpWait:
 		return false
 	}
 	return true
@@ -183,7 +187,7 @@ func (r *Runtime) List(ctx context.Context, filter reconcile.Filter) ([]reconcil
 	var found []reconcile.Container
 	err := r.do(ctx, OpList, func(e *Engine) error {
 		found = e.list(func(c *container) bool {
-			return r.scope.Owns(c.labels) && (filter.Model == "" || c.Model == filter.Model)
+			return r.scope.Owns(c.labels) && (filter.Model == "" || c.Model == filter.Model) && (filter.Run == "" || c.Run == filter.Run)
 		})
 		return nil
 	})
@@ -296,6 +300,9 @@ func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string
 	if !r.scope.Owns(c.Labels) {
 		return "", fmt.Errorf("create %s: its labels are not those of %s", c.Name, r.scope.NetworkName())
 	}
+	if err := checkBinds(c); err != nil {
+		return "", err
+	}
 	var id string
 	err := r.do(ctx, OpCreate, func(e *Engine) error {
 		if holder := e.containers[e.names[c.Name]]; holder != nil {
@@ -308,7 +315,7 @@ func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string
 		if img := e.images[c.Image.Pin]; img == nil || !img.present {
 			return fmt.Errorf("%s is not on the engine: %w", c.Image.Pin, reconcile.ErrImageNotFound)
 		}
-		if _, exists := e.networks[r.scope.NetworkName()]; !exists {
+		if _, exists := e.networks[r.scope.NetworkName()]; !exists && !c.NoNetwork {
 			return fmt.Errorf("there is no network %s", r.scope.NetworkName())
 		}
 		id = e.create(c)
@@ -321,6 +328,16 @@ func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string
 		return "", err
 	}
 	return id, nil
+}
+
+// checkBinds refuses what an engine cannot mount.
+func checkBinds(c reconcile.ContainerSpec) error {
+	for _, b := range c.Binds {
+		if info, err := os.Stat(b.Source); err != nil || !info.IsDir() || !filepath.IsAbs(b.Source) {
+			return fmt.Errorf("create %s: mount %s at %s: it is no directory of this host by its full path", c.Name, b.Source, b.Target)
+		}
+	}
+	return nil
 }
 
 // adoptable returns nil if the container that holds the name is what Create was
@@ -341,7 +358,7 @@ func (r *Runtime) adoptable(holder *container, c reconcile.ContainerSpec) error 
 // create makes the container. The caller holds the lock.
 func (e *Engine) create(c reconcile.ContainerSpec) string {
 	id, ip := e.nextID(c.Name)
-	made := &container{labels: maps.Clone(c.Labels), spec: c, connected: true, ip: ip}
+	made := &container{labels: maps.Clone(c.Labels), spec: c, connected: !c.NoNetwork, ip: ip}
 	made.ID, made.Name = id, c.Name
 	made.ImageID = "sha256:" + digest(c.Image.Pin)
 	made.State = reconcile.StateCreated
@@ -363,7 +380,7 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 			c.State = reconcile.StateRunning
 			return nil
 		case reconcile.StateCreated, reconcile.StateExited:
-			c.run()
+			e.run(c)
 			if img := e.images[c.spec.Image.Pin]; img != nil && img.crash != nil {
 				c.exit(*img.crash)
 			}
@@ -389,30 +406,9 @@ func (r *Runtime) Rename(ctx context.Context, id, name string) error {
 func (r *Runtime) Update(ctx context.Context, id string, want reconcile.ContainerSpec) error {
 	return r.onOwned(ctx, OpUpdate, id, func(_ *Engine, c *container) error {
 		c.Limits = reconcile.LimitsOf(want.Container)
-		c.connected = true
-		if c.State == reconcile.StateRunning {
+		c.connected = !want.NoNetwork
+		if c.connected && c.State == reconcile.StateRunning {
 			c.Address = c.ip
-		}
-		return nil
-	})
-}
-
-// Stop implements reconcile.Runtime. The process always ends within its grace
-// period, with code 0.
-func (r *Runtime) Stop(ctx context.Context, id string, _ time.Duration) error {
-	return r.do(ctx, OpStop, func(e *Engine) error {
-		if e.containers[id] == nil {
-			return nil
-		}
-		c, err := r.owned(e, id)
-		if err != nil {
-			return err
-		}
-		e.notify(c.labels)
-		switch c.State {
-		case reconcile.StateRunning, reconcile.StatePaused, reconcile.StateRestarting:
-			c.exit(0)
-		case reconcile.StateCreated, reconcile.StateExited, reconcile.StateDead, reconcile.StateRemoving:
 		}
 		return nil
 	})
@@ -434,22 +430,6 @@ func (r *Runtime) Remove(ctx context.Context, id string) error {
 	})
 }
 
-// Logs implements reconcile.Runtime.
-func (r *Runtime) Logs(ctx context.Context, id string, lines int) (string, error) {
-	var text string
-	err := r.do(ctx, OpLogs, func(e *Engine) error {
-		c, err := r.owned(e, id)
-		if err != nil {
-			return err
-		}
-		if lines > 0 && !c.Started.IsZero() {
-			text = c.Name + " started\n"
-		}
-		return nil
-	})
-	return text, err
-}
-
 // Events implements reconcile.Runtime.
 func (r *Runtime) Events(ctx context.Context) reconcile.Hints {
 	return r.engine.watch(ctx, r.scope)
@@ -465,14 +445,4 @@ func repository(ref string) string {
 		return ref[:colon]
 	}
 	return ref
-}
-
-// Follow implements reconcile.Runtime.
-func (r *Runtime) Follow(ctx context.Context, id string, w io.Writer) error {
-	text, err := r.Logs(ctx, id, 1)
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(w, text)
-	return err
 }
