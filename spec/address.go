@@ -81,9 +81,9 @@ func ParseAddress(s string) (Address, error) {
 		}
 	}
 	switch a.Kind {
-	case KindModel, KindSecret, KindSimulation:
+	case KindModel, KindSecret, KindSimulation, KindDataset, KindPipeline, KindPolicy:
 	default:
-		return Address{}, fmt.Errorf("%q is not an address: there is no kind of object named %q; known are model, secret and simulation", s, kind)
+		return Address{}, fmt.Errorf("%q is not an address: there is no kind of object named %q; known are model, secret, simulation, dataset, pipeline and policy", s, kind)
 	}
 	if !ValidName(a.Name) {
 		return Address{}, fmt.Errorf("%q is not an address: %q is not a name; names start with a letter and hold a-z, 0-9, _ and -", s, name)
