@@ -76,3 +76,11 @@ type Status struct {
 
 // StatusFormat is the FormatVersion of Status.
 const StatusFormat = 1
+
+// ReproduceOrder makes a published version again, from its recorded definition,
+// parameters and inputs: fresh, and publishing nothing.
+type ReproduceOrder struct {
+	Model   string `json:"model"`
+	Version string `json:"version"`
+	Actor   string `json:"actor"`
+}

@@ -25,12 +25,14 @@ type api struct {
 	daemon *Daemon
 	config Config
 	token  spec.Sensitive
+	// pipelines is who runs them now; nil while this daemon does not act.
+	pipelines func() Pipelines
 	// claimed: the unix socket is served. Only the goroutine of Run looks.
 	claimed bool
 }
 
-func newAPI(c Config, d *Daemon) (*api, error) {
-	a := &api{daemon: d, config: c}
+func newAPI(c Config, d *Daemon, pipelines func() Pipelines) (*api, error) {
+	a := &api{daemon: d, config: c, pipelines: pipelines}
 	if c.TokenFile == "" {
 		return a, nil
 	}
@@ -98,6 +100,7 @@ func (a *api) handler(remote bool) http.Handler {
 	mux.Handle("GET /api/v1/history", a.guard(remote, a.history))
 	mux.Handle("GET /api/v1/live", a.guard(remote, a.live))
 	mux.Handle("GET /api/v1/targets", a.guard(remote, a.targets))
+	a.handlePipelines(mux, remote)
 	for _, path := range prometheusPaths {
 		mux.Handle("GET "+path, a.guard(remote, a.prometheus))
 		mux.Handle("POST "+path, a.guard(remote, a.prometheus))

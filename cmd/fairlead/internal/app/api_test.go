@@ -32,7 +32,7 @@ func idleDaemon(t *testing.T, tokenFile string) *api {
 	d := &Daemon{site: site, log: slog.New(slog.DiscardHandler), metrics: newMetrics()}
 	c := site.Config
 	c.TokenFile = tokenFile
-	a, err := newAPI(c, d)
+	a, err := newAPI(c, d, d.pipelines)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestModelsThatAreNotSteadyAreTheQueue(t *testing.T) {
 
 func TestTokensThatCanBeGuessedAreRefused(t *testing.T) {
 	for name, file := range map[string]string{"short": writeToken(t, "hunter2"), "empty": writeToken(t, ""), "missing": filepath.Join(t.TempDir(), "none")} {
-		a, err := newAPI(Config{TokenFile: file}, nil)
+		a, err := newAPI(Config{TokenFile: file}, nil, nil)
 		if err == nil || a != nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -78,7 +78,7 @@ func TestServedDaemon(t *testing.T) {
 	}
 	site.Config.Interval = 5 * time.Second
 	d := &Daemon{site: site, log: slog.New(slog.DiscardHandler), metrics: newMetrics()}
-	if d.api, err = newAPI(site.Config, d); err != nil {
+	if d.api, err = newAPI(site.Config, d, d.pipelines); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -24,6 +24,7 @@ type Daemon struct {
 	metrics *metrics
 	api     *api
 	current atomic.Pointer[controller.Controller] // nil while standing by
+	running atomic.Pointer[Pipelines]             // nil while standing by
 	// Why the daemon does not act yet; nil where that is not the reason.
 	standby atomic.Pointer[string] // another one does
 	waiting atomic.Pointer[string] // the engine does not answer
@@ -36,10 +37,18 @@ func NewDaemon(ctx context.Context, c Config, log *slog.Logger) (*Daemon, error)
 		return nil, err
 	}
 	d := &Daemon{site: site, log: log, metrics: newMetrics()}
-	if d.api, err = newAPI(c, d); err != nil {
+	if d.api, err = newAPI(c, d, d.pipelines); err != nil {
 		return nil, errors.Join(err, site.Close())
 	}
 	return d, nil
+}
+
+// pipelines is who runs pipelines here, or nil.
+func (d *Daemon) pipelines() Pipelines {
+	if p := d.running.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // gcPercent is half of Go's default. A daemon holds its memory all day beside

@@ -30,7 +30,7 @@ func actingDaemon(t *testing.T) *api {
 		t.Fatal(err)
 	}
 	d := &Daemon{site: site, log: slog.New(slog.DiscardHandler), metrics: newMetrics()}
-	if d.api, err = newAPI(site.Config, d); err != nil {
+	if d.api, err = newAPI(site.Config, d, d.pipelines); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
