@@ -165,7 +165,7 @@ func take(ctx context.Context, token chan struct{}) (giveBack func(), err error)
 func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 	giveBack, err := take(ctx, j.turn)
 	if err != nil {
-		return fmt.Errorf("write a decision about %s into the journal: %w", e.Model, err)
+		return fmt.Errorf("write a decision about %s into the journal: %w", e.Subject(), err)
 	}
 	defer giveBack()
 	if j.at == nil || j.options.ReadOnly {
@@ -179,7 +179,7 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 		if errors.Is(err, errMoved) {
 			err = fmt.Errorf("%w: %w", journal.ErrDiverged, err)
 		}
-		return fmt.Errorf("write a decision about %s into the journal: %w", e.Model, err)
+		return fmt.Errorf("write a decision about %s into the journal: %w", e.Subject(), err)
 	}
 	if j.upstream != nil {
 		j.queue = append(j.queue, next.commit)
@@ -277,6 +277,25 @@ func (j *Journal) At(ctx context.Context, at time.Time) (map[string]journal.Reco
 	return records, err
 }
 
+// Pipelines implements journal.Journal.
+func (j *Journal) Pipelines(ctx context.Context) (map[string]journal.PipelineRecord, error) {
+	giveBack, err := take(ctx, j.turn)
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	at := j.at
+	giveBack()
+	if at == nil {
+		return nil, errors.New("read the records of pipelines: the journal is not open")
+	}
+	records := map[string]journal.PipelineRecord{}
+	err = j.reading(ctx, func(repo *repository, _ plumbing.Hash) (err error) {
+		records, err = at.pipelineRecords(repo)
+		return err
+	})
+	return records, err
+}
+
 // reading calls read with the store and its newest commit. A daemon beside this
 // process may tidy meanwhile, so a damage is believed if it is still there at the
 // second look.
@@ -336,9 +355,4 @@ func (j *Journal) note(text string) {
 	if extra := len(j.delivery.Notes) - keep; extra > 0 {
 		j.delivery.Notes = slices.Delete(j.delivery.Notes, 0, extra)
 	}
-}
-
-// Pipelines implements journal.Journal.
-func (j *Journal) Pipelines(context.Context) (map[string]journal.PipelineRecord, error) {
-	return nil, nil
 }

@@ -346,9 +346,9 @@ func (j *Journal) positionOf(tip plumbing.Hash) (position, error) {
 }
 
 // replay makes our entries again on top of the remote's. Each brings the record
-// of its model as it was, so the later decision, ours, wins. Where theirs were
-// about the same models that is said: two daemons that decide about one model are
-// a mistake of setup.
+// of its model or pipeline as it was, so the later decision, ours, wins. Where
+// theirs were about the same ones that is said: two daemons that decide about one
+// model are a mistake of setup.
 func (j *Journal) replay(ctx context.Context, tip plumbing.Hash, ours []plumbing.Hash, theirs int) error {
 	there, err := j.positionOf(tip)
 	if err != nil {
@@ -368,8 +368,8 @@ func (j *Journal) replay(ctx context.Context, tip plumbing.Hash, ours []plumbing
 		if err != nil {
 			return err
 		}
-		if foreign[e.Model] {
-			disputed[e.Model] = true
+		if foreign[recordPath(e)] {
+			disputed[e.Subject()] = true
 		}
 		now, objects, queue = next, append(objects, made...), append(queue, next.commit)
 	}
@@ -431,13 +431,25 @@ func entryOf(repo *repository, commit *object.Commit) (journal.Entry, error) {
 	if err != nil {
 		return journal.Entry{}, err
 	}
-	i := entryNamed(there.models, journal.FileName(e.Model))
+	files := there.models
+	if e.Pipeline != "" {
+		files = there.pipelines
+	}
+	i := entryNamed(files, journal.FileName(e.Subject()))
 	if i < 0 {
 		return e, nil
 	}
-	data, err := repo.read(plumbing.BlobObject, there.models[i].Hash, maxMetaObject)
+	data, err := repo.read(plumbing.BlobObject, files[i].Hash, maxMetaObject)
 	if err != nil {
 		return journal.Entry{}, err
+	}
+	if e.Pipeline != "" {
+		record, err := journal.DecodePipelineRecord(e.Pipeline, data)
+		if err != nil {
+			return journal.Entry{}, err
+		}
+		e.PipelineRecord = &record
+		return e, nil
 	}
 	record, err := journal.DecodeRecord(e.Model, data)
 	if err != nil {

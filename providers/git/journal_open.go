@@ -31,7 +31,10 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 	}
 	var records map[string]journal.Record
 	err = j.store.view(func(repo *clone) (err error) {
-		records, err = j.at.records(&repo.repository)
+		if records, err = j.at.records(&repo.repository); err != nil {
+			return err
+		}
+		_, err = j.at.pipelineRecords(&repo.repository)
 		return err
 	})
 	if err != nil {
@@ -110,7 +113,7 @@ func (j *Journal) local() (position, error) {
 		if p, err = positionAt(&repo.repository, head); err != nil {
 			return err
 		}
-		_, err = p.records(&repo.repository) // damage has to show before anything is built on it
+		err = p.verify(&repo.repository) // damage has to show before anything is built on it
 		if _, content := errors.AsType[*contentError](err); content {
 			err = nil // whole, and a newer commit may have mended it
 		}
@@ -159,7 +162,7 @@ func (j *Journal) fill(ctx context.Context, fresh *store, tip plumbing.Hash) err
 		if err != nil {
 			return err
 		}
-		if _, err := there.records(&repo.repository); err != nil {
+		if err := there.verify(&repo.repository); err != nil {
 			return j.explainContent(err)
 		}
 		return walkBack(ctx, &repo.repository, tip, func(*object.Commit) (bool, error) { return false, nil })

@@ -21,7 +21,8 @@ type position struct {
 	commit plumbing.Hash // zero: nothing was decided yet
 	when   time.Time     // of the committer
 	root   []object.TreeEntry
-	models []object.TreeEntry // of the folder with the records
+	// Of the folders with the records.
+	models, pipelines []object.TreeEntry
 }
 
 // positionAt reads the trees of a commit.
@@ -37,12 +38,22 @@ func positionAt(repo *repository, id plumbing.Hash) (position, error) {
 	if p.root, err = treeEntries(repo, commit.TreeHash); err != nil {
 		return position{}, err
 	}
-	if i := entryNamed(p.root, journal.Folder); i >= 0 && p.root[i].Mode == filemode.Dir {
-		if p.models, err = treeEntries(repo, p.root[i].Hash); err != nil {
-			return position{}, err
-		}
+	if p.models, err = folder(repo, p.root, journal.Folder); err != nil {
+		return position{}, err
+	}
+	if p.pipelines, err = folder(repo, p.root, journal.PipelineFolder); err != nil {
+		return position{}, err
 	}
 	return p, nil
+}
+
+// folder lists a directory of a tree; none where there is none of that name.
+func folder(repo *repository, root []object.TreeEntry, name string) ([]object.TreeEntry, error) {
+	i := entryNamed(root, name)
+	if i < 0 || root[i].Mode != filemode.Dir {
+		return nil, nil
+	}
+	return treeEntries(repo, root[i].Hash)
 }
 
 func treeEntries(repo *repository, id plumbing.Hash) ([]object.TreeEntry, error) {
@@ -59,9 +70,27 @@ func entryNamed(entries []object.TreeEntry, name string) int {
 
 // records reads the record of every model.
 func (p position) records(repo *repository) (map[string]journal.Record, error) {
-	all := map[string]journal.Record{}
-	for _, e := range p.models {
-		model, ours := journal.ModelOf(e.Name)
+	return readRecords(repo, p.commit, journal.Folder, p.models, journal.DecodeRecord)
+}
+
+// pipelineRecords reads the record of every pipeline.
+func (p position) pipelineRecords(repo *repository) (map[string]journal.PipelineRecord, error) {
+	return readRecords(repo, p.commit, journal.PipelineFolder, p.pipelines, journal.DecodePipelineRecord)
+}
+
+// verify reads every record and keeps none.
+func (p position) verify(repo *repository) error {
+	if _, err := p.records(repo); err != nil {
+		return err
+	}
+	_, err := p.pipelineRecords(repo)
+	return err
+}
+
+func readRecords[R any](repo *repository, commit plumbing.Hash, folder string, files []object.TreeEntry, decode func(string, []byte) (R, error)) (map[string]R, error) {
+	all := map[string]R{}
+	for _, e := range files {
+		name, ours := journal.NameOf(e.Name)
 		if !ours {
 			continue
 		}
@@ -69,8 +98,8 @@ func (p position) records(repo *repository) (map[string]journal.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		if all[model], err = journal.DecodeRecord(model, data); err != nil {
-			return nil, &contentError{commit: p.commit, path: journal.Folder + "/" + e.Name, cause: err}
+		if all[name], err = decode(name, data); err != nil {
+			return nil, &contentError{commit: commit, path: folder + "/" + e.Name, cause: err}
 		}
 	}
 	return all, nil
@@ -101,24 +130,30 @@ func (p position) next(e journal.Entry, by object.Signature) (position, []plumbi
 		objects = append(objects, o)
 		return o.Hash()
 	}
-	after := position{when: e.At, models: without(p.models, journal.FileName(e.Model)), root: without(p.root, journal.Folder)}
-	if e.Record != nil {
-		data, err := journal.EncodeRecord(e.Model, *e.Record)
-		if err != nil {
-			return position{}, nil, err
-		}
+	after := position{when: e.At, root: p.root, models: p.models, pipelines: p.pipelines}
+	name, files := journal.Folder, &after.models
+	if e.Pipeline != "" {
+		name, files = journal.PipelineFolder, &after.pipelines
+	}
+	*files = without(*files, journal.FileName(e.Subject()))
+	data, err := recordOf(e)
+	if err != nil {
+		return position{}, nil, err
+	}
+	if data != nil {
 		blob, err := encoded(plumbing.BlobObject, data)
 		if err != nil {
 			return position{}, nil, err
 		}
-		after.models = append(after.models, object.TreeEntry{Name: journal.FileName(e.Model), Mode: filemode.Regular, Hash: add(blob)})
+		*files = append(*files, object.TreeEntry{Name: journal.FileName(e.Subject()), Mode: filemode.Regular, Hash: add(blob)})
 	}
-	if len(after.models) > 0 {
-		models, err := encodedTree(after.models)
+	after.root = without(after.root, name)
+	if len(*files) > 0 {
+		tree, err := encodedTree(*files)
 		if err != nil {
 			return position{}, nil, err
 		}
-		after.root = append(after.root, object.TreeEntry{Name: journal.Folder, Mode: filemode.Dir, Hash: add(models)})
+		after.root = append(after.root, object.TreeEntry{Name: name, Mode: filemode.Dir, Hash: add(tree)})
 	}
 	root, err := encodedTree(after.root)
 	if err != nil {
@@ -130,6 +165,18 @@ func (p position) next(e journal.Entry, by object.Signature) (position, []plumbi
 	}
 	after.commit, after.when = add(commit), when
 	return after, objects, nil
+}
+
+// recordOf is the file that an entry leaves; nil where it removes it.
+func recordOf(e journal.Entry) ([]byte, error) {
+	switch {
+	case e.Record != nil:
+		return journal.EncodeRecord(e.Model, *e.Record)
+	case e.PipelineRecord != nil:
+		return journal.EncodePipelineRecord(e.Pipeline, *e.PipelineRecord)
+	default:
+		return nil, nil
+	}
 }
 
 // encodedCommit makes a commit. Its author's time is that of the decision. Its
@@ -173,23 +220,35 @@ func without(entries []object.TreeEntry, name string) []object.TreeEntry {
 	return kept
 }
 
-// changed lists the models whose records differ between two positions.
+// changed lists the files of the records that differ between two positions.
 func (p position) changed(q position) map[string]bool {
 	differ := map[string]bool{}
-	was := map[string]plumbing.Hash{}
-	for _, e := range p.models {
-		was[e.Name] = e.Hash
-	}
-	for _, e := range q.models {
-		if was[e.Name] != e.Hash {
-			differ[strings.TrimSuffix(e.Name, ".json")] = true
+	compare := func(folder string, before, after []object.TreeEntry) {
+		was := map[string]plumbing.Hash{}
+		for _, e := range before {
+			was[e.Name] = e.Hash
 		}
-		delete(was, e.Name)
+		for _, e := range after {
+			if was[e.Name] != e.Hash {
+				differ[folder+"/"+e.Name] = true
+			}
+			delete(was, e.Name)
+		}
+		for name := range was {
+			differ[folder+"/"+name] = true
+		}
 	}
-	for name := range was {
-		differ[strings.TrimSuffix(name, ".json")] = true
-	}
+	compare(journal.Folder, p.models, q.models)
+	compare(journal.PipelineFolder, p.pipelines, q.pipelines)
 	return differ
+}
+
+// recordPath is the file that an entry writes.
+func recordPath(e journal.Entry) string {
+	if e.Pipeline != "" {
+		return journal.PipelineFolder + "/" + journal.FileName(e.Pipeline)
+	}
+	return journal.Folder + "/" + journal.FileName(e.Model)
 }
 
 // walkBack calls visit for a commit and its first parents, newest first, until

@@ -23,8 +23,9 @@ type Journal struct {
 // commit is an entry as it is stored.
 type commit struct {
 	message string
-	model   string
-	record  []byte // nil: the entry removes the model's record
+	// model or pipeline is what it is about.
+	model, pipeline string
+	record          []byte // nil: the entry removes the record
 }
 
 var _ journal.Journal = (*Journal)(nil)
@@ -64,19 +65,37 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 	return records(j.commits)
 }
 
-// records is the state after the commits.
+// Pipelines implements journal.Journal.
+func (j *Journal) Pipelines(ctx context.Context) (map[string]journal.PipelineRecord, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return after(j.commits, func(c commit) string { return c.pipeline }, journal.DecodePipelineRecord)
+}
+
+// records is the state of the models after the commits.
 func records(commits []commit) (map[string]journal.Record, error) {
-	all := map[string]journal.Record{}
+	return after(commits, func(c commit) string { return c.model }, journal.DecodeRecord)
+}
+
+// after is the state of those objects after the commits that name gives a name.
+func after[R any](commits []commit, name func(commit) string, decode func(string, []byte) (R, error)) (map[string]R, error) {
+	all := map[string]R{}
 	for _, c := range commits {
-		if c.record == nil {
-			delete(all, c.model)
+		switch {
+		case name(c) == "":
+			continue
+		case c.record == nil:
+			delete(all, name(c))
 			continue
 		}
-		r, err := journal.DecodeRecord(c.model, c.record)
+		r, err := decode(name(c), c.record)
 		if err != nil {
 			return nil, err
 		}
-		all[c.model] = r
+		all[name(c)] = r
 	}
 	return all, nil
 }
@@ -87,11 +106,15 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 	if err != nil {
 		return err
 	}
-	c := commit{message: message, model: e.Model}
-	if e.Record != nil {
-		if c.record, err = journal.EncodeRecord(e.Model, *e.Record); err != nil {
-			return err
-		}
+	c := commit{message: message, model: e.Model, pipeline: e.Pipeline}
+	switch {
+	case e.Record != nil:
+		c.record, err = journal.EncodeRecord(e.Model, *e.Record)
+	case e.PipelineRecord != nil:
+		c.record, err = journal.EncodePipelineRecord(e.Pipeline, *e.PipelineRecord)
+	}
+	if err != nil {
+		return err
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -159,9 +182,4 @@ func (j *Journal) Delivery() journal.Delivery {
 		d.Error = j.away.Error()
 	}
 	return d
-}
-
-// Pipelines implements journal.Journal.
-func (j *Journal) Pipelines(context.Context) (map[string]journal.PipelineRecord, error) {
-	return nil, nil
 }

@@ -27,6 +27,10 @@ func JournalSuite(t *testing.T, fresh func(t *testing.T) (start func() journal.J
 		"what is no decision is refused, and nothing of it is stored": refusedEntry,
 		"a cancelled call fails, and the next one works":              cancelledCall,
 		"reading goes on beside appending":                            readBeside,
+		"pipelines have records of their own":                         pipelineRecords,
+		"history picks a model or a pipeline":                         pipelineHistory,
+		"an entry is about a model or a pipeline":                     mixedEntry,
+		"several append at a time":                                    appendTogether,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -14,7 +15,7 @@ import (
 // queued, and Delivery tells.
 type Journal interface {
 	// Open makes the journal ready and returns the newest record of every
-	// model. Where the local copy is gone or behind, it is rebuilt from the
+	// model; Pipelines has those of the pipelines. Where the local copy is gone or behind, it is rebuilt from the
 	// remote; where the remote cannot be asked, the local copy counts.
 	Open(ctx context.Context) (map[string]Record, error)
 	// Append stores an entry, durable when it returns. Its effect must not
@@ -76,20 +77,24 @@ type Entry struct {
 	Pipeline string `json:"pipeline,omitempty"`
 	Run      string `json:"run,omitempty"` // of the pipeline
 	// From and To are the revisions that the decision moves between; either may
-	// be empty.
+	// be empty. To of ActionOverride is the gate.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
-	// Version is the team's own version of To.
+	// Version is the team's own version of To; of ActionPublish it is MODEL@VERSION.
 	Version string `json:"version,omitempty"`
 	Weight  int    `json:"weight"`           // of the candidate, after the decision
 	Commit  string `json:"commit,omitempty"` // of the config repo that is followed
-	Reason  string `json:"reason"`
-	Actor   string `json:"actor"` // "fairlead", or who gave the order
+	// Reason of ActionEnd begins with the outcome of the run.
+	Reason string `json:"reason"`
+	Actor  string `json:"actor"` // "fairlead", or who gave the order
 	// Record is the state of the model after the decision; nil removes it.
 	Record *Record `json:"record,omitempty"`
 	// PipelineRecord is the state of the pipeline after the decision; nil removes it.
 	PipelineRecord *PipelineRecord `json:"pipeline_record,omitempty"`
 }
+
+// Subject is the name of the model or pipeline that the entry is about.
+func (e *Entry) Subject() string { return cmp.Or(e.Model, e.Pipeline) }
 
 // Daemon is the actor of what Fairlead decides by itself.
 const Daemon = "fairlead"
@@ -113,13 +118,14 @@ const (
 	ActionFail      Action = "fail" // a first deployment
 	ActionHold      Action = "hold"
 	ActionRelease   Action = "release" // the previous release is kept no longer
-	ActionRemove    Action = "remove"  // the model is not in Git
+	ActionRemove    Action = "remove"  // the model or pipeline is not in Git
 
 	ActionApprove Action = "approve"
 	ActionPause   Action = "pause"
 	ActionResume  Action = "resume"
 	ActionRetry   Action = "retry" // the ledger forgets a rejection
 
+	ActionSchedule Action = "schedule" // the times of a pipeline are now these
 	ActionRun      Action = "run"      // a run of a pipeline starts
 	ActionOverride Action = "override" // a person lets a soft gate pass
 	ActionPublish  Action = "publish"  // a run proposes a version

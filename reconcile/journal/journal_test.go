@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/gate"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/judge"
 	"github.com/fairlead/fairlead/spec"
@@ -118,6 +119,52 @@ func TestEveryActionHasASubject(t *testing.T) {
 	}
 }
 
+func TestEveryActionOnAPipelineHasASubject(t *testing.T) {
+	for want, e := range map[string]journal.Entry{
+		"train_digits: run train_digits-12: schedule 03:00":                                {Action: journal.ActionRun, Reason: "schedule 03:00"},
+		"train_digits: override fair of train_digits-12: measured on too few rows":         {Action: journal.ActionOverride, To: "fair", Reason: "measured on too few rows"},
+		"train_digits: publish digits@1.2.0: accuracy 0.9835, live 0.9801":                 {Action: journal.ActionPublish, Version: "digits@1.2.0", Reason: "accuracy 0.9835, live 0.9801"},
+		"train_digits: end train_digits-12, succeeded":                                     {Action: journal.ActionEnd, Reason: "succeeded"},
+		"train_digits: end train_digits-12, failed: step train ended with the exit code 1": {Action: journal.ActionEnd, Reason: "failed: step train ended with the exit code 1"},
+	} {
+		e.At, e.Pipeline, e.Run, e.Actor = noon, "train_digits", "train_digits-12", journal.Daemon
+		message, err := journal.EncodeMessage(e)
+		if got, _, _ := strings.Cut(message, "\n"); got != want || err != nil {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+		if back, err := journal.ParseMessage(message); err != nil || back != e {
+			t.Errorf("got %+v, %v; want %+v", back, err, e)
+		}
+	}
+	message, err := journal.EncodeMessage(journal.Entry{At: noon, Action: journal.ActionRemove, Pipeline: "train_digits"})
+	if err != nil || !strings.HasPrefix(message, "train_digits: remove\n\n") {
+		t.Errorf("got %q, %v", message, err)
+	}
+}
+
+func TestMessageAboutAPipelineReadsLikeACommit(t *testing.T) {
+	got, err := journal.EncodeMessage(journal.Entry{
+		At: noon, Action: journal.ActionPublish, Pipeline: "train_digits", Run: "train_digits-12", Version: "digits@1.2.0",
+		Commit: strings.Repeat("ab", 20), Reason: "accuracy 0.9835", Actor: journal.Daemon,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `train_digits: publish digits@1.2.0: accuracy 0.9835
+
+Fairlead-Action: publish
+Fairlead-Pipeline: train_digits
+Fairlead-Run: train_digits-12
+Fairlead-Version: digits@1.2.0
+Fairlead-Commit: abababababababababababababababababababab
+Fairlead-Actor: fairlead
+Fairlead-At: 2026-03-03T12:00:00.123456789Z
+`
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
 func TestWhatIsNoDecisionIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*journal.Entry)
@@ -125,7 +172,7 @@ func TestWhatIsNoDecisionIsRefused(t *testing.T) {
 	}{
 		"unknown action":           {func(e *journal.Entry) { e.Action = "frob" }, "frob"},
 		"a model's name with /":    {func(e *journal.Entry) { e.Model = "../x" }, "../x"},
-		"no model":                 {func(e *journal.Entry) { e.Model = "" }, "name of a model"},
+		"no model":                 {func(e *journal.Entry) { e.Model = "" }, "one of the two"},
 		"revision with line break": {func(e *journal.Entry) { e.To = "a\nb" }, "revision"},
 		"commit with line break":   {func(e *journal.Entry) { e.Commit = "a\nb" }, "commit"},
 		"weight above 100":         {func(e *journal.Entry) { e.Weight = 101 }, "101"},
@@ -186,6 +233,10 @@ func TestMessageComesBack(t *testing.T) {
 			Version: text.Draw(t, "version"), Actor: text.Draw(t, "actor"), Reason: text.Draw(t, "reason"),
 			Weight: rapid.IntRange(0, 100).Draw(t, "weight"),
 		}
+		if rapid.Bool().Draw(t, "about a pipeline") {
+			e.Model, e.Weight, e.Pipeline, e.Run = "", 0, e.Model, e.Model+"-1"
+			e.Action = rapid.SampledFrom([]journal.Action{journal.ActionRun, journal.ActionOverride, journal.ActionPublish, journal.ActionEnd}).Draw(t, "action on it")
+		}
 		message, err := journal.EncodeMessage(e)
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +245,7 @@ func TestMessageComesBack(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v in %q", err, message)
 		}
-		if !once.At.Equal(e.At) || once.Action != e.Action || once.Model != e.Model || once.From != e.From || once.To != e.To || once.Weight != e.Weight {
+		if !once.At.Equal(e.At) || once.Action != e.Action || once.Model != e.Model || once.Pipeline != e.Pipeline || once.Run != e.Run || once.From != e.From || once.To != e.To || once.Weight != e.Weight {
 			t.Fatalf("got %+v; want %+v", once, e)
 		}
 		// What was read is what is written: nothing is lost a second time.
@@ -211,6 +262,8 @@ func FuzzParseMessage(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add("x\n\nFairlead-Action: adopt\nFairlead-Model: m\nFairlead-Weight: 3\nFairlead-At: 2026-01-01T00:00:00+02:00")
+	f.Add("t: end t-1, failed: x\n\nFairlead-Action: end\nFairlead-Pipeline: t\nFairlead-Run: t-1\nFairlead-Weight: 0\nFairlead-At: 2026-01-01T00:00:00Z")
+	f.Add("t: publish a  b\n\nFairlead-Action: publish\nFairlead-Pipeline: t\nFairlead-Run: t-1\nFairlead-Version: a  b\nFairlead-At: 2026-01-01T00:00:00Z")
 	f.Fuzz(func(t *testing.T, message string) {
 		e, err := journal.ParseMessage(message)
 		if err != nil {
@@ -334,6 +387,45 @@ func FuzzDecodeRecord(f *testing.F) {
 			return // JSON reads years that it does not write
 		}
 		again, err := journal.DecodeRecord("digits", written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, _ := json.Marshal(r)
+		two, _ := json.Marshal(again)
+		if string(one) != string(two) {
+			t.Fatalf("%s became %s", one, two)
+		}
+	})
+}
+
+func FuzzDecodePipelineRecord(f *testing.F) {
+	good, err := journal.EncodePipelineRecord("train", journal.PipelineRecord{
+		Number: 12, Fired: noon, Since: noon, Datasets: map[string]string{"digits": "sha256:1"}, Current: "train-12",
+		Last: &journal.RunEnded{
+			Run: "train-11", Outcome: "denied", Started: noon, At: noon,
+			Gates: []gate.Result{{Name: "fair", Level: spec.LevelHard, Outcome: gate.Missing, Detail: "step.evaluate.metrics.ratio is missing"}},
+		},
+		Published: []journal.RunPublished{{Run: "train-10", Model: "digits", Version: "1.2.0", At: noon}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := journal.DecodePipelineRecord("train", good); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"format_version": 1, "pipeline": "train", "published": [null, {}]}`))
+	f.Add([]byte(`{"format_version": 2, "pipeline": "train"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := journal.DecodePipelineRecord("train", data)
+		if err != nil {
+			return
+		}
+		written, err := journal.EncodePipelineRecord("train", r)
+		if err != nil {
+			return // JSON reads years that it does not write
+		}
+		again, err := journal.DecodePipelineRecord("train", written)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,15 +19,17 @@ var ErrForeign = errors.New("this commit is no entry of the journal")
 
 // The trailers of a message, in their order.
 const (
-	trailerAction  = "Fairlead-Action"
-	trailerModel   = "Fairlead-Model"
-	trailerFrom    = "Fairlead-From"
-	trailerTo      = "Fairlead-To"
-	trailerVersion = "Fairlead-Version"
-	trailerWeight  = "Fairlead-Weight"
-	trailerCommit  = "Fairlead-Commit"
-	trailerActor   = "Fairlead-Actor"
-	trailerAt      = "Fairlead-At"
+	trailerAction   = "Fairlead-Action"
+	trailerModel    = "Fairlead-Model"
+	trailerPipeline = "Fairlead-Pipeline"
+	trailerRun      = "Fairlead-Run"
+	trailerFrom     = "Fairlead-From"
+	trailerTo       = "Fairlead-To"
+	trailerVersion  = "Fairlead-Version"
+	trailerWeight   = "Fairlead-Weight"
+	trailerCommit   = "Fairlead-Commit"
+	trailerActor    = "Fairlead-Actor"
+	trailerAt       = "Fairlead-At"
 )
 
 const (
@@ -36,8 +38,8 @@ const (
 	maxActor   = 200     // bytes
 )
 
-// phrases say what an action does, for the subject: FROM, TO and WEIGHT are
-// filled in.
+// phrases say what an action on a model does, for the subject: FROM, TO and
+// WEIGHT are filled in.
 var phrases = map[Action]string{
 	ActionAdopt:     "adopt TO",
 	ActionStart:     "start TO",
@@ -60,6 +62,16 @@ var phrases = map[Action]string{
 	ActionRetry:     "retry",
 }
 
+// pipelinePhrases say what an action on a pipeline does, likewise, with RUN, TO and
+// VERSION.
+var pipelinePhrases = map[Action]string{
+	ActionRun:      "run RUN",
+	ActionOverride: "override TO of RUN",
+	ActionPublish:  "publish VERSION",
+	ActionEnd:      "end RUN",
+	ActionRemove:   "remove",
+}
+
 // EncodeMessage writes an entry as the message of its commit: a subject for
 // people that ends with the reason, the whole reason where that is longer, and
 // trailers for programs. The reason and the actor may be
@@ -67,7 +79,7 @@ var phrases = map[Action]string{
 // last paragraph whatever the reason looks like, so it cannot forge any.
 func EncodeMessage(e Entry) (string, error) {
 	if err := e.check(); err != nil {
-		return "", fmt.Errorf("write the decision about %q into the journal: %w", e.Model, err)
+		return "", fmt.Errorf("write the decision about %q into the journal: %w", e.Subject(), err)
 	}
 	e = e.cleaned()
 	var b strings.Builder
@@ -76,13 +88,19 @@ func EncodeMessage(e Entry) (string, error) {
 	if !whole {
 		b.WriteString(e.Reason + "\n\n")
 	}
+	weight := ""
+	if e.Model != "" {
+		weight = strconv.Itoa(e.Weight)
+	}
 	for _, t := range [][2]string{
 		{trailerAction, string(e.Action)},
 		{trailerModel, e.Model},
+		{trailerPipeline, e.Pipeline},
+		{trailerRun, e.Run},
 		{trailerFrom, e.From},
 		{trailerTo, e.To},
 		{trailerVersion, e.Version},
-		{trailerWeight, strconv.Itoa(e.Weight)},
+		{trailerWeight, weight},
 		{trailerCommit, e.Commit},
 		{trailerActor, e.Actor},
 		{trailerAt, e.At.UTC().Format(time.RFC3339Nano)},
@@ -109,11 +127,13 @@ func ParseMessage(message string) (Entry, error) {
 	}
 	e := Entry{
 		Action: Action(trailers[trailerAction]), Model: trailers[trailerModel],
+		Pipeline: trailers[trailerPipeline], Run: trailers[trailerRun],
 		From: trailers[trailerFrom], To: trailers[trailerTo], Version: trailers[trailerVersion],
 		Commit: trailers[trailerCommit], Actor: trailers[trailerActor],
 	}
-	if e.Weight, err = strconv.Atoi(trailers[trailerWeight]); err != nil {
-		return Entry{}, fmt.Errorf("%s is %q and not a number", trailerWeight, trailers[trailerWeight])
+	weight, weighted := trailers[trailerWeight]
+	if e.Weight, err = strconv.Atoi(weight); err != nil && (weighted || e.Pipeline == "") {
+		return Entry{}, fmt.Errorf("%s is %q and not a number", trailerWeight, weight)
 	}
 	if e.At, err = time.Parse(time.RFC3339Nano, trailers[trailerAt]); err != nil {
 		return Entry{}, fmt.Errorf("%s is %q and not a time", trailerAt, trailers[trailerAt])
@@ -124,7 +144,7 @@ func ParseMessage(message string) (Entry, error) {
 	}
 	line, reason, long := strings.Cut(head, "\n\n")
 	if e.Reason = reason; !long && line != opening(e) {
-		e.Reason = strings.TrimPrefix(line, opening(e)+": ")
+		e.Reason = strings.TrimPrefix(line, opening(e)+e.colon())
 	}
 	return e.cleaned(), nil
 }
@@ -156,28 +176,67 @@ func parseTrailers(paragraph string) (map[string]string, error) {
 var (
 	validRevision = regexp.MustCompile(`^[0-9A-Za-z._:@+-]{0,128}$`)
 	validCommit   = regexp.MustCompile(`^[0-9A-Za-z._/+-]{0,128}$`)
+	validRun      = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,127}$`) // a name, and a number behind it
 )
 
 // check refuses what no decision can be.
 func (e *Entry) check() error {
-	_, known := phrases[e.Action]
 	switch {
-	case !known:
-		return fmt.Errorf("the action is %q, which this version of fairlead does not know", e.Action)
-	case !spec.ValidName(e.Model):
-		return fmt.Errorf("%q is not the name of a model", e.Model)
+	case (e.Model == "") == (e.Pipeline == ""):
+		return fmt.Errorf("it is about the model %q and the pipeline %q; a decision is about one of the two", e.Model, e.Pipeline)
 	case !validRevision.MatchString(e.From), !validRevision.MatchString(e.To):
 		return fmt.Errorf("the revisions are %q and %q, which is not what a revision looks like", e.From, e.To)
 	case !validCommit.MatchString(e.Commit):
 		return fmt.Errorf("the commit is %q, which is not what one looks like", e.Commit)
-	case e.Weight < 0 || e.Weight > 100:
-		return fmt.Errorf("the weight is %d; it is from 0 to 100", e.Weight)
 	case e.At.IsZero(), e.At.Year() < 1970 || e.At.Year() > 9999:
 		return fmt.Errorf("the time is %s, which no clock shows", e.At)
+	case e.Pipeline != "":
+		return e.checkPipeline()
+	default:
+		return e.checkModel()
+	}
+}
+
+func (e *Entry) checkModel() error {
+	_, known := phrases[e.Action]
+	switch {
+	case !known:
+		return e.unknownAction(pipelinePhrases, "pipeline")
+	case !spec.ValidName(e.Model):
+		return fmt.Errorf("%q is not the name of a model", e.Model)
+	case e.Weight < 0 || e.Weight > 100:
+		return fmt.Errorf("the weight is %d; it is from 0 to 100", e.Weight)
+	case e.Run != "", e.PipelineRecord != nil:
+		return errors.New("it holds a run, or the record of a pipeline, and is about a model")
 	case e.Record != nil && e.Record.Model != "" && e.Record.Model != e.Model:
 		return fmt.Errorf("the record is about %q", e.Record.Model)
 	}
 	return nil
+}
+
+func (e *Entry) checkPipeline() error {
+	_, known := pipelinePhrases[e.Action]
+	switch {
+	case !known:
+		return e.unknownAction(phrases, "model")
+	case !spec.ValidName(e.Pipeline):
+		return fmt.Errorf("%q is not the name of a pipeline", e.Pipeline)
+	case e.Action != ActionRemove && !validRun.MatchString(e.Run), e.Action == ActionRemove && e.Run != "":
+		return fmt.Errorf("the run is %q; every decision about a pipeline but its removal is about a run, PIPELINE-NUMBER", e.Run)
+	case e.Weight != 0, e.Record != nil:
+		return errors.New("it holds a weight, or the record of a model, and is about a pipeline")
+	case e.PipelineRecord != nil && e.PipelineRecord.Pipeline != "" && e.PipelineRecord.Pipeline != e.Pipeline:
+		return fmt.Errorf("the record is about %q", e.PipelineRecord.Pipeline)
+	}
+	return nil
+}
+
+// unknownAction tells an action of the other kind of object from one of none.
+func (e *Entry) unknownAction(others map[Action]string, kind string) error {
+	if _, other := others[e.Action]; other {
+		return fmt.Errorf("the action is %q, which is one on a %s", e.Action, kind)
+	}
+	return fmt.Errorf("the action is %q, which this version of fairlead does not know", e.Action)
 }
 
 // cleaned is the entry as it is written and read.
@@ -195,7 +254,7 @@ func subject(e Entry) (line string, whole bool) {
 	line = opening(e)
 	why, _, more := strings.Cut(e.Reason, "\n")
 	if why != "" {
-		line += ": " + why
+		line += e.colon() + why
 	}
 	if runes := []rune(line); len(runes) > maxSubject {
 		return strings.TrimRight(string(runes[:maxSubject-1]), " ") + "…", false
@@ -203,10 +262,23 @@ func subject(e Entry) (line string, whole bool) {
 	return line, !more
 }
 
+// colon stands between opening and reason. The reason of an end begins with the
+// outcome: "end train_digits-12, succeeded".
+func (e *Entry) colon() string {
+	if e.Action == ActionEnd {
+		return ", "
+	}
+	return ": "
+}
+
 // opening is what a subject begins with.
 func opening(e Entry) string {
-	phrase := strings.NewReplacer("FROM", e.From, "TO", e.To, "WEIGHT", strconv.Itoa(e.Weight)).Replace(phrases[e.Action])
-	return e.Model + ": " + strings.Join(strings.Fields(phrase), " ") // either revision may be empty
+	phrase := phrases[e.Action]
+	if e.Pipeline != "" {
+		phrase = pipelinePhrases[e.Action]
+	}
+	fill := strings.NewReplacer("FROM", e.From, "TO", e.To, "WEIGHT", strconv.Itoa(e.Weight), "RUN", e.Run, "VERSION", e.Version)
+	return e.Subject() + ": " + strings.Join(strings.Fields(fill.Replace(phrase)), " ") // either revision may be empty
 }
 
 // oneLine makes printable text without line breaks.

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/run"
 )
 
 // History is what was decided.
@@ -23,16 +25,22 @@ func (v *View) History(h *History) error {
 		return v.Line(fmt.Sprintf("Nothing of that kind was decided in %s.", v.paint(bold, h.Environment)))
 	}
 	out := &printer{v: v}
-	rows := [][]string{{"WHEN", "MODEL", "DECISION", "REVISIONS", "WEIGHT", "BY", "WHY"}}
+	subject := "MODEL"
+	if slices.ContainsFunc(h.Entries, func(e journal.Entry) bool { return e.Pipeline != "" }) {
+		subject = "SUBJECT" // a model, or a run of a pipeline
+	}
+	rows := [][]string{{"WHEN", subject, "DECISION", "REVISIONS", "WEIGHT", "BY", "WHY"}}
 	for i := range h.Entries {
 		e := &h.Entries[i]
-		rows = append(rows, []string{
-			moment(e.At), e.Model, string(e.Action), revisions(e), fmt.Sprintf("%d %%", e.Weight), e.Actor, firstLine(e.Reason),
-		})
+		name, weight := e.Model, fmt.Sprintf("%d %%", e.Weight)
+		if e.Pipeline != "" {
+			name, weight = cmp.Or(e.Run, e.Pipeline), "-"
+		}
+		rows = append(rows, []string{moment(e.At), name, string(e.Action), revisions(e), weight, e.Actor, firstLine(e.Reason)})
 	}
 	out.table(rows, func(row, column int) string {
 		if column == 2 {
-			return actionColor(h.Entries[row].Action)
+			return entryColor(&h.Entries[row])
 		}
 		return ""
 	})
@@ -45,6 +53,9 @@ func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -
 
 // revisions are those that a decision moves between, short.
 func revisions(e *journal.Entry) string {
+	if e.Pipeline != "" {
+		return cmp.Or(e.Version, e.To, "-") // the version that is proposed, or the gate that is overridden
+	}
 	short := func(revision string) string { return revision[:min(len(revision), 8)] }
 	to := short(e.To)
 	if e.Version != "" {
@@ -59,17 +70,29 @@ func revisions(e *journal.Entry) string {
 	return short(e.From) + " → " + to
 }
 
+// entryColor is that of the action, and of a run's end that of its outcome.
+func entryColor(e *journal.Entry) string {
+	switch {
+	case e.Action != journal.ActionEnd:
+		return actionColor(e.Action)
+	case strings.HasPrefix(e.Reason, string(run.Succeeded)):
+		return green
+	default:
+		return red
+	}
+}
+
 func actionColor(a journal.Action) string {
 	switch a {
-	case journal.ActionPromote, journal.ActionAdopt:
+	case journal.ActionPromote, journal.ActionAdopt, journal.ActionPublish:
 		return green
 	case journal.ActionRollback, journal.ActionFail, journal.ActionAbort, journal.ActionReturn:
 		return red
-	case journal.ActionHold, journal.ActionTolerate, journal.ActionPause:
+	case journal.ActionHold, journal.ActionTolerate, journal.ActionPause, journal.ActionOverride:
 		return yellow
 	case journal.ActionApprove, journal.ActionResume, journal.ActionRetry:
 		return cyan
-	case journal.ActionStart, journal.ActionStep, journal.ActionWeight, journal.ActionFinish, journal.ActionSupersede, journal.ActionRelease, journal.ActionRemove:
+	case journal.ActionStart, journal.ActionStep, journal.ActionWeight, journal.ActionFinish, journal.ActionSupersede, journal.ActionRelease, journal.ActionRemove, journal.ActionRun, journal.ActionEnd:
 	}
 	return ""
 }

@@ -25,6 +25,14 @@ func TestHistoryIsALinePerDecision(t *testing.T) {
 		{At: ago(48 * time.Hour), Action: journal.ActionAbort, Model: "fraud", From: "7ba6e27da12e", Actor: "bob@host", Reason: "no"},
 	}}
 	golden(t, "history", func(v *view.View) error { return v.History(&h) })
+	h.Entries = append([]journal.Entry{
+		{At: now, Action: journal.ActionEnd, Pipeline: "train_digits", Run: "train_digits-13", Actor: journal.Daemon, Reason: "denied: fair does not hold"},
+		{At: now, Action: journal.ActionEnd, Pipeline: "train_digits", Run: "train_digits-12", Actor: journal.Daemon, Reason: "succeeded"},
+		{At: now, Action: journal.ActionPublish, Pipeline: "train_digits", Run: "train_digits-12", Version: "digits@1.2.0", Actor: journal.Daemon, Reason: "accuracy 0.9835"},
+		{At: now, Action: journal.ActionOverride, Pipeline: "train_digits", Run: "train_digits-12", To: "fair", Actor: "ann@host", Reason: "few rows"},
+		{At: now, Action: journal.ActionRemove, Pipeline: "old", Actor: journal.Daemon, Reason: "it is not in Git"},
+	}, h.Entries[0])
+	golden(t, "history-pipelines", func(v *view.View) error { return v.History(&h) })
 	golden(t, "history-empty", func(v *view.View) error { return v.History(&view.History{Environment: "prod"}) })
 }
 
