@@ -30,6 +30,7 @@ var above = map[string][]string{
 // then touches that package alone.
 var homes = map[string][]string{
 	"filippo.io/age":                             {"providers/secret"},
+	"github.com/adhocore/gronx":                  {"reconcile/schedule"},
 	"github.com/caddyserver/certmagic":           {"providers/gateway/edge"},
 	"github.com/distribution/reference":          {"providers/docker"},
 	"github.com/docker":                          {"providers/docker"},
