@@ -59,7 +59,10 @@ type Runtime struct {
 	self       selfImage
 }
 
-var _ reconcile.Runtime = (*Runtime)(nil)
+var (
+	_ reconcile.Runtime = (*Runtime)(nil)
+	_ reconcile.Waiter  = (*Runtime)(nil)
+)
 
 // How long a call of each kind may take. An engine under load starts and stops
 // containers slowly; it answers questions fast.

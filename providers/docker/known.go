@@ -12,7 +12,7 @@ import (
 type identity struct {
 	name          string // when last seen; for messages
 	model         string
-	revision      string
+	run           string // of a step
 	secretsSource string // host directory of its secret files, "" for none
 }
 
@@ -61,9 +61,9 @@ func (k *knownContainers) keep(present map[string]bool) {
 // identify reads the identity of a container of the scope.
 func identify(name string, labels map[string]string, mounts []container.MountPoint) identity {
 	who := identity{
-		name:     name,
-		model:    labels[reconcile.LabelModel],
-		revision: labels[reconcile.LabelRevision],
+		name:  name,
+		model: labels[reconcile.LabelModel],
+		run:   labels[reconcile.LabelRun],
 	}
 	for _, m := range mounts {
 		if m.Destination == secretsTarget {

@@ -70,6 +70,9 @@ func (r *Runtime) secretsDenied(c reconcile.ContainerSpec) []reconcile.Denial {
 // Create implements reconcile.Runtime.
 func (r *Runtime) Create(ctx context.Context, c reconcile.ContainerSpec) (string, error) {
 	o, err := r.admitHere(ctx, c)
+	if err == nil {
+		err = r.checkBinds(c)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -123,17 +126,29 @@ func (r *Runtime) adopt(ctx context.Context, c reconcile.ContainerSpec, createEr
 	case !r.scope.Owns(labels):
 		return "", fmt.Errorf("create container %s: %w: container %.12s %s; rename or remove it by hand",
 			c.Name, reconcile.ErrNameTaken, holder.ID, belongsTo(labels))
-	case labels[reconcile.LabelRevision] != c.Labels[reconcile.LabelRevision],
-		labels[reconcile.LabelModel] != c.Labels[reconcile.LabelModel],
-		labels[reconcile.LabelKind] != c.Labels[reconcile.LabelKind]:
+	case !sameObject(labels, c.Labels):
 		return "", fmt.Errorf("create container %s: %w: container %.12s is of %s, revision %s",
-			c.Name, reconcile.ErrNameTaken, holder.ID, labels[reconcile.LabelModel], labels[reconcile.LabelRevision])
+			c.Name, reconcile.ErrNameTaken, holder.ID, labels[reconcile.LabelModel]+labels[reconcile.LabelRun], labels[reconcile.LabelRevision])
 	case holder.State.Status != container.StateCreated:
 		return "", fmt.Errorf("create container %s: %w: container %.12s is %s",
 			c.Name, reconcile.ErrNameTaken, holder.ID, holder.State.Status)
 	}
 	r.known.put(holder.ID, identify(c.Name, labels, holder.Mounts))
 	return holder.ID, nil
+}
+
+// sameObject tells whether two containers are for the same: a replica of the same
+// revision, or an attempt at the same node of a run.
+func sameObject(have, want map[string]string) bool {
+	for _, label := range []string{
+		reconcile.LabelKind, reconcile.LabelModel, reconcile.LabelRevision,
+		reconcile.LabelRun, reconcile.LabelNode, reconcile.LabelAttempt,
+	} {
+		if have[label] != want[label] {
+			return false
+		}
+	}
+	return true
 }
 
 // Wait for a name that is taken by a container that cannot be inspected yet: an
@@ -322,7 +337,7 @@ func (r *Runtime) pruneSecrets(ctx context.Context, who identity) error {
 		return nil
 	}
 	moment := r.secrets.now()
-	rows, err := r.listRows(ctx, reconcile.Filter{Model: who.model})
+	rows, err := r.listRows(ctx, reconcile.Filter{Model: who.model, Run: who.run})
 	if err != nil || secretsUsed(rows)[who.secretsSource] {
 		return err
 	}
@@ -384,7 +399,7 @@ func (r *Runtime) updateLimits(ctx context.Context, id, name string, have, want 
 
 // reconnect puts a container back on the network of the scope.
 func (r *Runtime) reconnect(ctx context.Context, c container.InspectResponse, want reconcile.ContainerSpec) error {
-	if want.HostNetwork || c.NetworkSettings == nil || c.NetworkSettings.Networks[r.scope.NetworkName()] != nil {
+	if want.NoNetwork || want.HostNetwork || c.NetworkSettings == nil || c.NetworkSettings.Networks[r.scope.NetworkName()] != nil {
 		return nil
 	}
 	networks, err := r.findNetworks(ctx)

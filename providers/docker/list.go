@@ -44,6 +44,9 @@ func (r *Runtime) listRows(ctx context.Context, filter reconcile.Filter) ([]cont
 	if filter.Model != "" {
 		args.Add("label", reconcile.LabelModel+"="+filter.Model)
 	}
+	if filter.Run != "" {
+		args.Add("label", reconcile.LabelRun+"="+filter.Run)
+	}
 	var rows []container.Summary
 	err := r.call(ctx, "list containers", queryLimit, func(ctx context.Context) (err error) {
 		rows, err = r.connection.client().ContainerList(ctx, container.ListOptions{All: true, Filters: args})
@@ -160,7 +163,7 @@ func (o observed) with(d details) *reconcile.Container {
 	c.Started, c.Restarts, c.OOMKilled, c.Limits = d.started, d.restarts, d.oomKilled, d.limits
 	switch c.State {
 	case reconcile.StateExited, reconcile.StateDead:
-		c.Finished, c.ExitCode = d.finished, d.exitCode
+		c.Finished, c.ExitCode = later(d.started, d.finished), d.exitCode
 	case reconcile.StateRestarting:
 		c.ExitCode = d.exitCode
 	default:
@@ -169,6 +172,15 @@ func (o observed) with(d details) *reconcile.Container {
 		c.Address = d.hostAddress
 	}
 	return &c
+}
+
+// later is the end of a run. An engine writes down the start of a process that ends
+// at once after its end.
+func later(started, finished time.Time) time.Time {
+	if finished.Before(started) {
+		return started
+	}
+	return finished
 }
 
 // rowSignature changes when a container does, as far as the list shows it. The

@@ -60,17 +60,3 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.data = append(t.data, p...)
 	return n, nil
 }
-
-// Follow implements reconcile.Runtime.
-func (r *Runtime) Follow(ctx context.Context, id string, w io.Writer) error {
-	who, err := r.owned(ctx, id)
-	if err != nil {
-		return fmt.Errorf("follow the log: %w", err)
-	}
-	stream, err := r.connection.client().ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
-	if err != nil {
-		return fmt.Errorf("follow the log of container %s: %w", who.name, err)
-	}
-	_, err = stdcopy.StdCopy(w, w, stream)
-	return errors.Join(err, stream.Close())
-}

@@ -91,7 +91,7 @@ func buildEnv(c reconcile.ContainerSpec) []string {
 
 func buildHost(scope reconcile.Scope, policy Policy, c reconcile.ContainerSpec, secretsSource string) *container.HostConfig {
 	host := &container.HostConfig{
-		NetworkMode:    container.NetworkMode(scope.NetworkName()),
+		NetworkMode:    networkMode(scope, c),
 		RestartPolicy:  container.RestartPolicy{Name: restartMode(c.Restart)},
 		LogConfig:      buildLogs(c.Logs),
 		CapDrop:        []string{"ALL"},
@@ -104,9 +104,6 @@ func buildHost(scope reconcile.Scope, policy Policy, c reconcile.ContainerSpec, 
 		Mounts:         buildMounts(scope, policy, c, secretsSource),
 		Resources:      buildResources(c),
 	}
-	if c.HostNetwork {
-		host.NetworkMode = network.NetworkHost
-	}
 	for _, p := range c.Publish {
 		if host.PortBindings == nil {
 			host.PortBindings = nat.PortMap{}
@@ -118,8 +115,20 @@ func buildHost(scope reconcile.Scope, policy Policy, c reconcile.ContainerSpec, 
 	return host
 }
 
+// networkMode is the one network of a container. To have none goes before what a
+// spec asks for.
+func networkMode(scope reconcile.Scope, c reconcile.ContainerSpec) container.NetworkMode {
+	switch {
+	case c.NoNetwork:
+		return network.NetworkNone
+	case c.HostNetwork:
+		return network.NetworkHost
+	}
+	return container.NetworkMode(scope.NetworkName())
+}
+
 func buildNetwork(scope reconcile.Scope, c reconcile.ContainerSpec) *network.NetworkingConfig {
-	if c.HostNetwork {
+	if c.NoNetwork || c.HostNetwork {
 		return &network.NetworkingConfig{}
 	}
 	return &network.NetworkingConfig{
@@ -187,8 +196,8 @@ func capability(name string) string {
 	return "CAP_" + strings.TrimPrefix(strings.ToUpper(name), "CAP_")
 }
 
-// buildMounts lists what the spec asks for, then Fairlead's own volumes and the
-// secret files, in the order of their targets.
+// buildMounts lists what the spec asks for, then Fairlead's own volumes and
+// directories and the secret files, in the order of their targets.
 func buildMounts(scope reconcile.Scope, policy Policy, c reconcile.ContainerSpec, secretsSource string) []mount.Mount {
 	var mounts []mount.Mount
 	for _, m := range c.Mounts {
@@ -196,6 +205,9 @@ func buildMounts(scope reconcile.Scope, policy Policy, c reconcile.ContainerSpec
 	}
 	for name, target := range c.Volumes {
 		mounts = append(mounts, scopedVolume(scope, name, target, false))
+	}
+	for _, b := range c.Binds {
+		mounts = append(mounts, directory(b))
 	}
 	if secretsSource != "" {
 		mounts = append(mounts, secretsMount(secretsSource))
@@ -231,7 +243,7 @@ func VolumeName(scope reconcile.Scope, name string) string {
 	return scope.NetworkName() + ".volume." + name
 }
 
-// The four forms of mount that are ever made. The policy compares with them, so a
+// The five forms of mount that are ever made. The policy compares with them, so a
 // mount that has anything more is denied.
 
 func scopedVolume(scope reconcile.Scope, name, target string, readOnly bool) mount.Mount {
@@ -254,6 +266,14 @@ func tmpfs(target string, size int64) mount.Mount {
 
 func bind(source, target string, readOnly bool) mount.Mount {
 	return mount.Mount{Type: mount.TypeBind, Source: source, Target: target, ReadOnly: readOnly}
+}
+
+// directory is the mount of a directory that Fairlead made. What is mounted below
+// it on the host stays there, and no mount passes from one side to the other.
+func directory(b reconcile.Bind) mount.Mount {
+	m := bind(b.Source, b.Target, b.ReadOnly)
+	m.BindOptions = &mount.BindOptions{Propagation: mount.PropagationRPrivate, NonRecursive: true}
+	return m
 }
 
 func secretsMount(source string) mount.Mount { return bind(source, secretsTarget, true) }

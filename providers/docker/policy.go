@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
@@ -94,6 +95,7 @@ type grounds struct {
 	judge
 	gateway bool
 	own     map[string]string // Fairlead's own volumes: name -> target
+	binds   []reconcile.Bind  // Fairlead's own directories
 	secrets string            // source of the secret files, "" for none
 	certs   string            // directory of the gateway's certificate, "" for none
 }
@@ -104,16 +106,18 @@ func (j judge) grounds(c reconcile.ContainerSpec, secretsSource string) grounds 
 		judge:   j,
 		gateway: c.Labels[reconcile.LabelKind] == string(spec.KindGateway),
 		own:     c.Volumes,
+		binds:   c.Binds,
 		secrets: secretsSource,
 		certs:   c.Certificates,
 	}
 }
 
-// resolveBinds replaces the source of each bind mount by what it really is, so
-// that the engine mounts what was judged.
+// resolveBinds replaces the source of each bind mount that a spec asks for by what
+// it really is, so that the engine mounts what was judged.
 func (j judge) resolveBinds(o object) {
 	for i, m := range o.Host.Mounts {
-		if m.Type == mount.TypeBind && m.Target != secretsTarget && m.Target != reconcile.GatewayCertDir {
+		own := m.Target == secretsTarget || m.Target == reconcile.GatewayCertDir || m.BindOptions != nil
+		if m.Type == mount.TypeBind && !own {
 			o.Host.Mounts[i].Source = j.host.resolved(m.Source)
 		}
 	}
@@ -183,7 +187,7 @@ func (g grounds) checkHardening(o object) []reconcile.Denial {
 	demand(o.Host.IpcMode == container.IPCModePrivate, "HostConfig.IpcMode", o.Host.IpcMode, always)
 	demand(o.Host.MemorySwap == o.Host.Memory, "HostConfig.MemorySwap", o.Host.MemorySwap, always)
 	mode := string(o.Host.NetworkMode)
-	demand(mode == g.scope.NetworkName() || g.policy.HostNetwork && mode == "host",
+	demand(mode == g.scope.NetworkName() || mode == network.NetworkNone || g.policy.HostNetwork && mode == network.NetworkHost,
 		"host_network", mode, "start serve with --allow-host-network")
 	limited := o.Host.PidsLimit != nil && *o.Host.PidsLimit > 0
 	demand(limited, "resources.pids", "unlimited", "set a limit of processes in the spec")

@@ -250,6 +250,9 @@ func (g grounds) mountAllowed(m mount.Mount) (remedy string, ok bool) {
 		if within(m.Target, secretsTarget) {
 			return secretsTarget + " is where Fairlead puts secrets", false
 		}
+		if slices.ContainsFunc(g.binds, func(b reconcile.Bind) bool { return reflect.DeepEqual(m, directory(b)) }) {
+			return "", true
+		}
 		if !reflect.DeepEqual(m, bind(m.Source, m.Target, m.ReadOnly)) {
 			return noOptions, false
 		}

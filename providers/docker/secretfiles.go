@@ -19,7 +19,8 @@ import (
 )
 
 // secretFiles keeps the secret files of containers on the host, one directory for
-// each revision of a model, which all replicas of that revision mount. The base
+// each revision of a model, which all replicas of that revision mount, and for
+// each attempt at a step. The base
 // has mode 0700, so on the host only its owner can pass; below it everything is
 // readable, because the user in the container may be any.
 //
@@ -93,13 +94,20 @@ func (s *secretFiles) root() string {
 	return s.base
 }
 
-// dir is the directory of the container's files.
+// dir is the directory of the container's files. That of a step is its own alone;
+// the "+" is in no name, so no model's can be taken for it.
 func (s *secretFiles) dir(labels map[string]string) string {
-	object := labels[reconcile.LabelModel]
-	if object == "" {
-		object = labels[reconcile.LabelKind]
+	parts := []string{labels[reconcile.LabelModel], labels[reconcile.LabelRevision]}
+	switch {
+	case labels[reconcile.LabelKind] == string(spec.KindStep):
+		parts = []string{"step+" + labels[reconcile.LabelRun], labels[reconcile.LabelNode], labels[reconcile.LabelAttempt]}
+	case parts[0] == "":
+		parts[0] = labels[reconcile.LabelKind]
 	}
-	return filepath.Join(s.root(), filepath.Base(object)+"."+filepath.Base(labels[reconcile.LabelRevision]))
+	for i := range parts {
+		parts[i] = filepath.Base(parts[i])
+	}
+	return filepath.Join(s.root(), strings.Join(parts, "."))
 }
 
 // announce says that a container is about to be created from the files, until the

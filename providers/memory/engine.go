@@ -52,6 +52,7 @@ type container struct {
 	process *Process // nil while it does not run, or runs until it is stopped
 	timers  []*time.Timer
 	output  []byte
+	said    int           // lines of the process
 	changed chan struct{} // closed with the next output or end; nil: nobody waits
 }
 

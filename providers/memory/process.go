@@ -54,17 +54,17 @@ func (e *Engine) SetProgram(program func(reconcile.ContainerSpec) *Process) {
 // begin sets the process of a container going. The caller holds the lock.
 func (e *Engine) begin(c *container) {
 	c.halt()
-	c.say(c.Name + " started\n")
-	if e.program == nil {
-		return
+	var p *Process
+	if e.program != nil {
+		p = e.program(c.spec)
 	}
-	p := e.program(c.spec)
 	if p == nil {
+		c.say(c.Name + " started\n")
 		return
 	}
-	c.process = p
+	c.process, c.said = p, 0
 	for _, line := range p.Output {
-		e.later(c, line.After, func() { c.say(line.Text) })
+		e.later(c, line.After, func() { c.speak(line.After) })
 	}
 	if p.Runs != Forever {
 		e.later(c, p.Runs, func() { e.finish(c) })
@@ -95,6 +95,7 @@ func (e *Engine) later(c *container, d time.Duration, deed func()) {
 // finish ends a process as it was told to. The caller holds the lock.
 func (e *Engine) finish(c *container) {
 	p := c.process
+	c.speak(p.Runs)
 	code := p.ExitCode
 	for _, name := range slices.Sorted(maps.Keys(p.Files)) {
 		if err := writeInside(c.spec.Binds, name, p.Files[name]); err != nil {
@@ -134,6 +135,14 @@ func (c *container) halt() {
 	}
 	c.timers, c.process = nil, nil
 	c.tell()
+}
+
+// speak says the lines that are due so long after the start. The caller holds the
+// lock.
+func (c *container) speak(after time.Duration) {
+	for lines := c.process.Output; c.said < len(lines) && lines[c.said].After <= after; c.said++ {
+		c.say(lines[c.said].Text)
+	}
 }
 
 // say adds to the log. The caller holds the lock.

@@ -19,7 +19,8 @@ type RuntimeHost interface {
 	// Open returns a runtime of that scope. All of them share one engine.
 	Open(t *testing.T, scope reconcile.Scope) reconcile.Runtime
 	// Image names an image that exists only on the engine. Its process runs until
-	// SIGTERM and writes at least one line.
+	// SIGTERM and writes at least one line; with a command it does what
+	// testdata/replica.go says.
 	Image() string
 
 	Kill(id string) error
@@ -62,6 +63,19 @@ func RuntimeSuite(t *testing.T, host RuntimeHost) {
 		{"what the policy does not grant is denied by name", policyDenies},
 		{"a change wakes the reconciler", changeWakes},
 		{"an ended context ends a call", contextEndsCall},
+
+		{"a step that ends tells how", stepEnds},
+		{"a step out of memory is told apart", stepOutOfMemory},
+		{"a step that ignores SIGTERM is killed", stubbornStepIsKilled},
+		{"a step reads its inputs and writes its outputs", stepReadsAndWrites},
+		{"a directory that is not there is not mounted", missingDirectoryIsRefused},
+		{"a step without network has none", stepWithoutNetwork},
+		{"a step is created once", stepIsCreatedOnce},
+		{"a list is narrowed by run", listIsNarrowedByRun},
+		{"the output is followed from its beginning to its end", outputIsFollowed},
+		{"a writer that stalls holds up nobody", stalledWriter},
+		{"the end of a step is waited for", endIsWaitedFor},
+		{"what never ran or is gone cannot be waited for", neverRanCannotBeWaitedFor},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newRuntimeBench(t, host)) })
 	}

@@ -7,18 +7,25 @@
 //	replica exit CODE     say "exit", end with the code
 //	replica show FILE...  print environment, user, capabilities and files as JSON
 //	replica flood LINES   print that many long lines on both streams
+//	replica stubborn      say "ready", ignore SIGTERM
+//	replica hog           take memory until it is killed
+//	replica copy FROM TO  copy a file
+//	replica networks      print the names of the network interfaces
+//	replica talk GO       say "first", wait until the file GO is there, say "last"
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -38,9 +45,65 @@ func main() {
 			fmt.Fprintln(os.Stdout, i, strings.Repeat("o", 1000))
 			fmt.Fprintln(os.Stderr, i, strings.Repeat("e", 1000))
 		}
+	case len(args) == 1 && args[0] == "stubborn":
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("ready")
+		for {
+			time.Sleep(time.Hour)
+		}
+	case len(args) == 1 && args[0] == "hog":
+		hog()
+	case len(args) == 3 && args[0] == "copy":
+		copyFile(args[1], args[2])
+	case len(args) == 1 && args[0] == "networks":
+		networks()
+	case len(args) == 2 && args[0] == "talk":
+		talk(args[1])
 	default:
 		serve()
 	}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func hog() {
+	for kept := [][]byte{}; ; {
+		block := make([]byte, 1<<20)
+		for i := range block {
+			block[i] = 1
+		}
+		kept = append(kept, block)
+	}
+}
+
+func copyFile(from, to string) {
+	content, err := os.ReadFile(from)
+	check(err)
+	check(os.WriteFile(to, content, 0o644))
+}
+
+func networks() {
+	all, err := net.Interfaces()
+	check(err)
+	for _, one := range all {
+		fmt.Println(one.Name)
+	}
+}
+
+func talk(file string) {
+	fmt.Println("first")
+	for {
+		if _, err := os.Stat(file); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	fmt.Fprintln(os.Stderr, "last")
 }
 
 func number(text string) int {
