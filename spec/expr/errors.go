@@ -34,7 +34,9 @@ const known = 6
 // for in.
 func absent(path []string, i int, object map[string]any) *MissingError {
 	why := "is not there"
-	if i > 0 {
+	if i < len(path)-1 {
+		why += "; there is no " + dotted(path[:i+1])
+	} else if i > 0 {
 		in := dotted(path[:i])
 		names := sortedKeys(object)
 		switch {
