@@ -37,11 +37,11 @@ type Store interface {
 	// closed or ctx ends. The error wraps ErrNoLog if there is none.
 	OpenLog(ctx context.Context, run, node string, attempt int, follow bool) (io.ReadCloser, error)
 
-	// Work returns the directory of an attempt, made if absent: it is of this
-	// host, and the engine can mount it. Its subdirectory "out" may be written to by
-	// any user; the outputs in it are made, too.
-	Work(ctx context.Context, run, node string, attempt int, outputs []string) (dir string, err error)
-	// RemoveWork removes the directory of an attempt with all that is in it.
+	// Work returns the directory that an attempt writes its outputs into, made if
+	// absent: it is of this host, the engine can mount it, and any user may write to
+	// it. The outputs in it are made, too.
+	Work(ctx context.Context, run, node string, attempt int, outputs []string) (out string, err error)
+	// RemoveWork removes that directory with all that is in it.
 	RemoveWork(ctx context.Context, run, node string, attempt int) error
 }
 
