@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,25 +22,52 @@ func opening(ctx context.Context) (_ context.Context, opened, end func()) {
 	return ctx, func() { late.Stop() }, func() { late.Stop(); cancel(nil) }
 }
 
-// Follow implements reconcile.Runtime.
+const (
+	// leastRotated is the smallest file of a log that a spec can ask for: below
+	// it nothing was rotated.
+	leastRotated = 4 << 10
+	// envelope is about what the engine writes into the file around a message.
+	envelope = 72
+)
+
+// Follow implements reconcile.Runtime. Engines lose their place when they rotate a
+// log that grows fast, and end the stream as if the container had ended. So where
+// a log may have been rotated, the end is believed when nothing comes after it.
 func (r *Runtime) Follow(ctx context.Context, id string, w io.Writer) error {
 	who, err := r.owned(ctx, id)
 	if err != nil {
 		return fmt.Errorf("follow the log: %w", err)
 	}
-	what := "follow the log of container " + who.name
+	t := &transcript{ctx: ctx, w: w}
+	for {
+		before := t.size
+		if err := r.followOnce(ctx, "follow the log of container "+who.name, id, t); err != nil {
+			return err
+		}
+		if t.size < leastRotated || t.size == before {
+			return nil
+		}
+		t.known = t.last
+	}
+}
+
+// followOnce copies one stream, of what the transcript does not know yet.
+func (r *Runtime) followOnce(ctx context.Context, what, id string, t *transcript) error {
 	ctx, opened, end := opening(ctx)
 	defer end()
-	stream, err := r.connection.client().ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
+	options := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true}
+	if !t.known.IsZero() {
+		options.Since = fmt.Sprintf("%d.%09d", t.known.Unix(), t.known.Nanosecond())
+	}
+	stream, err := r.connection.client().ContainerLogs(ctx, id, options)
 	if err != nil {
 		return r.explain(ctx, what, err)
 	}
 	opened()
 	// A writer that stalls stalls the copy, which must not hold up the caller.
-	out := whileWanted{ctx, w}
 	copied := make(chan error, 1)
 	go func() {
-		_, err := stdcopy.StdCopy(out, out, stream)
+		_, err := stdcopy.StdCopy(t, t, stream)
 		copied <- errors.Join(err, stream.Close())
 	}()
 	select {
@@ -50,18 +78,36 @@ func (r *Runtime) Follow(ctx context.Context, id string, w io.Writer) error {
 	}
 }
 
-// whileWanted begins no write after ctx has ended: frames that have arrived by
-// then are not for anybody any more.
-type whileWanted struct {
-	ctx context.Context
-	w   io.Writer
+// transcript passes on the messages of a log, each of which comes as one write and
+// with its time before it.
+type transcript struct {
+	ctx   context.Context // after its end no write begins: nobody wants what is left
+	w     io.Writer
+	size  int64     // of the log as far as it was passed on, about
+	last  time.Time // of the newest message
+	known time.Time // messages up to here came with an earlier stream
 }
 
-func (o whileWanted) Write(p []byte) (int, error) {
-	if err := o.ctx.Err(); err != nil {
+func (t *transcript) Write(message []byte) (int, error) {
+	if err := t.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return o.w.Write(p)
+	stamp, text, _ := bytes.Cut(message, []byte(" "))
+	at, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if err != nil {
+		return 0, fmt.Errorf("the engine gave no time with a message: %w", err)
+	}
+	if !t.known.IsZero() && !at.After(t.known) {
+		return len(message), nil
+	}
+	if at.After(t.last) { // the two streams are not quite in order
+		t.last = at
+	}
+	t.size += int64(len(text)) + envelope
+	if _, err := t.w.Write(text); err != nil {
+		return 0, err
+	}
+	return len(message), nil
 }
 
 // Wait implements reconcile.Waiter.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -40,12 +41,16 @@ func TestCreateRequests(t *testing.T) {
 		Host:  "127.0.0.1", Port: 8080, Revision: "gw1",
 	}, "c0ffee")
 
+	step := providertest.TestStep(testScope, reconcile.Image{Ref: "digits:1", Pin: "registry.example/digits@sha256:aa"}, "train_digits-1", "fit.2", "train")
+	step.Binds = []reconcile.Bind{{Source: "/data/out", Target: "/out"}, {Source: "/data/in", Target: "/in/data", ReadOnly: true}}
+
 	for name, test := range map[string]struct {
 		spec    reconcile.ContainerSpec
 		secrets string
 	}{
 		"plain":   {testSpec(), ""},
 		"full":    {full, "/run/fairlead/digits.rev1"},
+		"step":    {step, ""},
 		"gateway": {gateway, "/run/fairlead/gateway.gw1"},
 	} {
 		t.Run(name, func(t *testing.T) {
