@@ -38,9 +38,29 @@ type JournalOptions struct {
 	Limits  Limits
 }
 
-// Author is the name under which the journal's commits are made. Who decided is
-// in the entry.
+// Author is the name under which commits are made. Who decided is in the entry of
+// the journal.
 type Author struct{ Name, Email string }
+
+// defaultMailbox begins the address of an Author that is not configured; the host
+// is behind it.
+const defaultMailbox = "fairlead@"
+
+func (a Author) withDefaults() Author {
+	if a.Name == "" {
+		a.Name = "Fairlead"
+	}
+	if a.Email == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "localhost" // only a label
+		}
+		a.Email = defaultMailbox + host
+	}
+	// What a commit's header cannot hold.
+	clean := strings.NewReplacer("<", "", ">", "")
+	return Author{Name: printable(clean.Replace(a.Name)), Email: printable(clean.Replace(a.Email))}
+}
 
 func (o JournalOptions) withDefaults() (JournalOptions, error) {
 	if o.Dir == "" {
@@ -54,19 +74,7 @@ func (o JournalOptions) withDefaults() (JournalOptions, error) {
 	if err := plumbing.NewBranchReferenceName(o.Branch).Validate(); o.Branch == "" || err != nil {
 		return o, fmt.Errorf("%q cannot be the name of a branch, so it cannot hold the journal", o.Branch)
 	}
-	if o.Author.Name == "" {
-		o.Author.Name = "Fairlead"
-	}
-	if o.Author.Email == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			host = "localhost" // only a label
-		}
-		o.Author.Email = "fairlead@" + host
-	}
-	// What a commit's header cannot hold.
-	clean := strings.NewReplacer("<", "", ">", "")
-	o.Author.Name, o.Author.Email = printable(clean.Replace(o.Author.Name)), printable(clean.Replace(o.Author.Email))
+	o.Author = o.Author.withDefaults()
 	if o.Timeout == 0 {
 		o.Timeout = time.Minute
 	}
@@ -139,7 +147,7 @@ func NewJournal(o JournalOptions) (*Journal, error) {
 }
 
 var delivering = words{
-	local: "deliver the journal to", remote: "deliver the journal to", need: "write to",
+	local: "deliver the journal to", remote: "deliver the journal to", need: "write to", what: "the entries",
 	meanwhile: "entries are kept here until it takes them", again: "it is tried again",
 }
 

@@ -131,6 +131,16 @@ func (u localUpstream) push(ctx context.Context, from *store, old plumbing.Hash,
 	if err != nil {
 		return fmt.Errorf("deliver the journal: %w", err)
 	}
+	next := batch[len(batch)-1]
+	if err := u.put(ctx, old, next, objects); err != nil {
+		return err
+	}
+	// What cannot be gathered now is gathered after another delivery.
+	_ = u.view(func(repo *repository) error { return u.gather(ctx, repo, next) })
+	return nil
+}
+
+func (u localUpstream) put(ctx context.Context, old, next plumbing.Hash, objects []plumbing.EncodedObject) error {
 	return u.explain(ctx, u.view(func(repo *repository) error {
 		if err := u.writable(repo); err != nil {
 			return err
@@ -138,12 +148,7 @@ func (u localUpstream) push(ctx context.Context, from *store, old plumbing.Hash,
 		if err := u.write(ctx, repo, objects); err != nil {
 			return explainTarget(err)
 		}
-		next := batch[len(batch)-1]
-		if err := u.move(repo, old, next); err != nil {
-			return explainTarget(err)
-		}
-		_ = u.gather(ctx, repo, next) // what cannot be gathered now is gathered after another delivery
-		return nil
+		return explainTarget(u.move(repo, old, next))
 	}))
 }
 
@@ -173,7 +178,7 @@ func (u localUpstream) writable(repo *repository) error {
 	// A branch that has the name of one of our folders.
 	for name := u.branch.String(); ; {
 		name = name[:strings.LastIndexByte(name, '/')]
-		if name == "refs/heads" {
+		if name == "refs/heads" || name == "refs/tags" {
 			return nil
 		}
 		if id, err := refOf(repo, plumbing.ReferenceName(name)); err == nil && !id.IsZero() {
@@ -358,6 +363,9 @@ func makeOwned(root, dir string) error {
 // process that was killed: it is held for milliseconds, and by fairlead only.
 const staleLock = 10 * time.Second
 
+// errLocked: somebody else holds the lock of a ref.
+var errLocked = errors.New("another program writes to the branch")
+
 // move replaces the ref as git does: with a lock file that becomes the ref.
 func (u localUpstream) move(repo *repository, old, next plumbing.Hash) (err error) {
 	path := filepath.Join(repo.common, filepath.FromSlash(u.branch.String()))
@@ -370,7 +378,7 @@ func (u localUpstream) move(repo *repository, old, next plumbing.Hash) (err erro
 	}
 	f, err := os.OpenFile(lock, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists: another program writes to the branch", lock)
+		return fmt.Errorf("%s exists: %w", lock, errLocked)
 	}
 	if err != nil {
 		return explainDisk(err)

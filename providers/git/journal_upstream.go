@@ -13,8 +13,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-// upstream is the branch that a journal is delivered to. Its errors are for
-// people.
+// upstream is a ref that is written to: the branch that a journal is delivered to,
+// or that of a proposal. Its errors are for people.
 type upstream interface {
 	// tip is the newest commit; zero: there is no branch.
 	tip(ctx context.Context) (plumbing.Hash, error)
@@ -23,6 +23,9 @@ type upstream interface {
 	// push moves the branch over a batch of commits, oldest first, that begins
 	// on top of old. The error is errMoved if the branch is not there.
 	push(ctx context.Context, from *store, old plumbing.Hash, batch []plumbing.Hash) error
+	// put moves the ref from old to next, together with objects that the
+	// repository may not have. The error wraps errMoved if the ref is not there.
+	put(ctx context.Context, old, next plumbing.Hash, objects []plumbing.EncodedObject) error
 }
 
 func newUpstream(l link, branch plumbing.ReferenceName) upstream {
@@ -81,7 +84,19 @@ func (u remoteUpstream) push(ctx context.Context, from *store, old plumbing.Hash
 	if err != nil {
 		return fmt.Errorf("deliver the journal: %w", err)
 	}
-	err = recovering(func() error { return u.send(ctx, old, batch[len(batch)-1], pack) })
+	return u.deliver(ctx, old, batch[len(batch)-1], pack)
+}
+
+func (u remoteUpstream) put(ctx context.Context, old, next plumbing.Hash, objects []plumbing.EncodedObject) error {
+	pack, err := packOf(objects)
+	if err != nil {
+		return err
+	}
+	return u.deliver(ctx, old, next, pack)
+}
+
+func (u remoteUpstream) deliver(ctx context.Context, old, next plumbing.Hash, pack io.Reader) error {
+	err := recovering(func() error { return u.send(ctx, old, next, pack) })
 	if err == nil || errors.Is(err, errMoved) {
 		return err
 	}
@@ -120,8 +135,8 @@ func introducedBy(repo *repository, commits []plumbing.Hash) ([]plumbing.Hash, e
 	return ids, nil
 }
 
-// send moves the branch from old to next if it is at old. It never forces: next
-// is a descendant of old, and the server compares old once more.
+// send moves the ref from old to next if it is at old. The server compares old
+// once more, so nothing is lost that somebody else wrote there, whatever next is.
 func (u remoteUpstream) send(ctx context.Context, old, next plumbing.Hash, pack io.Reader) (err error) {
 	conversation, err := u.link.pusher(ctx)
 	if err != nil {
@@ -155,16 +170,16 @@ func (u remoteUpstream) send(ctx context.Context, old, next plumbing.Hash, pack 
 	report, err := conversation.ReceivePack(ctx, request)
 	if report == nil {
 		if err == nil {
-			err = errors.New("the remote does not say whether it took the entries")
+			err = fmt.Errorf("the remote does not say whether it took %s", u.link.words.what)
 		}
 		return err
 	}
-	return refused(report, said.line())
+	return refused(report, said.line(), u.link.words.what)
 }
 
 // refused turns the report of a push into an error. A branch that somebody else
 // moves at this very moment is told by its name.
-func refused(report *packp.ReportStatus, said string) error {
+func refused(report *packp.ReportStatus, said, what string) error {
 	reason := ""
 	if report.UnpackStatus != "ok" {
 		reason = report.UnpackStatus
@@ -178,10 +193,10 @@ func refused(report *packp.ReportStatus, said string) error {
 	case reason == "":
 		return nil
 	case strings.Contains(reason, "failed to update ref"), strings.Contains(reason, "cannot lock ref"), strings.Contains(reason, "fetch first"), strings.Contains(reason, "non-fast-forward"):
-		return errMoved
+		return fmt.Errorf("%w: %s", errMoved, reason)
 	case said != "":
-		return fmt.Errorf("the remote refuses the entries: %s; it says %q", reason, said)
+		return fmt.Errorf("the remote refuses %s: %s; it says %q", what, reason, said)
 	default:
-		return fmt.Errorf("the remote refuses the entries: %s; let fairlead write to the branch", reason)
+		return fmt.Errorf("the remote refuses %s: %s; let fairlead write to the branch", what, reason)
 	}
 }

@@ -26,6 +26,7 @@ type link struct {
 type words struct {
 	local, remote string // what is done with a repository on this machine, with a remote
 	need          string // what the remote has to allow
+	what          string // what is written
 	meanwhile     string // how things stand while it fails
 	again         string // when it is tried again
 }
