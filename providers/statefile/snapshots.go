@@ -69,7 +69,7 @@ func (s *Snapshots) Keep(ctx context.Context, snapshot reconcile.Snapshot) error
 	if s.holds(commit.ID, files) {
 		return nil
 	}
-	err := writeDurably(s.path, func(w io.Writer) error {
+	err := replace(s.path, func(w io.Writer) error {
 		return encodeSnapshot(w, commit, snapshot.Notes, files, snapshot.Tree.Read)
 	})
 	if err != nil {

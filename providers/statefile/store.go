@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/durable"
 )
 
 // maxValue bounds one value. The store is for small documents; something larger
@@ -62,10 +64,26 @@ func (s *Store) Save(ctx context.Context, key string, value []byte) error {
 	if !json.Valid(value) {
 		return fmt.Errorf("save %s: the value is no JSON document", key)
 	}
-	return writeDurably(path, func(w io.Writer) error {
+	return replace(path, func(w io.Writer) error {
 		_, err := w.Write(value)
 		return err
 	})
+}
+
+// replace writes a file durably, and removes what a crash left beside it.
+func replace(path string, write func(io.Writer) error) error {
+	if err := makeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return durable.Replace(path, write)
+}
+
+// makeDir creates the directory, and removes what a crash left in it.
+func makeDir(dir string) error {
+	if err := durable.MakeDir(dir); err != nil {
+		return err
+	}
+	return durable.Sweep(dir, time.Now().Add(-time.Hour))
 }
 
 // path returns the file of a key. A key cannot leave the directory: it holds no
