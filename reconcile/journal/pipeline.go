@@ -14,6 +14,9 @@ type PipelineRecord struct {
 	Pipeline      string `json:"pipeline"` // served name
 	// Number is that of the newest run.
 	Number int `json:"number"`
+	// Schedule is the one that Fired is about: after an edit the times before it are
+	// not made up for.
+	Schedule string `json:"schedule,omitempty"`
 	// Fired is the newest time of the schedule that was dealt with.
 	Fired time.Time `json:"fired,omitzero"`
 	// Fingerprint and Datasets (digest by dataset) are those of the newest run that
@@ -45,6 +48,7 @@ type RunPublished struct {
 	Model    string    `json:"model"`
 	Version  string    `json:"version"`
 	Artifact string    `json:"artifact"`
+	Content  string    `json:"content"` // digest of the files alone
 	Branch   string    `json:"branch,omitempty"`
 	Commit   string    `json:"commit,omitempty"`
 	At       time.Time `json:"at"`

@@ -23,8 +23,8 @@ type Run struct {
 	// an edit in Git does not change a run under way.
 	Commit     string        `json:"commit,omitempty"`
 	Definition spec.Pipeline `json:"definition"`
-	// Fingerprint is the hash of the definition, its images and its datasets. While
-	// it stays the same nothing has changed that on = [change] would start for.
+	// Fingerprint is that of the definition. While it stays the same nothing has
+	// changed that on = [change] would start for.
 	Fingerprint string         `json:"fingerprint,omitempty"`
 	Params      map[string]any `json:"params,omitempty"` // every parameter, defaults filled in
 	Fresh       bool           `json:"fresh,omitempty"`  // no result of an earlier run is taken
@@ -37,10 +37,14 @@ type Run struct {
 	Phase Phase            `json:"phase"`
 	Nodes map[string]*Node `json:"nodes"` // by ID
 	// Gates are judged when every step but the exit steps has ended.
-	Gates     []gate.Result            `json:"gates,omitempty"`
-	Overrides map[string]gate.Override `json:"overrides,omitempty"` // by gate
-	Cancelled *Order                   `json:"cancelled,omitempty"`
-	Published *Publication             `json:"published,omitempty"`
+	Gates []gate.Result `json:"gates,omitempty"`
+	// Overrides are people's words about soft gates, by gate.
+	Overrides map[string]gate.Override `json:"overrides,omitempty"`
+	// Reproduces is the version that the run makes again, MODEL@VERSION; it publishes
+	// nothing then.
+	Reproduces string       `json:"reproduces,omitempty"`
+	Cancelled  *Order       `json:"cancelled,omitempty"`
+	Published  *Publication `json:"published,omitempty"`
 
 	Outcome  Outcome   `json:"outcome,omitempty"` // "" while it is not decided
 	Reason   string    `json:"reason,omitempty"`
@@ -68,10 +72,10 @@ type Phase string
 
 // The phases, in their order.
 const (
+	Queued     Phase = "queued"     // behind another run of the pipeline
 	Preparing  Phase = "preparing"  // images are pinned, datasets fetched and checked
 	Running    Phase = "running"    // steps run
 	Judging    Phase = "judging"    // gates are judged
-	Waiting    Phase = "waiting"    // soft gates deny; a person may override them
 	Publishing Phase = "publishing" // the new version is stored and proposed
 	Exiting    Phase = "exiting"    // exit steps run
 	Done       Phase = "done"
@@ -120,9 +124,11 @@ type Node struct {
 	Reason   string                       `json:"reason,omitempty"`
 	Outputs  map[string]reconcile.Content `json:"outputs,omitempty"`
 	Metrics  map[string]float64           `json:"metrics,omitempty"`
-	// Tidy: nothing of it is left on the engine or in the work directory.
-	Tidy bool `json:"tidy,omitempty"`
-	// Past are the attempts before this one.
+	// Launched is when the daemon learnt that the attempt's container was started.
+	Launched time.Time `json:"launched,omitzero"`
+	// Litter are the attempts of which a container or a work directory may be left.
+	Litter []int `json:"litter,omitempty"`
+	// Past are the attempts that failed.
 	Past []Attempt `json:"past,omitempty"`
 }
 
@@ -131,8 +137,9 @@ type NodePhase string
 
 // The phases of a node.
 const (
-	NodeWaiting    NodePhase = "waiting"  // for others, or for a slot
+	NodeWaiting    NodePhase = "waiting"  // for what it needs
 	NodeLooking    NodePhase = "looking"  // whether an earlier run did the same
+	NodeReady      NodePhase = "ready"    // for a slot
 	NodeBackoff    NodePhase = "backoff"  // before the next attempt
 	NodeStarting   NodePhase = "starting" // its image and inputs are brought, its container started
 	NodeRunning    NodePhase = "running"

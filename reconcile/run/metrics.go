@@ -1,0 +1,86 @@
+package run
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+)
+
+// MaxMetrics bounds the file of a step's metrics, in bytes.
+const MaxMetrics = 1 << 20
+
+// noNumber finds what Python's json and others write and JSON does not have.
+var noNumber = regexp.MustCompile(`[:\[,]\s*(-?(?:NaN|Infinity|Inf|nan|inf))\b`)
+
+// ParseMetrics reads the metrics of a step: a JSON object of numbers. Objects in it
+// are flattened, {"a": {"b": 1}} to a.b. Anything that is no finite number is an
+// error that names it: a gate must not read it as evidence.
+func ParseMetrics(data []byte) (map[string]float64, error) {
+	if len(data) > MaxMetrics {
+		return nil, fmt.Errorf("the metrics have %d bytes; at most %d are read", len(data), MaxMetrics)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var root map[string]any
+	err := decoder.Decode(&root)
+	if err == nil && root == nil {
+		err = errors.New("it is null")
+	}
+	if err != nil {
+		if found := noNumber.FindSubmatch(data); found != nil {
+			return nil, fmt.Errorf("the metrics hold %s, which is no number in JSON and no evidence; find out why the step could not compute it", found[1])
+		}
+		return nil, fmt.Errorf("the metrics do not read as a JSON object of numbers: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("the metrics hold more than one JSON object")
+	}
+	metrics := map[string]float64{}
+	return metrics, flatten(metrics, "", root, 0)
+}
+
+// maxNesting is far beyond what a person nests.
+const maxNesting = 16
+
+func flatten(into map[string]float64, prefix string, from map[string]any, depth int) error {
+	if depth > maxNesting {
+		return fmt.Errorf("the metrics are nested deeper than %d objects", maxNesting)
+	}
+	for name, value := range from {
+		if prefix != "" {
+			name = prefix + "." + name
+		}
+		switch v := value.(type) {
+		case json.Number:
+			number, err := v.Float64()
+			if err != nil || math.IsInf(number, 0) || math.IsNaN(number) {
+				return fmt.Errorf("the metric %s is %s, which is no finite number", name, v)
+			}
+			into[name] = number
+		case map[string]any:
+			if err := flatten(into, name, v, depth+1); err != nil {
+				return err
+			}
+		case nil:
+			return fmt.Errorf("the metric %s is null; leave out what was not measured", name)
+		default:
+			return fmt.Errorf("the metric %s is no number but %s", name, kindOf(v))
+		}
+	}
+	return nil
+}
+
+func kindOf(v any) string {
+	switch v := v.(type) {
+	case string:
+		return fmt.Sprintf("the text %.40q", v)
+	case bool:
+		return fmt.Sprintf("%t; write 1 or 0", v)
+	default:
+		return "a list; write one metric for each"
+	}
+}
