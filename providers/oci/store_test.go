@@ -1,0 +1,58 @@
+package oci_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/fairlead/fairlead/providers/oci"
+	"github.com/fairlead/fairlead/providers/providertest"
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// host is a store on this machine.
+type host struct{ dir string }
+
+func newHost(t *testing.T) providertest.ArtifactsHost {
+	return &host{filepath.Join(t.TempDir(), "artifacts")}
+}
+
+func (h *host) Open(t *testing.T) reconcile.Artifacts { return open(t, oci.Options{Dir: h.dir}) }
+
+func open(t testing.TB, options oci.Options) *oci.Store {
+	t.Helper()
+	if options.DockerConfig == "" {
+		options.DockerConfig = t.TempDir() // not the user's own
+	}
+	s, err := oci.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func (h *host) Tamper(t *testing.T, sha256 string) {
+	t.Helper()
+	path := filepath.Join(h.dir, "layout/blobs/sha256", sha256)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	err = errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, data, 0o600), os.Chmod(path, info.Mode()), os.Chtimes(path, info.ModTime(), info.ModTime()))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheStoreKeepsItsContract(t *testing.T) { providertest.ArtifactsSuite(t, newHost) }
