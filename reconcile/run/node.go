@@ -185,7 +185,6 @@ func (m *machine) unmet(s *spec.Step) string {
 // queue brings a node from the cache's answer to its container.
 func (m *machine) queue(n *Node) {
 	switch {
-	case n.Phase == NodeLooking:
 	case n.Phase == NodeBackoff:
 		if m.now.Before(n.RetryAt) {
 			m.wakeAt(n.RetryAt)
@@ -193,10 +192,10 @@ func (m *machine) queue(n *Node) {
 		}
 		n.Phase = NodeReady
 	case m.busy(n):
-		// Somebody computes the same; then there will be something to find.
-		if s := m.run.Step(n); !s.NoCache && !m.run.Fresh {
-			n.Phase = NodeLooking
-		}
+		n.Again = true
+	case n.Phase == NodeLooking:
+	case n.Again:
+		n.Again, n.Phase = false, NodeLooking
 	case m.in.Slots > 0 && m.room():
 		m.in.Slots--
 		n.Attempt++

@@ -112,6 +112,9 @@ type Node struct {
 	// from, to tell what differs.
 	Key   string    `json:"key,omitempty"`
 	KeyOf *KeyParts `json:"key_of,omitempty"`
+	// Again: another node computes the same, so the cache is asked again when that has
+	// ended.
+	Again bool `json:"again,omitempty"`
 	// From is the run whose result was taken; "" where the node ran itself.
 	From string `json:"from,omitempty"`
 
