@@ -17,7 +17,10 @@ func Restore(m *spec.Model, in RevisionInputs, imageRef string, health spec.Heal
 	if health.Path != "" {
 		old.Health = health
 	}
-	old.Container = in.container(m.Container)
+	old.Container, old.Artifact = in.container(m.Container), nil
+	if in.Artifact != "" {
+		old.Artifact = &spec.Artifact{Ref: in.ArtifactRef, Digest: in.Artifact, Target: in.ArtifactTarget}
+	}
 	image := Image{Ref: imageRef, Pin: in.Image, LocalOnly: !strings.Contains(in.Image, "@")}
 	return &Target{Model: &old, Image: image, Inputs: in, Revision: in.Revision()}
 }

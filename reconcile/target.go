@@ -65,6 +65,13 @@ type RevisionInputs struct {
 	Capabilities []string              `json:"capabilities,omitempty"`
 	Privileged   bool                  `json:"privileged,omitzero"`
 	HostNetwork  bool                  `json:"host_network,omitzero"`
+
+	Artifact       string `json:"artifact,omitzero"`      // digest
+	ArtifactTarget string `json:"artifact_path,omitzero"` // directory in the container
+	// ArtifactRef is where the artifact can be had. It goes with the inputs so that
+	// a release can be made again, but the same bytes from elsewhere need no new
+	// containers: it is no part of the revision.
+	ArtifactRef string `json:"artifact_ref,omitzero"`
 }
 
 // SecretUse is a secret in a revision: its name, and a keyed hash of its value
@@ -92,6 +99,9 @@ func revisionInputs(m *spec.Model, image Image, versions map[string]string) Revi
 		GPUCount: c.Resources.GPUs.Count, GPUIDs: c.Resources.GPUs.IDs,
 		Restart: c.Restart, LogMaxSize: c.Logs.MaxSize, LogMaxFiles: c.Logs.MaxFiles,
 		Devices: c.Devices, Capabilities: c.Capabilities, Privileged: c.Privileged, HostNetwork: c.HostNetwork,
+	}
+	if a := m.Artifact; a != nil {
+		in.Artifact, in.ArtifactTarget, in.ArtifactRef = a.Digest, a.Target, a.Ref
 	}
 	for name, v := range c.Env {
 		if v.Secret != "" {
@@ -125,6 +135,7 @@ func put[V any](m *map[string]V, key string, value V) {
 // their JSON, whose map keys are sorted. 48 bits keep names short; a collision
 // would have to happen between two revisions of one model.
 func (in RevisionInputs) Revision() string {
+	in.ArtifactRef = ""
 	sum := sha256.Sum256(in.encode())
 	return hex.EncodeToString(sum[:6])
 }
@@ -172,8 +183,9 @@ func UsedSecrets(m *spec.Model) map[string]bool {
 	return used
 }
 
-// Replica returns what the ordinal-th replica of the target is created from.
-// Without secrets the result is good for Runtime.Vet only.
+// Replica returns what the ordinal-th replica of the target is created from, but
+// for the directory of its artifact, which is added where it is known. Without
+// secrets the result is good for Runtime.Vet only.
 func (s Scope) Replica(t *Target, ordinal int, commit string, secrets map[string]spec.Sensitive) ContainerSpec {
 	m := t.Model
 	c := ContainerSpec{
