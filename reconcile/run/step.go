@@ -108,13 +108,10 @@ const (
 // changes the run it is given; the caller stores it before it carries anything out.
 func Step(r *Run, in Input, now time.Time) (commands []Command, wake time.Time) {
 	m := &machine{run: r, in: in, now: now}
-	if r.Phase != Done && in.Cancel != nil && r.Cancelled == nil && r.Outcome == "" {
-		r.Cancelled = in.Cancel
-		r.end(Cancelled, cancelReason(in.Cancel))
-	}
 	for _, answer := range in.Answers {
 		m.take(answer)
 	}
+	m.cancel()
 	m.expire()
 	// Each phase may end at once, when there is nothing to do in it.
 	for before := Phase(""); before != r.Phase; {
@@ -123,6 +120,18 @@ func Step(r *Run, in Input, now time.Time) (commands []Command, wake time.Time) 
 	}
 	m.tidy()
 	return m.commands, m.wake
+}
+
+// cancel ends the run because a person, or a newer run, wants it. A version that is
+// being proposed is proposed: then it is too late.
+func (m *machine) cancel() {
+	r, order := m.run, m.in.Cancel
+	if order == nil || r.Outcome != "" || r.Phase == Done || r.Phase == Publishing && (r.Published != nil || !m.now.Before(r.RetryAt)) {
+		return
+	}
+	r.Cancelled = order
+	r.Reason = ""
+	r.end(Cancelled, cancelReason(order))
 }
 
 func cancelReason(o *Order) string {

@@ -41,6 +41,7 @@ type world struct {
 	program    map[string]program
 	started    map[string]int // successful starts, by node
 	computed   map[string]int // completed attempts that were collected with success, by node
+	twice      []string       // nodes that were started after they had completed
 	answers    []run.Answer
 	published  int
 	prepareErr []error
@@ -130,6 +131,9 @@ func (w *world) carryOut(c run.Command) {
 			break
 		}
 		if w.containers[key] == nil {
+			if w.computed[c.Node] > 0 {
+				w.twice = append(w.twice, c.Node)
+			}
 			w.started[c.Node]++
 			w.containers[key] = &reconcile.Container{Node: c.Node, Attempt: c.Attempt, State: reconcile.StateRunning, Started: w.now}
 			w.program[key] = w.programOf(c.Node, c.Attempt)
