@@ -1,0 +1,122 @@
+// Package download fetches datasets over HTTP and HTTPS.
+package download
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+)
+
+// Client downloads files. The zero value is ready for use.
+type Client struct {
+	// HTTP may be nil: then a client with the proxy of the environment is made.
+	HTTP *http.Client
+	// Idle is how long a server may send nothing; 0 is a minute.
+	Idle time.Duration
+}
+
+const (
+	defaultIdle  = time.Minute
+	maxRedirects = 10
+)
+
+// Get implements runner.Download. Of an address with a password the error shows none.
+func (c *Client) Get(ctx context.Context, address, version string) (content io.ReadCloser, now string, err error) {
+	parsed, err := url.Parse(address)
+	if err != nil { // the error would repeat it, with a password perhaps
+		return nil, "", errors.New("the address of the data is none that can be fetched; it begins with https://")
+	}
+	shown := parsed.Redacted()
+	ctx, cancel := context.WithCancel(ctx)
+	idle := c.Idle
+	if idle <= 0 {
+		idle = defaultIdle
+	}
+	watchdog := time.AfterFunc(idle, cancel)
+	stop := func() { watchdog.Stop(); cancel() }
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		stop()
+		return nil, "", fmt.Errorf("%s is not an address that can be fetched", shown)
+	}
+	if version != "" {
+		request.Header.Set("If-None-Match", version)
+	}
+	response, err := c.client().Do(request)
+	if err != nil {
+		stop()
+		var failed *url.Error
+		if errors.As(err, &failed) { // it repeats the address
+			err = failed.Err
+		}
+		if errors.Is(err, context.Canceled) && !watchdog.Stop() {
+			err = fmt.Errorf("it did not answer within %s", idle)
+		}
+		return nil, "", fmt.Errorf("fetch %s: %w: %w", shown, reconcile.ErrUnavailable, err)
+	}
+	now = response.Header.Get("ETag")
+	switch {
+	case response.StatusCode == http.StatusNotModified:
+		stop()
+		return nil, now, response.Body.Close()
+	case response.StatusCode == http.StatusOK:
+		return &body{from: response.Body, watchdog: watchdog, idle: idle, stop: stop, shown: shown, want: response.ContentLength}, now, nil
+	}
+	stop()
+	err = fmt.Errorf("fetch %s: the server answers %s", shown, response.Status)
+	if response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests {
+		err = fmt.Errorf("%w: %w", reconcile.ErrUnavailable, err)
+	}
+	return nil, "", errors.Join(err, response.Body.Close())
+}
+
+func (c *Client) client() *http.Client {
+	if c.HTTP != nil {
+		return c.HTTP
+	}
+	return &http.Client{CheckRedirect: func(request *http.Request, via []*http.Request) error {
+		if len(via) >= maxRedirects {
+			return fmt.Errorf("it is redirected more than %d times", maxRedirects)
+		}
+		if via[0].URL.Scheme == "https" && request.URL.Scheme != "https" {
+			return errors.New("it is redirected from https to a connection that anybody can change")
+		}
+		return nil
+	}}
+}
+
+// body ends a download that stands still, and one that is cut off.
+type body struct {
+	from     io.ReadCloser
+	watchdog *time.Timer
+	idle     time.Duration
+	stop     func()
+	shown    string
+	want     int64 // bytes; -1: the server did not say
+	got      int64
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	b.watchdog.Reset(b.idle)
+	b.got += int64(n)
+	switch {
+	case errors.Is(err, io.EOF) && b.want >= 0 && b.got != b.want:
+		err = io.ErrUnexpectedEOF
+		fallthrough
+	case err != nil && !errors.Is(err, io.EOF):
+		err = fmt.Errorf("fetch %s: %w: cut off after %d bytes: %w", b.shown, reconcile.ErrUnavailable, b.got, err)
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	b.stop()
+	return b.from.Close()
+}
