@@ -87,11 +87,11 @@ func (p *Predictions) classes(task Task) (*classes, error) {
 	}
 	n := notationOf(p.labels.names, p.predicted.names, p.probable)
 	c := &classes{notation: n, positive: -1, names: unionOf(n, p.labels.names, p.predicted.names)}
-	if err := c.findPositive(p.o.Positive, task); err != nil {
-		return nil, err
-	}
 	if task == Binary && len(c.names) > 2 {
 		return nil, fmt.Errorf("there are %d classes, and the task is binary: %s; set the task to multiclass, or the label to whether it is the positive one", len(c.names), tabular.Names(c.names))
+	}
+	if err := c.findPositive(p.o.Positive, task); err != nil {
+		return nil, err
 	}
 	c.truth = c.recode(&p.labels)
 	if p.o.Prediction != "" {
@@ -157,12 +157,10 @@ func (c *classes) recode(s *series) []int32 {
 func (c *classes) likeliest(p *Predictions) error {
 	names := unionOf(c.notation, c.names, p.probable)
 	if len(names) != len(c.names) { // one that is never the truth may be the likeliest
-		positive := ""
 		if c.positive >= 0 {
-			positive = c.names[c.positive]
+			c.positive = int32(slices.Index(names, c.names[c.positive]))
 		}
 		c.names = names
-		c.positive = int32(slices.Index(names, positive))
 		c.truth = c.recode(&p.labels)
 	}
 	of, err := c.probabilityClasses(p)

@@ -3,6 +3,7 @@ package evaluate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -40,6 +41,11 @@ func (p *Predictions) fairness(r *Report, c *classes) error {
 				}
 				r.Fairness = append(r.Fairness, *f)
 			}
+		}
+	}
+	for name := range p.o.Reference {
+		if !seen[name] {
+			return fmt.Errorf("there is a reference group of %s, which is not compared by; there are %s", tabular.Clip(name), tabular.Names(slices.Sorted(maps.Keys(seen))))
 		}
 	}
 	return nil
