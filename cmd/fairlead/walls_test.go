@@ -30,7 +30,7 @@ var above = map[string][]string{
 // then touches that package alone.
 var homes = map[string][]string{
 	"filippo.io/age":                             {"providers/secret"},
-	"github.com/adhocore/gronx":                  {"reconcile/schedule"},
+	"github.com/adhocore/gronx":                  {"reconcile/schedule", "spec/lang"},
 	"github.com/caddyserver/certmagic":           {"providers/gateway/edge"},
 	"github.com/distribution/reference":          {"providers/docker"},
 	"github.com/docker":                          {"providers/docker"},
@@ -45,6 +45,7 @@ var homes = map[string][]string{
 	"github.com/prometheus/prometheus":           {"providers/metrics"},
 	"github.com/spf13/cobra":                     {"cmd/fairlead/internal/cli"},
 	"github.com/zclconf":                         {"spec/lang"},
+	"go.yaml.in/yaml/v3":                         {"spec/lang"},
 	"go.uber.org/zap":                            {"providers/gateway/edge"}, // certmagic's log
 	"github.com/rogpeppe/go-internal/testscript": {"cmd/fairlead"},
 }

@@ -36,6 +36,10 @@ func (e *evaluator) config() *spec.Config {
 	}
 	e.checkRoutes(cfg, all)
 	e.decodeSimulations(cfg)
+	cfg.Datasets = decodeAll(e, spec.KindDataset, section.dataset)
+	cfg.Pipelines = decodeAll(e, spec.KindPipeline, func(s section, a spec.Address, enabled bool) *spec.Pipeline { return s.pipeline(cfg, a, enabled) })
+	cfg.Policies = decodeAll(e, spec.KindPolicy, section.policy)
+	e.decodeVersions(cfg)
 	e.decodeHistory(cfg)
 	return cfg
 }
@@ -202,30 +206,6 @@ func (e *evaluator) checkFallback(cfg *spec.Config, d *decoded, f fallback) {
 
 // requireModel reports a reference to a model that is not served.
 func (e *evaluator) requireModel(cfg *spec.Config, a spec.Address, r reference, p place) bool {
-	if m := cfg.Model(a.ServedName()); m != nil && m.Address == a {
-		return true
-	}
-	base := e.symbols.models[a.Name]
-	if base == nil {
-		e.unknown(r, p, "model", names(e.symbols.models), "Declare it, or remove the reference.")
-		return false
-	}
-	n := e.merged(base)
-	if enabled, ok := e.enabled(n); !ok || !enabled {
-		if ok {
-			e.errorf(r.rng, p, "Disabled model", "model.%s is not enabled in the environment %s, at %s.", a.Name, e.options.Environment, specPos(n.rng))
-		}
-		return false
-	}
-	scopes, ok := e.instances(n)
-	switch {
-	case !ok: // reported with the block
-	case n.args["for_each"] == nil:
-		e.errorf(r.rng, p, "Model without instances", "model.%s has no for_each, so it has no instance %q. Write model.%s.", a.Name, a.Key, a.Name)
-	case a.Key == "":
-		e.errorf(r.rng, p, "Which instance", "model.%s has for_each. Write model.%s[\"KEY\"].%s", a.Name, a.Name, instanceWords(scopes, ""))
-	default:
-		e.errorf(r.rng, p, "Unknown instance", "model.%s has no instance %q.%s", a.Name, a.Key, instanceWords(scopes, a.Key))
-	}
-	return false
+	m := cfg.Model(a.ServedName())
+	return e.requireObject(m != nil && m.Address == a, a, r, p)
 }

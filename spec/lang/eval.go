@@ -37,6 +37,8 @@ type evaluator struct {
 	given   map[string]VariableValue
 	deps    *recorder // who is asking, for the cache
 	facts   *facts    // what earlier loads have read
+	// contents are files that earlier loads have read.
+	contents map[string]*content
 }
 
 // result is a value that was asked for; ok is false if it has none, which was

@@ -87,7 +87,7 @@ func (x *explainer) fail(format string, args ...any) Explanation {
 func (x *explainer) explain(path string) Explanation {
 	steps, ok := pathSteps(path)
 	if !ok || len(steps) < 2 {
-		return x.fail("An address is written as a reference: model.NAME, model.NAME.ARGUMENT, var.NAME, local.NAME, secret.NAME or simulation.NAME.")
+		return x.fail("An address is written as a reference: model.NAME, model.NAME.ARGUMENT, var.NAME, local.NAME, secret.NAME, simulation.NAME, dataset.NAME, pipeline.NAME or policy.NAME.")
 	}
 	name := steps[1]
 	switch steps[0] {
@@ -95,10 +95,10 @@ func (x *explainer) explain(path string) Explanation {
 		return x.variable(name, steps)
 	case "local":
 		return x.local(name, steps)
-	case "model", "secret", "simulation":
+	case "model", "secret", "simulation", "dataset", "pipeline", "policy":
 		return x.object(steps)
 	default:
-		return x.fail("There is nothing of the kind %q to explain. Addresses start with model, secret, simulation, var or local.", steps[0])
+		return x.fail("There is nothing of the kind %q to explain. Addresses start with model, secret, simulation, dataset, pipeline, policy, var or local.", steps[0])
 	}
 }
 
@@ -227,7 +227,7 @@ func exampleOf(address string, b *schema.Block) string { return blockAddress(add
 
 func blockAddress(address string, b *schema.Block, label string, index int) string {
 	switch {
-	case b.Label == "":
+	case b.List():
 		return fmt.Sprintf("%s[%d]", address, index)
 	case validIdentifier(label):
 		return address + "." + label
@@ -242,7 +242,7 @@ func blocksIn(layers []layer, b *schema.Block, label string, index int) []layer 
 	var found []layer
 	for _, l := range layers {
 		children := l.n.children(b.Name)
-		if b.Repeats && b.Label == "" {
+		if b.List() {
 			if len(children) > 0 {
 				found = nil
 			}
@@ -291,12 +291,12 @@ func labelsIn(layers []layer, b *schema.Block) []string {
 	var labels []string
 	for _, l := range layers {
 		children := l.n.children(b.Name)
-		if b.Label == "" && len(children) > 0 {
+		if b.List() && len(children) > 0 {
 			labels = nil
 		}
 		for i, c := range children {
 			label := c.label
-			if b.Label == "" {
+			if b.List() {
 				label = strconv.Itoa(i)
 			}
 			if !contains(labels, label) {
@@ -354,7 +354,7 @@ func (x *explainer) value(a *arg, sc *scope) string {
 		return ""
 	case len(a.keywords) > 0:
 		return a.keywords[0].word
-	case a.schema != nil && a.schema.Type.Literal():
+	case a.schema != nil && (a.schema.Type.Literal() || a.schema.Type.Late()):
 		return x.source(a)
 	}
 	v, ok := x.e.evalOnce(a, sc)

@@ -43,6 +43,7 @@ type reader struct {
 	meter  *meter
 	limits Limits
 	src    []byte
+	texts  []jsonText // of strings in JSON that may be of facts
 }
 
 // read parses a file and checks it against the schema, without evaluating.
@@ -143,7 +144,7 @@ func (r *reader) argument(a *arg, expr hclsyntax.Expression, problem bool) *arg 
 	switch typ {
 	case schema.Keyword, schema.KeywordList:
 		r.keywords(a, expr)
-	case schema.Ref, schema.RefList:
+	case schema.Ref, schema.RefList, schema.Input, schema.Inputs, schema.Triggers:
 		r.targets(a, expr)
 	case schema.Constraint:
 		a.expr = expr
@@ -153,10 +154,37 @@ func (r *reader) argument(a *arg, expr hclsyntax.Expression, problem bool) *arg 
 			return a
 		}
 		r.value(a, expr)
+	case schema.Bump:
+		if word := hcl.ExprAsKeyword(expr); contains(a.schema.Keywords, word) {
+			a.keywords = []keyword{{word, expr.Range()}}
+			return a
+		}
+		r.late(a, expr)
+	case schema.Condition, schema.Words, schema.Variables:
+		r.late(a, expr)
 	default:
 		r.value(a, expr)
 	}
 	return a
+}
+
+// late prepares an expression that may be of facts. What else it reads is
+// evaluated when the commit is read, as everywhere.
+func (r *reader) late(a *arg, expr hclsyntax.Expression) {
+	var early []hcl.Traversal
+	for _, t := range expr.Variables() {
+		if !contains(factRoots[:], t.RootName()) {
+			early = append(early, t)
+		}
+	}
+	refs, ok := readReferences(&r.reporter, a.place, early)
+	a.refs, a.broken = refs, !ok
+	if e := checkLiterals(expr); e != nil {
+		r.tooComplex(e.rng, a.place, e.detail)
+		a.broken = true
+	}
+	a.source = r.sourceOf
+	a.expr = guard(expr, r.meter)
 }
 
 // value prepares an expression for evaluation.

@@ -66,13 +66,20 @@ func (r *reader) jsonArguments(attributes hcl.Attributes, n *node) {
 	}
 }
 
-// isWord tells whether the value is the one word that a GPUs argument takes.
+// isWord tells whether the value is one of the words that an argument takes which
+// takes other values, too.
 func isWord(expr hcl.Expression, def *schema.Argument) bool {
-	if def.Type != schema.GPUs {
+	var words []string
+	switch def.Type {
+	case schema.GPUs:
+		words = []string{"all"}
+	case schema.Bump:
+		words = def.Keywords
+	default:
 		return false
 	}
 	v, diags := expr.Value(nil)
-	return !diags.HasErrors() && v.Type() == cty.String && v.AsString() == "all"
+	return !diags.HasErrors() && v.Type() == cty.String && !v.IsNull() && contains(words, v.AsString())
 }
 
 // jsonExpression turns a JSON value into a native expression. Strings are
@@ -127,6 +134,9 @@ func (r *reader) jsonString(text string, rng hcl.Range, a *arg, literal bool) (h
 	if !literal {
 		expr, diags := hclsyntax.ParseTemplate([]byte(text), rng.Filename, start)
 		r.syntax(diags)
+		if a.schema != nil && a.schema.Type.Late() {
+			r.texts = append(r.texts, jsonText{start.Byte, text})
+		}
 		return expr, !diags.HasErrors()
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), rng.Filename, start)

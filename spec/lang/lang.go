@@ -46,13 +46,15 @@ type Loader struct {
 	limits Limits
 	files  map[string]*file // by path, of the last tree
 	facts  facts
+	// contents are the files that datasets and models name, by path.
+	contents map[string]*content
 	// reading is the file at hand, for the message should that go wrong.
 	reading string
 }
 
 // NewLoader returns a Loader with nothing in its cache.
 func NewLoader() *Loader {
-	return &Loader{root: schema.Root(), meter: &meter{}}
+	return &Loader{root: schema.Root(), meter: &meter{}, contents: map[string]*content{}}
 }
 
 // Sources gives diagnostics the content of the tree's spec files, and of no
@@ -155,7 +157,7 @@ func (l *Loader) load(tree spec.Tree, o Options) (e *evaluator, cfg *spec.Config
 	l.prepare(o)
 	e = &evaluator{
 		options: o, tree: tree, files: tree.Files(), meter: l.meter, limits: l.limits,
-		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{}, facts: &l.facts,
+		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{}, facts: &l.facts, contents: l.contents,
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -179,7 +181,9 @@ func (l *Loader) load(tree spec.Tree, o Options) (e *evaluator, cfg *spec.Config
 	e.options.Environment = name
 	e.functions = e.withFile(l.table)
 	e.takeVariables()
-	return e, e.config()
+	cfg = e.config()
+	l.forgetContents()
+	return e, cfg
 }
 
 // bug is the diagnostic for a panic. Parser, evaluator and functions are large,

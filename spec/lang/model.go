@@ -35,7 +35,10 @@ func (e *evaluator) decodeModel(n *node, sc *scope) *decoded {
 		Replicas:    s.integer("replicas"),
 		Container:   s.container(),
 		Signature:   s.signature(),
+		License:     s.license(),
+		Card:        s.card(),
 	}
+	m.Artifact = s.artifact(m.Container.Mounts)
 	m.Name = m.Address.ServedName()
 	m.Health = s.health(m.Protocol)
 	m.Warmup = s.warmup(m.Protocol)
@@ -70,22 +73,28 @@ func (s section) image() string {
 }
 
 func (s section) container() spec.Container {
+	c := s.confined()
+	c.Command = s.stringList("command")
+	c.Env = s.env()
+	c.Restart = spec.RestartPolicy(s.keyword("restart"))
+	c.HostNetwork = s.keyword("network") == "host"
+	return c
+}
+
+// confined is what the containers of models and of steps have in common.
+func (s section) confined() spec.Container {
 	c := spec.Container{
 		Entrypoint:   s.stringList("entrypoint"),
-		Command:      s.stringList("command"),
-		Env:          s.env(),
 		SecretFiles:  s.secretFiles(),
 		User:         s.str("user"),
 		ReadOnlyRoot: s.boolean("read_only"),
 		Resources:    s.resources(),
-		Restart:      spec.RestartPolicy(s.keyword("restart")),
 		StopTimeout:  s.duration("stop_timeout"),
 		Logs:         s.logs(),
 		Mounts:       s.mounts(),
 		Devices:      s.stringList("devices"),
 		Capabilities: s.capabilities(),
 		Privileged:   s.boolean("privileged"),
-		HostNetwork:  s.keyword("network") == "host",
 	}
 	for _, device := range c.Devices {
 		if !absolutePath(device) {

@@ -43,6 +43,10 @@ type arg struct {
 	// Types that are read instead of evaluated leave what they read here.
 	keywords []keyword
 	targets  []target
+
+	// source is the text of an expression, or of a part of one, of a type that may
+	// be of facts.
+	source func(hclsyntax.Expression) string
 }
 
 // keyword is one bare word.
@@ -53,11 +57,13 @@ type keyword struct {
 
 // target is what an argument of reference type points to.
 type target struct {
-	kind string // model, secret, check
-	name string
-	key  hclsyntax.Expression // of an instance, nil without
-	refs []reference          // that key reads
-	rng  hcl.Range
+	kind   string // model, dataset, step, check, ...
+	name   string
+	output string               // of a step or a selection, where one is named
+	as     string               // the key in a map of references
+	key    hclsyntax.Expression // of an instance, nil without
+	refs   []reference          // that key reads
+	rng    hcl.Range
 }
 
 // child returns the nested block that may stand only once, or nil.
@@ -128,4 +134,4 @@ next:
 
 // isList tells whether blocks of this kind have nothing but their order to tell
 // them apart.
-func isList(n *node) bool { return n.schema.Repeats && n.schema.Label == "" }
+func isList(n *node) bool { return n.schema.List() }

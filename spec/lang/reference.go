@@ -54,8 +54,10 @@ func foreignRoots(word string) string {
 		return "Fairlead has no count. Use for_each with a set or a map, and each.key or each.value."
 	case "self", "path", "terraform", "data", "module", "resource", "build", "source", "packer", "node", "attr", "meta", "NOMAD_META":
 		return "That is a word of another tool."
-	case "check", "step":
+	case "check":
 		return "It can only be named where a list of checks is expected, such as `checks = [check.errors]`."
+	case "param", "matrix", "step", "select", "dataset", "live", "pipeline", "run":
+		return "That is known only when a run is under way, or an object is judged, and this value when the commit is read. It can stand in env, command and when of a step, in version of publish, and in require."
 	default:
 		return ""
 	}

@@ -61,6 +61,9 @@ func (s section) has(name string) bool {
 	if a.broken || a.schema.Type.Literal() || a.keywords != nil {
 		return true
 	}
+	if a.schema.Type.Late() {
+		return !isNull(a.expr)
+	}
 	v, ok := s.value(name)
 	return !ok || !v.IsNull()
 }
@@ -225,7 +228,11 @@ func (s section) address(name string) (spec.Address, bool) {
 		}
 		return spec.Address{}, false
 	}
-	t := a.targets[0]
+	return s.targetAddress(a, a.targets[0])
+}
+
+// targetAddress is the object that one of the references of an argument names.
+func (s section) targetAddress(a *arg, t target) (spec.Address, bool) {
 	address := spec.Address{Kind: spec.Kind(t.kind), Name: t.name}
 	if t.key == nil {
 		return address, true

@@ -1,46 +1,17 @@
 package lang
 
-import (
-	"slices"
-	"strings"
-
-	"github.com/fairlead/fairlead/spec"
-)
+import "github.com/fairlead/fairlead/spec"
 
 // decodeSimulations makes the simulations of a Config. They come after the
 // models, whose rollout rules they are about.
 func (e *evaluator) decodeSimulations(cfg *spec.Config) {
-	byName := map[string]*spec.Simulation{}
-	for _, name := range names(e.symbols.simulations) {
-		n := e.merged(e.symbols.simulations[name])
-		enabled, ok := e.enabled(n)
-		scopes, good := e.instances(n)
-		if !ok || !good {
-			continue
-		}
-		for _, sc := range scopes {
-			sim := e.decodeSimulation(n, sc, cfg)
-			served := sim.Address.ServedName()
-			if twin := byName[served]; twin != nil {
-				e.errorf(n.rng, n.place, "Duplicate name", "This simulation and the one at %s are both named %q. Rename one of them.", twin.Pos, served)
-			}
-			byName[served] = sim
-			if enabled {
-				cfg.Simulations = append(cfg.Simulations, sim)
-			}
-		}
-	}
-	slices.SortFunc(cfg.Simulations, func(a, b *spec.Simulation) int {
-		return strings.Compare(a.Address.ServedName(), b.Address.ServedName())
+	cfg.Simulations = decodeAll(e, spec.KindSimulation, func(s section, a spec.Address, _ bool) *spec.Simulation {
+		return s.simulation(a, cfg)
 	})
 }
 
-func (e *evaluator) decodeSimulation(n *node, sc *scope, cfg *spec.Config) *spec.Simulation {
-	s := section{ev: e, n: n, sc: sc}
-	sim := &spec.Simulation{
-		Address: spec.Address{Kind: spec.KindSimulation, Name: n.label, Key: sc.key}, Pos: specPos(n.rng),
-		Rate: s.float("rate"),
-	}
+func (s section) simulation(a spec.Address, cfg *spec.Config) *spec.Simulation {
+	sim := &spec.Simulation{Address: a, Pos: specPos(s.n.rng), Rate: s.float("rate")}
 	sim.Model = s.simulated(cfg)
 	stable, _ := s.child("stable")
 	sim.Stable = spec.SimulatedRevision{

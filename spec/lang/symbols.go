@@ -18,6 +18,10 @@ type symbols struct {
 	models       map[string]*node
 	secrets      map[string]*node
 	simulations  map[string]*node
+	datasets     map[string]*node
+	pipelines    map[string]*node
+	policies     map[string]*node
+	versions     map[string]*node
 	modelOrder   []*node
 	moved        []*node
 	removed      []*node
@@ -35,7 +39,8 @@ type symbols struct {
 func collect(files []*file, r *reporter) *symbols {
 	s := &symbols{
 		variables: map[string]*node{}, locals: map[string]*arg{},
-		models: make(map[string]*node, len(files)), secrets: map[string]*node{}, simulations: map[string]*node{}, environments: map[string][]*node{},
+		models: make(map[string]*node, len(files)), secrets: map[string]*node{}, simulations: map[string]*node{},
+		datasets: map[string]*node{}, pipelines: map[string]*node{}, policies: map[string]*node{}, versions: map[string]*node{}, environments: map[string][]*node{},
 		modelOrder: make([]*node, 0, len(files)),
 		over:       map[string]*node{}, overLocals: map[string]*arg{},
 	}
@@ -69,6 +74,14 @@ func (s *symbols) declare(n *node, r *reporter) {
 		once(s.secrets, n.label, n, r)
 	case "simulation":
 		once(s.simulations, n.label, n, r)
+	case "dataset":
+		once(s.datasets, n.label, n, r)
+	case "pipeline":
+		once(s.pipelines, n.label, n, r)
+	case "policy":
+		once(s.policies, n.label, n, r)
+	case "version":
+		once(s.versions, n.label, n, r)
 	case "moved":
 		s.moved = append(s.moved, n)
 	case "removed":
@@ -182,6 +195,12 @@ func (s *symbols) byKind(kind string) map[string]*node {
 		return s.secrets
 	case "simulation":
 		return s.simulations
+	case "dataset":
+		return s.datasets
+	case "pipeline":
+		return s.pipelines
+	case "policy":
+		return s.policies
 	default:
 		return s.variables
 	}

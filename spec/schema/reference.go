@@ -86,7 +86,7 @@ func occurrence(b *Block) string {
 
 func typeOf(a *Argument) string {
 	switch a.Type {
-	case Keyword, KeywordList:
+	case Keyword, KeywordList, Triggers, Bump:
 		words := make([]string, 0, len(a.Keywords))
 		for _, k := range a.Keywords {
 			words = append(words, "`"+k+"`")

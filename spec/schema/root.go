@@ -12,7 +12,8 @@ func Root() *Block {
 		Since: first,
 		Doc:   "A config repo is a directory tree of .hcl and .hcl.json files. All files are read as one; their names and the order of blocks never matter.",
 		Blocks: []*Block{
-			fairleadBlock(), variableBlock(), localsBlock(), modelBlock(), secretBlock(), simulationBlock(), movedBlock(), removedBlock(),
+			fairleadBlock(), variableBlock(), localsBlock(), modelBlock(), secretBlock(), simulationBlock(),
+			datasetBlock(), pipelineBlock(), policyBlock(), versionBlock(), movedBlock(), removedBlock(),
 		},
 	}
 	root.Blocks = append(root.Blocks, environmentBlock(root))
@@ -51,7 +52,7 @@ func instanceArguments() []*Argument {
 		{
 			Name: "for_each", Type: Any, Example: `toset(["eu", "us"])`,
 			Doc: "A map, or a set of strings: the block stands once per element, with `each.key` and `each.value` in its expressions. " +
-				"Instances are written `model.NAME[\"KEY\"]` and served as NAME-KEY. Keys hold a-z, 0-9, _ and -.",
+				"Instances are written `model.NAME[\"KEY\"]` and known as NAME-KEY. Keys hold a-z, 0-9, _ and -.",
 		},
 	}
 }
@@ -160,7 +161,7 @@ func environmentBlock(root *Block) *Block {
   }
 }`,
 	}
-	overlaid := []string{"variable", "locals", "model", "secret", "simulation"}
+	overlaid := []string{"variable", "locals", "model", "secret", "simulation", "dataset", "pipeline", "policy"}
 	for _, n := range root.Blocks {
 		if slices.Contains(overlaid, n.Name) {
 			b.Blocks = append(b.Blocks, n)

@@ -25,13 +25,41 @@ const (
 	RefList     Type = "list of references"
 	Constraint  Type = "type constraint" // string, number, list(string), ...
 	Any         Type = "any value"
+	Time        Type = "date or time" // "2026-11-21", or RFC 3339
+	StringMap   Type = "map of strings"
+	NumberMap   Type = "map of numbers"
+	ValueMap    Type = "map of strings, numbers or bools"
+	Axes        Type = "map of lists"
+
+	// What a pipeline reads, and what starts it.
+	Input    Type = "reference to an output"                // step.split.train, select.best.model
+	Inputs   Type = "map of references to data and outputs" // { data = dataset.digits }
+	Triggers Type = "list of triggers"                      // [change, dataset.digits]
+
+	// Expressions of facts that are not known when the commit is read.
+	Condition Type = "condition"
+	Words     Type = "list of expressions"
+	Variables Type = "map of expressions or secrets"
+	Bump      Type = "keyword, or expression"
 )
 
 // Literal tells whether a value of the type is fixed by the text of the spec:
 // it is read, not evaluated, so no expression can stand there.
 func (t Type) Literal() bool {
 	switch t {
-	case Keyword, KeywordList, Ref, RefList, Constraint:
+	case Keyword, KeywordList, Ref, RefList, Constraint, Input, Inputs, Triggers:
+		return true
+	default:
+		return false
+	}
+}
+
+// Late tells whether a value of the type may be of facts that are known only
+// later: param.share, step.train.metrics.accuracy. What of it is known when the
+// commit is read is evaluated then.
+func (t Type) Late() bool {
+	switch t {
+	case Condition, Words, Variables, Bump:
 		return true
 	default:
 		return false
@@ -45,8 +73,9 @@ type Argument struct {
 	Required bool     `json:"required,omitempty"`
 	Default  string   `json:"default,omitempty"`  // as HCL; "" if there is none
 	Note     string   `json:"note,omitempty"`     // what the default depends on
-	Keywords []string `json:"keywords,omitempty"` // of a Keyword or KeywordList
-	Refers   string   `json:"refers,omitempty"`   // kind of block that a Ref names
+	Keywords []string `json:"keywords,omitempty"` // of a Keyword or KeywordList, of Triggers and a Bump
+	Refers   string   `json:"refers,omitempty"`   // kind of block that a Ref names, or several: step or select
+	Reads    []string `json:"reads,omitempty"`    // roots of the facts that a late expression can refer to
 	Min      *float64 `json:"min,omitempty"`      // smallest number, seconds or bytes
 	Max      *float64 `json:"max,omitempty"`      // largest
 	Since    string   `json:"since"`
@@ -103,6 +132,10 @@ func (b *Block) Block(name string) *Block {
 	}
 	return nil
 }
+
+// List tells whether blocks of this kind stand in an order, and have no label that
+// tells one from the other.
+func (b *Block) List() bool { return b.Repeats && (b.Label == "" || b.Adds) }
 
 // bound is a limit of a number, written where it is used.
 func bound(n float64) *float64 { return &n }

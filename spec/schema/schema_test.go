@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,10 +71,10 @@ func TestEveryEntryOfTheTableIsWhole(t *testing.T) {
 			if a.Required && a.Default != "" {
 				t.Errorf("%s: required, with a default", here)
 			}
-			if isKeyword := a.Type == schema.Keyword || a.Type == schema.KeywordList; isKeyword != (len(a.Keywords) > 0) {
+			if isKeyword := slices.Contains([]schema.Type{schema.Keyword, schema.KeywordList, schema.Triggers, schema.Bump}, a.Type); isKeyword != (len(a.Keywords) > 0) {
 				t.Errorf("%s: keywords and type do not fit", here)
 			}
-			if isReference := a.Type == schema.Ref || a.Type == schema.RefList; isReference != (a.Refers != "") {
+			if isReference := a.Type == schema.Ref || a.Type == schema.RefList || a.Type == schema.Triggers; isReference != (a.Refers != "") {
 				t.Errorf("%s: reference without kind", here)
 			}
 			if b.Block(a.Name) != nil {

@@ -351,3 +351,324 @@ environment "staging" {
     }
   }
 }
+
+dataset "digits" {
+  enabled     = true
+  description = "Optical digits."
+  owners      = [local.team]
+  source      = "data/digits.csv"
+  digest      = "sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35"
+  license     = "CC-BY-4.0"
+  collected   = "1998-07-01"
+  region      = "TR"
+  personal    = false
+  labels      = { doi = "10.24432/C50P49", of = env.name }
+
+  table {
+    file    = "digits.csv"
+    format  = csv
+    headers = ["p0", "label"]
+  }
+  expect "rows" {
+    min = 1500
+    max = 1e6
+  }
+  expect "column" {
+    name    = "label"
+    type    = integer
+    min     = 0
+    max     = 9
+    missing = 0
+    unique  = false
+    values  = ["0", "1"]
+    pattern = "[0-9]+"
+  }
+  expect "column" {
+    name   = "p0"
+    unique = true
+  }
+}
+
+dataset "region" {
+  for_each = var.sizes
+  source   = "oci://${var.registry}/data/${each.key}:latest"
+}
+
+dataset "web" {
+  source = "https://example.com/data/web.tsv.gz?x=1"
+  digest = "sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35"
+}
+
+dataset "volume" {
+  source = "volume://raw"
+}
+
+model "trained" {
+  image         = "server:1"
+  version       = "1.2.0"
+  artifact      = "oci://local/trained@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
+  artifact_path = "/models/trained"
+  card          = "data/card.md"
+  license       = "Apache-2.0"
+  route {
+    path = "/trained"
+  }
+}
+
+pipeline "train" {
+  enabled     = true
+  for_each    = toset(["eu", "us"])
+  description = "Trains for ${each.key}."
+  owners      = [local.team]
+  on          = [change, dataset.digits, dataset.region[each.key], drift, manual]
+  concurrency = replace
+  parallel    = 2
+  timeout     = "1h"
+
+  schedule {
+    cron   = "0 3 * * 1"
+    zone   = "Europe/Berlin"
+    missed = skip
+    jitter = "5m"
+  }
+  param "test_share" {
+    type        = number
+    default     = 0.2
+    description = "How much is for the test."
+  }
+  param "full" {
+    default = true
+  }
+  param "note" {
+    default = "a"
+  }
+
+  step "split" {
+    image   = "${var.registry}/steps:1"
+    inputs  = { data = dataset.digits, region = dataset.region[each.key], "web" = dataset.web, raw = dataset.volume }
+    outputs = ["train", "test", "profile"]
+    env = {
+      TEST_SHARE = param.test_share
+      TOKEN      = secret.token
+      TEXT       = "x-${param.test_share}-${each.key}-${2}"
+      KEY        = secret.key[each.key]
+      NAME       = upper(each.key)
+      REGION     = "a$${b}"
+      DIGEST     = dataset.region[each.key].digest
+      OF         = model.trained.version
+      BOTH       = param.full ? "y" : lower("N")
+      MAYBE      = env.name == "prod" ? param.note : null
+    }
+    command = ["split", "--share", param.test_share, 3, true]
+  }
+  step "train" {
+    image        = "steps:1"
+    entrypoint   = ["/train"]
+    inputs       = { data = step.split.train }
+    matrix       = { hidden = [32, 64, 128], seed = [1, 2], kind = ["a"], bias = [true, false] }
+    env          = merge({ A = "1" }, { HIDDEN = matrix.hidden, LIVE = try(live.trained.metrics["accuracy"], 0) })
+    command      = concat(["--rate"], [matrix.seed * 2 + 1])
+    outputs      = ["model"]
+    metrics      = "metrics.json"
+    retries      = 2
+    retry_on     = [engine, exit, oom, timeout, output, metrics]
+    backoff      = "1s"
+    max_backoff  = "1m"
+    timeout      = "20m"
+    when         = param.test_share < 0.5 && !(param.note == "b")
+    after        = [step.clean]
+    cache        = false
+    max_age      = null
+    network      = true
+    max_log      = "1MiB"
+    max_output   = "1GiB"
+    secrets      = { token = secret.token }
+    user         = "1000"
+    read_only    = false
+    stop_timeout = "1s"
+    devices      = ["/dev/fuse"]
+    capabilities = ["NET_ADMIN"]
+    privileged   = false
+    resources {
+      cpus   = 1
+      memory = "512MiB"
+      shm    = "64MiB"
+      pids   = 64
+      gpus   = 1
+      ulimit "nofile" {
+        soft = 1024
+        hard = 2048
+      }
+    }
+    logs {
+      max_size  = "1MiB"
+      max_files = 2
+    }
+    mount "/cache" {
+      type      = volume
+      source    = "cache"
+      read_only = true
+    }
+    mount "/scratch" {
+      type = tmpfs
+      size = "64MiB"
+    }
+  }
+  step "clean" {
+    image   = "steps:1"
+    max_age = "30d"
+  }
+  step "tune" {
+    image   = "steps:1"
+    inputs  = { data = step.split.train }
+    outputs = ["model"]
+    metrics = "m/metrics.json"
+    env     = { RATE = matrix.rate }
+    search {
+      method   = random
+      trials   = 20
+      parallel = 2
+      seed     = 1
+      minimize = "loss"
+      dimension "rate" {
+        min     = 0.0001
+        max     = 0.1
+        log     = true
+        integer = false
+      }
+      dimension "units" {
+        min     = 1
+        max     = 8
+        integer = true
+      }
+      dimension "kind" {
+        values = ["relu", "tanh"]
+      }
+    }
+  }
+  step "search" {
+    image   = "steps:1"
+    metrics = "m.json"
+    search {
+      trials   = 3
+      maximize = "accuracy"
+      dimension "kind" {
+        values = [1, 2]
+      }
+    }
+  }
+  step "evaluate" {
+    image   = "steps:1"
+    inputs  = { model = select.best.model, data = step.split.test }
+    metrics = "eval.json"
+    env     = { BEST = select.tuned.values.rate }
+  }
+  step "notify" {
+    image = "steps:1"
+    exit  = true
+    env   = { OUTCOME = run.outcome, REASON = run.reason, RUN = run.id }
+  }
+  select "best" {
+    of       = step.train
+    maximize = "accuracy"
+  }
+  select "tuned" {
+    of       = step.tune
+    minimize = "loss"
+  }
+  gate "good_enough" {
+    require    = step.evaluate.metrics.accuracy >= 0.95
+    level      = soft
+    message    = "Train longer."
+    regulation = "EU AI Act, Art. 15"
+  }
+  gate "no_regression" {
+    require = (
+      step.evaluate.metrics.accuracy
+      >= live.digits[each.key].metrics.accuracy - 0.005
+    )
+  }
+  gate "listed" {
+    require = alltrue([contains(["a", "b"], param.note), length(model.trained.owners) > 0, model.trained.routes[0].path != ""])
+    level   = advisory
+  }
+  publish {
+    model     = model.trained
+    artifact  = select.best.model
+    version   = minor
+    metrics   = step.evaluate
+    profile   = step.split.profile
+    card      = "data/card.md"
+    registry  = "oci://localhost:5000/models/trained"
+    tolerance = 0.001
+    tags      = true
+  }
+}
+
+pipeline "versioned" {
+  step "train" {
+    image   = "steps:1"
+    outputs = ["model"]
+    metrics = "m.json"
+  }
+  publish {
+    model    = model.trained
+    artifact = step.train.model
+    version  = "${step.train.metrics.major}.0.0"
+  }
+}
+
+policy "owned" {
+  enabled     = true
+  for_each    = toset(["a"])
+  description = "Somebody answers for every model."
+  for         = model
+  where       = env.name == "prod" && model.name != each.key
+  require     = length(model.owners) > 0
+  level       = advisory
+  regulation  = "EU AI Act, Art. 26(2)"
+  message     = "Add owners."
+}
+
+policy "kept" {
+  for     = dataset
+  require = dataset.age_days < 365 || !dataset.personal
+}
+
+version "trained@1.2.0" {
+  artifact   = "oci://local/trained@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
+  content    = "sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
+  created    = "2026-11-21T13:00:00Z"
+  pipeline   = "train"
+  run        = "train-12"
+  commit     = "0123456789012345678901234567890123456789"
+  params     = { test_share = 0.2, full = true, note = "a" }
+  data       = { digits = "sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35" }
+  metrics    = { accuracy = 0.9835, "per class.7" = 1 }
+  profile    = "sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
+  card       = "data/card.md"
+  card_hash  = "sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
+  tolerance  = 0.001
+  definition = "{\"name\":\"train\"}"
+  step "train" {
+    image  = "steps@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
+    key    = "abc"
+    values = { hidden = 64 }
+    inputs = { data = "sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35" }
+  }
+  gate "good_enough" {
+    outcome    = "overridden"
+    detail     = "accuracy 0.9835 >= 0.95"
+    regulation = "x"
+    actor      = "ann"
+    reason     = "known"
+  }
+  gate "good_enough" {
+    outcome = "passed"
+  }
+}
+
+version "trained@1.10.0" {
+  artifact = "oci://local/trained@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
+  created  = "2026-11-22"
+}

@@ -1,0 +1,646 @@
+package lang
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fairlead/fairlead/spec/diag"
+	"github.com/fairlead/fairlead/spec/expr"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// factRoots are the words that a reference to a fact starts with, which is known
+// only when a run is under way or an object is judged.
+var factRoots = [...]string{"param", "matrix", "step", "select", "dataset", "live", "model", "pipeline", "run"}
+
+// fact is a reference to a fact, as it was written.
+type factRef struct {
+	path []string // with the key of an instance in the name: live, digits-eu, metrics, accuracy
+	name string   // the second word as written
+	key  string   // of an instance
+	rng  hcl.Range
+}
+
+func (f factRef) String() string { return strings.Join(f.path, ".") }
+
+// compiler turns an argument into expressions of facts. What is known now is
+// evaluated, and becomes a literal.
+type compiler struct {
+	section
+	a     *arg
+	ctx   *hcl.EvalContext
+	facts []factRef
+	// subject: facts are about the one object that is judged, so that no name of an
+	// object follows the first word.
+	subject bool
+	failed  bool
+}
+
+// compiler starts on an argument that is written; nil if that cannot be read,
+// which was reported.
+func (s section) compiler(name string) *compiler {
+	a := s.n.args[name]
+	if a.broken || a.expr == nil {
+		s.ev.fail()
+		return nil
+	}
+	vars, ok := s.ev.variables(a.place, a.refs, s.sc)
+	if !ok {
+		s.ev.fail()
+		return nil
+	}
+	s.ev.meter.begin()
+	return &compiler{section: s, a: a, ctx: &hcl.EvalContext{Variables: vars, Functions: s.ev.functions}}
+}
+
+// whole compiles an expression that stands by itself, with its text.
+func (c *compiler) whole(e hclsyntax.Expression) expr.Expr {
+	x := c.compile(e)
+	if c.failed {
+		return expr.Expr{}
+	}
+	x.Source = c.a.source(e)
+	return x
+}
+
+func (c *compiler) errorf(at hcl.Range, summary, format string, args ...any) expr.Expr {
+	c.section.errorf(at, summary, format, args...)
+	c.ev.fail()
+	c.failed = true
+	return expr.Expr{}
+}
+
+// early gives what is known now its value.
+func (c *compiler) early(e hcl.Expression) (cty.Value, bool) {
+	m := c.ev.meter
+	v, diags := e.Value(c.ctx)
+	if m.tripped == nil && !diags.HasErrors() {
+		m.check(v, e.Range())
+	}
+	switch {
+	case m.tripped != nil:
+		c.errorf(*m.tripped.Subject, m.tripped.Summary, "%s", m.tripped.Detail)
+	case diags.HasErrors():
+		c.ev.evaluation(diags, c.a, c.a.refs)
+		c.ev.fail()
+		c.failed = true
+	default:
+		return v, true
+	}
+	return cty.NilVal, false
+}
+
+func (c *compiler) compile(e hclsyntax.Expression) expr.Expr {
+	if c.failed {
+		return expr.Expr{}
+	}
+	if !ofFacts(e, nil) {
+		v, ok := c.early(e)
+		if !ok {
+			return expr.Expr{}
+		}
+		return c.literal(v, e.Range())
+	}
+	switch e := bare(e).(type) {
+	case *hclsyntax.TemplateWrapExpr:
+		return c.compile(e.Wrapped)
+	case *hclsyntax.ParenthesesExpr:
+		return c.compile(e.Expression)
+	case *hclsyntax.TemplateExpr:
+		return c.template(e)
+	case *hclsyntax.ConditionalExpr:
+		return c.conditional(e)
+	case *hclsyntax.FunctionCallExpr:
+		return c.call(e)
+	case *hclsyntax.BinaryOpExpr:
+		return c.op(binaryOp(e.Op), e.LHS, e.RHS)
+	case *hclsyntax.UnaryOpExpr:
+		if e.Op == hclsyntax.OpNegate {
+			return c.op(expr.Neg, e.Val)
+		}
+		return c.op(expr.Not, e.Val)
+	case *hclsyntax.TupleConsExpr:
+		return c.op(expr.List, e.Exprs...)
+	case *hclsyntax.ObjectConsExpr:
+		return c.object(e)
+	case *hclsyntax.ScopeTraversalExpr, *hclsyntax.IndexExpr, *hclsyntax.RelativeTraversalExpr:
+		return c.lookup(e)
+	default:
+		return c.errorf(e.Range(), "Loop over facts", "There are no loops over what is known only later. Write the elements out, or use alltrue([...]) and anytrue([...]). A loop over what is known now can stand in a locals block.")
+	}
+}
+
+// op compiles the operands of an operation.
+func (c *compiler) op(op expr.Op, operands ...hclsyntax.Expression) expr.Expr {
+	x := expr.Expr{Op: op}
+	for _, o := range operands {
+		x.Args = append(x.Args, c.compile(o))
+	}
+	return x
+}
+
+func binaryOp(op *hclsyntax.Operation) expr.Op {
+	switch op {
+	case hclsyntax.OpLogicalOr:
+		return expr.Or
+	case hclsyntax.OpLogicalAnd:
+		return expr.And
+	case hclsyntax.OpEqual:
+		return expr.Eq
+	case hclsyntax.OpNotEqual:
+		return expr.Ne
+	case hclsyntax.OpGreaterThan:
+		return expr.Gt
+	case hclsyntax.OpGreaterThanOrEqual:
+		return expr.Ge
+	case hclsyntax.OpLessThan:
+		return expr.Lt
+	case hclsyntax.OpLessThanOrEqual:
+		return expr.Le
+	case hclsyntax.OpAdd:
+		return expr.Add
+	case hclsyntax.OpSubtract:
+		return expr.Sub
+	case hclsyntax.OpMultiply:
+		return expr.Mul
+	case hclsyntax.OpDivide:
+		return expr.Div
+	default:
+		return expr.Mod
+	}
+}
+
+// template compiles text with facts in it. Text that is known now is joined.
+func (c *compiler) template(e *hclsyntax.TemplateExpr) expr.Expr {
+	x := expr.Expr{Op: expr.Template}
+	for _, part := range e.Parts {
+		p := c.compile(part)
+		if p.Op == expr.Literal {
+			text, ok := c.plainText(p.Value, part.Range())
+			if !ok {
+				return expr.Expr{}
+			}
+			if last := len(x.Args) - 1; last >= 0 && x.Args[last].Op == expr.Literal {
+				before, _ := x.Args[last].Value.(string)
+				x.Args[last] = expr.Of(before + text)
+				continue
+			}
+			p = expr.Of(text)
+		}
+		x.Args = append(x.Args, p)
+	}
+	return x
+}
+
+func (c *compiler) plainText(value any, at hcl.Range) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	case bool:
+		return strconv.FormatBool(v), true
+	default:
+		c.errorf(at, "Wrong type", "Only text, numbers and bools can be put into text.")
+		return "", false
+	}
+}
+
+// conditional takes the branch now where the condition is known.
+func (c *compiler) conditional(e *hclsyntax.ConditionalExpr) expr.Expr {
+	if ofFacts(e.Condition, nil) {
+		return c.op(expr.Cond, e.Condition, e.TrueResult, e.FalseResult)
+	}
+	v, ok := c.early(e.Condition)
+	if !ok {
+		return expr.Expr{}
+	}
+	switch {
+	case v.IsNull() || v.Type() != cty.Bool:
+		return c.errorf(e.Condition.Range(), "Wrong type", "What stands before ? must be true or false, and this is %s.", kindOf(v))
+	case v.True():
+		return c.compile(e.TrueResult)
+	default:
+		return c.compile(e.FalseResult)
+	}
+}
+
+func (c *compiler) object(e *hclsyntax.ObjectConsExpr) expr.Expr {
+	x := expr.Expr{Op: expr.Object}
+	for _, item := range e.Items {
+		x.Args = append(x.Args, c.key(item.KeyExpr), c.compile(item.ValueExpr))
+	}
+	return x
+}
+
+// key compiles the name of a member, which may be a bare word.
+func (c *compiler) key(e hclsyntax.Expression) expr.Expr {
+	if k, isKey := bare(e).(*hclsyntax.ObjectConsKeyExpr); isKey {
+		if word := hcl.ExprAsKeyword(k.Wrapped); word != "" && !k.ForceNonLiteral {
+			return expr.Of(word)
+		}
+		e = k.Wrapped
+	}
+	return c.compile(e)
+}
+
+// call compiles the call of a function that takes facts.
+func (c *compiler) call(e *hclsyntax.FunctionCallExpr) expr.Expr {
+	arity, known := expr.Functions()[e.Name]
+	switch {
+	case !known && !slices.Contains(names(c.ev.functions), e.Name):
+		return c.errorf(e.NameRange, "Unknown function", "There is no function of that name.%s", didYouMean(e.Name, names(expr.Functions())))
+	case !known:
+		return c.errorf(e.NameRange, "Function cannot take facts", "%s() can only be given what is known when the commit is read. Of facts there are %s.%s", e.Name, strings.Join(names(expr.Functions()), ", "), didYouMean(e.Name, names(expr.Functions())))
+	case e.ExpandFinal:
+		return c.errorf(e.Range(), "Loop over facts", "The arguments of %s() must be written out where they are of facts.", e.Name)
+	case len(e.Args) < arity.Min || len(e.Args) > arity.Max:
+		return c.errorf(e.Range(), "Wrong number of arguments", "%s() takes %s.", e.Name, arity)
+	}
+	x := c.op(expr.Call, e.Args...)
+	x.Name = e.Name
+	if e.Name == "regex" && !c.failed && x.Args[0].Op == expr.Literal {
+		pattern, _ := x.Args[0].Value.(string)
+		if _, err := regexp.Compile(pattern); err != nil {
+			return c.errorf(e.Args[0].Range(), "Invalid pattern", "%s.", sentence(err.Error()))
+		}
+	}
+	return x
+}
+
+// lookup compiles a reference to a fact, or to something in a computed value.
+func (c *compiler) lookup(e hclsyntax.Expression) expr.Expr {
+	if f, rest, ok := c.reference(e); ok {
+		return c.refer(f, rest)
+	}
+	if c.failed {
+		return expr.Expr{}
+	}
+	switch e := e.(type) {
+	case *hclsyntax.IndexExpr:
+		return c.op(expr.Index, e.Collection, e.Key)
+	case *hclsyntax.RelativeTraversalExpr:
+		x := c.compile(e.Source)
+		for _, step := range e.Traversal {
+			key, ok := c.traverserKey(step)
+			if !ok {
+				return expr.Expr{}
+			}
+			x = expr.Expr{Op: expr.Index, Args: []expr.Expr{x, key}}
+		}
+		return x
+	default:
+		return c.errorf(e.Range(), "Invalid reference", "This names no fact.")
+	}
+}
+
+func (c *compiler) traverserKey(step hcl.Traverser) (expr.Expr, bool) {
+	switch step := step.(type) {
+	case hcl.TraverseAttr:
+		return expr.Of(step.Name), true
+	case hcl.TraverseIndex:
+		x := c.literal(step.Key, step.SrcRange)
+		return x, !c.failed
+	default:
+		c.errorf(step.SourceRange(), "Loop over facts", "There is no [*] over what is known only later. Name one element.")
+		return expr.Expr{}, false
+	}
+}
+
+// reference reads a chain of .name and ["key"] that starts with a word of facts.
+// A position in a list ends the path of the fact; what follows is the rest.
+func (c *compiler) reference(e hclsyntax.Expression) (f factRef, rest []expr.Expr, ok bool) {
+	var keys []expr.Expr
+	switch e := bare(e).(type) {
+	case *hclsyntax.ParenthesesExpr:
+		return c.reference(e.Expression)
+	case *hclsyntax.ScopeTraversalExpr:
+		f = factRef{path: []string{e.Traversal.RootName()}}
+		for i, step := range e.Traversal[1:] {
+			key, good := c.traverserKey(step)
+			if !good {
+				return f, nil, false
+			}
+			_, indexed := step.(hcl.TraverseIndex)
+			rest = f.extend(rest, key, indexed && i == 1 && c.instanced(f))
+		}
+		f.rng = e.SrcRange
+		return f, rest, true
+	case *hclsyntax.IndexExpr:
+		f, rest, ok = c.reference(e.Collection)
+		if !ok || ofFacts(e.Key, nil) {
+			return f, rest, false
+		}
+		key := c.compile(e.Key)
+		return c.extended(f, rest, append(keys, key), len(f.path) == 2 && len(rest) == 0 && c.instanced(f), e.SrcRange)
+	case *hclsyntax.RelativeTraversalExpr:
+		f, rest, ok = c.reference(e.Source)
+		if !ok {
+			return f, rest, false
+		}
+		for _, step := range e.Traversal {
+			key, good := c.traverserKey(step)
+			if !good {
+				return f, nil, false
+			}
+			keys = append(keys, key)
+		}
+		return c.extended(f, rest, keys, false, e.SrcRange)
+	default:
+		return f, nil, false
+	}
+}
+
+func (c *compiler) extended(f factRef, rest, keys []expr.Expr, instance bool, rng hcl.Range) (factRef, []expr.Expr, bool) {
+	for _, key := range keys {
+		rest = f.extend(rest, key, instance)
+	}
+	f.rng = rng
+	return f, rest, !c.failed
+}
+
+// instanced tells whether ["key"] behind the name names an instance.
+func (c *compiler) instanced(f factRef) bool {
+	return !c.subject && slices.Contains([]string{"live", "model", "dataset"}, f.path[0])
+}
+
+// extend adds one step to the path, or to the rest where the path has ended.
+func (f *factRef) extend(rest []expr.Expr, key expr.Expr, instance bool) []expr.Expr {
+	word, isWord := key.Value.(string)
+	switch {
+	case !isWord || len(rest) > 0:
+		return append(rest, key)
+	case instance && f.key == "":
+		f.key = word
+		f.path[1] += "-" + word
+	default:
+		if len(f.path) == 1 {
+			f.name = word
+		}
+		f.path = append(slices.Clone(f.path), word)
+	}
+	return nil
+}
+
+// refer notes the fact, so that it can be checked when all is known.
+func (c *compiler) refer(f factRef, rest []expr.Expr) expr.Expr {
+	root := f.path[0]
+	switch {
+	case !slices.Contains(c.a.schema.Reads, root):
+		return c.errorf(f.rng, "Fact not known here", "%s can refer to %s, not to %s.%s", c.a.name, strings.Join(c.a.schema.Reads, ", "), root, elsewhere(root))
+	case len(f.path) < 2:
+		return c.errorf(f.rng, "Incomplete reference", "%q alone is no fact. Write which one: %s.", root, factExample(root))
+	}
+	c.facts = append(c.facts, f)
+	x := expr.Expr{Op: expr.Ref, Path: f.path}
+	for _, key := range rest {
+		x = expr.Expr{Op: expr.Index, Args: []expr.Expr{x, key}}
+	}
+	return x
+}
+
+// elsewhere tells where facts of a kind can be read.
+func elsewhere(root string) string {
+	switch root {
+	case "matrix":
+		return " What a variant was made with is known in its step; of the best one read select.NAME.values.NAME."
+	case "pipeline":
+		return " Only a policy judges pipelines."
+	default:
+		return ""
+	}
+}
+
+func factExample(root string) string {
+	switch root {
+	case "step", "select":
+		return root + ".NAME.metrics.METRIC"
+	case "live":
+		return "live.MODEL.metrics.METRIC"
+	case "dataset":
+		return "dataset.NAME.digest"
+	case "run":
+		return "run.id"
+	case "param", "matrix":
+		return root + ".NAME"
+	default:
+		return root + ".owners"
+	}
+}
+
+// literal is a value that is known now.
+func (c *compiler) literal(v cty.Value, at hcl.Range) expr.Expr {
+	value, ok := c.plain(v, at)
+	if !ok {
+		return expr.Expr{}
+	}
+	return expr.Of(value)
+}
+
+// plain is a value as expressions have them.
+func (c *compiler) plain(v cty.Value, at hcl.Range) (any, bool) {
+	if v.IsNull() {
+		return nil, true
+	}
+	switch t := v.Type(); {
+	case t == cty.String:
+		return v.AsString(), true
+	case t == cty.Bool:
+		return v.True(), true
+	case t == cty.Number:
+		f, _ := v.AsBigFloat().Float64()
+		return f, true
+	case t == secretType:
+		c.errorf(at, "Secret used as text", "%s", stringRemedySecret)
+		return nil, false
+	case t.IsMapType(), t.IsObjectType():
+		all := map[string]any{}
+		for it := v.ElementIterator(); it.Next(); {
+			key, member := it.Element()
+			value, ok := c.plain(member, at)
+			if !ok {
+				return nil, false
+			}
+			all[key.AsString()] = value
+		}
+		return all, true
+	default:
+		all := []any{}
+		for it := v.ElementIterator(); it.Next(); {
+			_, item := it.Element()
+			value, ok := c.plain(item, at)
+			if !ok {
+				return nil, false
+			}
+			all = append(all, value)
+		}
+		return all, true
+	}
+}
+
+// bare is an expression without the guards around it.
+func bare(e hclsyntax.Expression) hclsyntax.Expression {
+	for {
+		switch g := e.(type) {
+		case *guarded:
+			e = g.Expression
+		case *counted:
+			e = g.Expression
+		default:
+			return e
+		}
+	}
+}
+
+// ofFacts tells whether an expression reads a fact. Names that a loop around it
+// binds are none.
+func ofFacts(e hclsyntax.Expression, bound []string) bool {
+	any := func(list ...hclsyntax.Expression) bool {
+		return slices.ContainsFunc(list, func(e hclsyntax.Expression) bool { return e != nil && ofFacts(e, bound) })
+	}
+	switch e := bare(e).(type) {
+	case *hclsyntax.ScopeTraversalExpr:
+		root := e.Traversal.RootName()
+		return contains(factRoots[:], root) && !contains(bound, root)
+	case *hclsyntax.TemplateExpr:
+		return any(e.Parts...)
+	case *hclsyntax.TemplateWrapExpr:
+		return any(e.Wrapped)
+	case *hclsyntax.TemplateJoinExpr:
+		return any(e.Tuple)
+	case *hclsyntax.ParenthesesExpr:
+		return any(e.Expression)
+	case *hclsyntax.RelativeTraversalExpr:
+		return any(e.Source)
+	case *hclsyntax.FunctionCallExpr:
+		return any(e.Args...)
+	case *hclsyntax.ConditionalExpr:
+		return any(e.Condition, e.TrueResult, e.FalseResult)
+	case *hclsyntax.IndexExpr:
+		return any(e.Collection, e.Key)
+	case *hclsyntax.TupleConsExpr:
+		return any(e.Exprs...)
+	case *hclsyntax.ObjectConsExpr:
+		for _, item := range e.Items {
+			if any(item.KeyExpr, item.ValueExpr) {
+				return true
+			}
+		}
+		return false
+	case *hclsyntax.ObjectConsKeyExpr:
+		return (e.ForceNonLiteral || hcl.ExprAsKeyword(e.Wrapped) == "") && any(e.Wrapped)
+	case *hclsyntax.ForExpr:
+		if any(e.CollExpr) {
+			return true
+		}
+		bound = append(slices.Clone(bound), e.KeyVar, e.ValVar)
+		return any(e.KeyExpr, e.ValExpr, e.CondExpr)
+	case *hclsyntax.SplatExpr:
+		return any(e.Source, e.Each)
+	case *hclsyntax.BinaryOpExpr:
+		return any(e.LHS, e.RHS)
+	case *hclsyntax.UnaryOpExpr:
+		return any(e.Val)
+	default:
+		return false
+	}
+}
+
+// isNull tells whether null is written.
+func isNull(e hclsyntax.Expression) bool {
+	if e == nil {
+		return false
+	}
+	literal, isLiteral := bare(e).(*hclsyntax.LiteralValueExpr)
+	return isLiteral && literal.Val.IsNull()
+}
+
+// jsonText is a string in JSON that is a template. The places in its expressions
+// count from its start, without the escapes of JSON.
+type jsonText struct {
+	start int
+	text  string
+}
+
+// sourceOf is the text of an expression as a person reads it: what is written in
+// the native syntax, or would be.
+func (r *reader) sourceOf(e hclsyntax.Expression) string {
+	rng := e.Range()
+	if !isJSON(rng.Filename) {
+		return strings.TrimSpace(part(string(r.src), rng.Start.Byte, rng.End.Byte))
+	}
+	for _, t := range r.texts {
+		if rng.Start.Byte < t.start || rng.End.Byte > t.start+len(t.text) {
+			continue
+		}
+		text := strings.TrimSpace(part(t.text, rng.Start.Byte-t.start, rng.End.Byte-t.start))
+		switch bare(e).(type) {
+		case *hclsyntax.TemplateWrapExpr:
+			return strings.TrimSpace(strings.Trim(strings.TrimSuffix(strings.TrimPrefix(text, "${"), "}"), "~"))
+		case *hclsyntax.TemplateExpr:
+			if !strings.HasPrefix(text, `"`) {
+				return strconv.Quote(text)
+			}
+		}
+		return text
+	}
+	return ""
+}
+
+// part is what stands between two places of a text.
+func part(text string, from, to int) string {
+	if from < 0 || to > len(text) || from > to {
+		return ""
+	}
+	return text[from:to]
+}
+
+// condition compiles an argument that must be true or false.
+func (s section) condition(name string, subject bool) (expr.Expr, []factRef) {
+	def, a := s.n.schema.Argument(name), s.n.args[name]
+	if a == nil || isNull(a.expr) {
+		if def.Required {
+			s.missing(def)
+		}
+		return expr.Expr{}, nil
+	}
+	c := s.compiler(name)
+	if c == nil {
+		return expr.Expr{}, nil
+	}
+	c.subject = subject
+	x := c.whole(a.expr)
+	if !c.failed && !mayBeBool(x) {
+		c.errorf(a.expr.Range(), "Condition expected", "%s must be true or false, such as %s.", name, example(def))
+	}
+	c.warnUnlike()
+	return x, c.facts
+}
+
+// warnUnlike passes on what the evaluation of what is known noted.
+func (c *compiler) warnUnlike() {
+	for _, rng := range c.ev.meter.unlike {
+		c.ev.add(diag.Warning, rng, c.a.place, "Comparison of unlike types", "A string and a number, or a bool, are never equal. Convert one of them with tostring() or tonumber().")
+	}
+}
+
+// mayBeBool tells whether an expression can be true or false at all.
+func mayBeBool(x expr.Expr) bool {
+	switch x.Op {
+	case expr.Literal:
+		_, isBool := x.Value.(bool)
+		return isBool
+	case expr.Cond:
+		return mayBeBool(x.Args[1]) && mayBeBool(x.Args[2])
+	case expr.Call:
+		return !slices.Contains([]string{"length", "min", "max", "abs", "round", "floor", "ceil", "lower", "upper", "keys", "values"}, x.Name)
+	case expr.Template, expr.List, expr.Object, expr.Neg, expr.Add, expr.Sub, expr.Mul, expr.Div, expr.Mod:
+		return false
+	default:
+		return true
+	}
+}
