@@ -128,7 +128,7 @@ func consistency(s *subject) []Point {
 	points := []Point{
 		either("image is fixed", 20, s.pinned(), "every replica runs the same image", "replicas that start at other times may run another image", "name the image by its digest"),
 		either("server is checked", 20, m.Signature != nil, "a candidate whose server tells another interface is refused", "a server with another interface would be served", "add a signature block"),
-		either("files stay as they are", 15, m.Container.ReadOnlyRoot, "a replica cannot change its own files", "a replica can change its own files", "leave read_only at true"),
+		either("files stay as they are", 15, m.Container.ReadOnlyRoot, "a replica cannot change its own files", "a replica can change its own files", "set read_only = true"),
 		either("has no more rights than it needs", 15, s.confined() == "", "it has no rights beside those of any container", s.confined(), "take them back, or run it where nothing else runs"),
 		either("version is the registry's", 15, s.version != nil, "what it serves is the version that the registry has", noEntry, publishIt),
 		s.obeys(),
