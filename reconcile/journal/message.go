@@ -65,6 +65,7 @@ var phrases = map[Action]string{
 // pipelinePhrases say what an action on a pipeline does, likewise, with RUN, TO and
 // VERSION.
 var pipelinePhrases = map[Action]string{
+	ActionSchedule: "schedule",
 	ActionRun:      "run RUN",
 	ActionOverride: "override TO of RUN",
 	ActionPublish:  "publish VERSION",
