@@ -124,7 +124,6 @@ func TestEveryActionOnAPipelineHasASubject(t *testing.T) {
 		"train_digits: run train_digits-12: schedule 03:00":                                {Action: journal.ActionRun, Reason: "schedule 03:00"},
 		"train_digits: override fair of train_digits-12: measured on too few rows":         {Action: journal.ActionOverride, To: "fair", Reason: "measured on too few rows"},
 		"train_digits: publish digits@1.2.0: accuracy 0.9835, live 0.9801":                 {Action: journal.ActionPublish, Version: "digits@1.2.0", Reason: "accuracy 0.9835, live 0.9801"},
-		"train_digits: schedule: 0 3 * * 1 UTC":                                            {Action: journal.ActionSchedule, Reason: "0 3 * * 1 UTC"},
 		"train_digits: end train_digits-12, succeeded":                                     {Action: journal.ActionEnd, Reason: "succeeded"},
 		"train_digits: end train_digits-12, failed: step train ended with the exit code 1": {Action: journal.ActionEnd, Reason: "failed: step train ended with the exit code 1"},
 	} {
@@ -137,7 +136,11 @@ func TestEveryActionOnAPipelineHasASubject(t *testing.T) {
 			t.Errorf("got %+v, %v; want %+v", back, err, e)
 		}
 	}
-	message, err := journal.EncodeMessage(journal.Entry{At: noon, Action: journal.ActionRemove, Pipeline: "train_digits"})
+	message, err := journal.EncodeMessage(journal.Entry{At: noon, Action: journal.ActionSchedule, Pipeline: "train_digits", Reason: "0 3 * * 1 UTC"})
+	if err != nil || !strings.HasPrefix(message, "train_digits: schedule: 0 3 * * 1 UTC\n\n") {
+		t.Errorf("got %q, %v", message, err)
+	}
+	message, err = journal.EncodeMessage(journal.Entry{At: noon, Action: journal.ActionRemove, Pipeline: "train_digits"})
 	if err != nil || !strings.HasPrefix(message, "train_digits: remove\n\n") {
 		t.Errorf("got %q, %v", message, err)
 	}

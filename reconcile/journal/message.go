@@ -73,6 +73,9 @@ var pipelinePhrases = map[Action]string{
 	ActionRemove:   "remove",
 }
 
+// ofRun tells whether an action on a pipeline is about one of its runs.
+func ofRun(a Action) bool { return a != ActionSchedule && a != ActionRemove }
+
 // EncodeMessage writes an entry as the message of its commit: a subject for
 // people that ends with the reason, the whole reason where that is longer, and
 // trailers for programs. The reason and the actor may be
@@ -222,8 +225,8 @@ func (e *Entry) checkPipeline() error {
 		return e.unknownAction(phrases, "model")
 	case !spec.ValidName(e.Pipeline):
 		return fmt.Errorf("%q is not the name of a pipeline", e.Pipeline)
-	case e.Action != ActionRemove && !validRun.MatchString(e.Run), e.Action == ActionRemove && e.Run != "":
-		return fmt.Errorf("the run is %q; every decision about a pipeline but its removal is about a run, PIPELINE-NUMBER", e.Run)
+	case ofRun(e.Action) && !validRun.MatchString(e.Run), !ofRun(e.Action) && e.Run != "":
+		return fmt.Errorf("the run is %q; every decision about a pipeline but its schedule and its removal is about a run, PIPELINE-NUMBER", e.Run)
 	case e.Weight != 0, e.Record != nil:
 		return errors.New("it holds a weight, or the record of a model, and is about a pipeline")
 	case e.PipelineRecord != nil && e.PipelineRecord.Pipeline != "" && e.PipelineRecord.Pipeline != e.Pipeline:
