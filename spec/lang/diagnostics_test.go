@@ -81,7 +81,7 @@ func TestEachMistakeHasItsDiagnostic(t *testing.T) {
 				t.Fatal(err)
 			}
 			src := string(content)
-			repo := tree{name: src, "data/digits.json": "{}"}
+			repo := data(tree{name: src, "data/digits.json": "{}"})
 			_, diags := NewLoader().Load(repo, Options{Environment: option(src, "environment"), Version: "0.1.0"})
 			compare(t, expectations(t, src), diags.Sorted())
 			if t.Failed() {

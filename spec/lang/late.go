@@ -266,7 +266,7 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) expr.Expr {
 	if e.Name == "regex" && !c.failed && x.Args[0].Op == expr.Literal {
 		pattern, _ := x.Args[0].Value.(string)
 		if _, err := regexp.Compile(pattern); err != nil {
-			return c.errorf(e.Args[0].Range(), "Invalid pattern", "%s.", sentence(err.Error()))
+			return c.errorf(e.Args[0].Range(), "Invalid pattern", "%s", sentence(err.Error()))
 		}
 	}
 	return x
@@ -614,10 +614,14 @@ func (s section) condition(name string, subject bool) (expr.Expr, []factRef) {
 	}
 	c.subject = subject
 	x := c.whole(a.expr)
-	if !c.failed && !mayBeBool(x) {
-		c.errorf(a.expr.Range(), "Condition expected", "%s must be true or false, such as %s.", name, example(def))
-	}
 	c.warnUnlike()
+	if !c.failed && !mayBeBool(x) {
+		hint := ""
+		if _, isText := x.Value.(string); isText {
+			hint = " Write it without quotes."
+		}
+		x = c.errorf(a.expr.Range(), "Condition expected", "%s must be true or false, such as %s.%s", name, example(def), hint)
+	}
 	return x, c.facts
 }
 

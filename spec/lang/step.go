@@ -146,7 +146,7 @@ func (s section) matrix() []spec.Axis {
 		axes = append(axes, spec.Axis{Name: name, Values: values})
 		variants = product(variants, len(values))
 	}
-	if members != nil && len(axes) == 0 {
+	if v, ok := s.typed("matrix"); ok && !v.IsNull() && v.Type().IsObjectType() && v.LengthInt() == 0 {
 		s.errorf(s.at("matrix"), "Empty matrix", "The matrix has no values, so the step would never run. Write { NAME = [VALUES] }, or remove the argument.")
 	}
 	if variants > maxVariants {

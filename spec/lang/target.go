@@ -197,7 +197,7 @@ func (r *reader) notAReference(a *arg, expr hclsyntax.Expression) {
 	text := quoted(expr)
 	switch {
 	case spec.ValidName(text):
-		example := strings.Replace(form(a.schema), "NAME", text, 1)
+		example := strings.ReplaceAll(form(a.schema), "NAME", text)
 		if len(kinds) == 1 {
 			example = assigned + example
 		}

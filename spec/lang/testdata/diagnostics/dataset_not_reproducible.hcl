@@ -1,0 +1,3 @@
+dataset "a" {
+  source = "https://example.com/x.csv" # WARNING: Data not reproducible :: sha256sum
+}
