@@ -49,6 +49,9 @@ func Admit(h Host, demands []Demand) map[string]string {
 		if d.Leaving {
 			l.leaving = l.leaving.plus(d.Held)
 		}
+		if d.Steps {
+			l.steps = l.steps.plus(d.Held)
+		}
 	}
 	wants := []func(*Demand) (Size, bool){
 		func(d *Demand) (Size, bool) { return d.need(), d.UnderWay },
@@ -88,6 +91,7 @@ type ledger struct {
 	room    Size
 	used    Size
 	leaving Size // part of used that comes free
+	steps   Size // part of used that is not of models
 	granted map[string]Size
 	refused map[string]string
 }
@@ -123,7 +127,10 @@ func (l *ledger) explain(d *Demand, need, others Size, short []resource) string 
 	var parts []string
 	for _, r := range short {
 		part := fmt.Sprintf("needs %s%s%s, the engine has %s", r.text(r.of(need)), r.noun, l.makeup(d, need, r), l.has(r))
-		if taken := r.of(others); taken > 0 {
+		if steps := r.of(l.steps); steps > 0 {
+			part += fmt.Sprintf(", %s taken by steps of pipelines", are(r.text(steps)))
+		}
+		if taken := r.of(others) - r.of(l.steps); taken > 0 {
 			part += fmt.Sprintf(", %s taken by other models", are(r.text(taken)))
 		}
 		if free := r.of(l.leaving); free > 0 {

@@ -21,6 +21,9 @@ type Demand struct {
 	Running  bool // it has containers
 	// Leaving: the model is not in Git, and what it holds comes free.
 	Leaving bool
+	// Steps: it is no model, but all the steps of pipelines that run now. They too
+	// come free.
+	Steps bool
 }
 
 // need is the most that the model takes on its way to what Git wants.
@@ -33,10 +36,13 @@ func (d *Demand) need() Size {
 
 // Demands says what every model of the environment takes and wants, in no order.
 // records may lack models, and may be nil: then the containers tell which
-// revision serves.
+// revision serves. What steps of pipelines take now is one demand more.
 func Demands(engine reconcile.Engine, d *reconcile.Desired, containers []reconcile.Container, records map[string]journal.Record) []Demand {
 	found := observe(d, containers)
-	demands := make([]Demand, 0, max(len(found), len(d.Targets)))
+	demands := make([]Demand, 0, max(len(found), len(d.Targets))+1)
+	if held := heldBySteps(containers, engine); held != (Size{}) {
+		demands = append(demands, Demand{Held: held, Steps: true})
+	}
 	for name, releases := range found {
 		demand := Demand{Model: name, Running: true}
 		for i := range releases {
@@ -58,6 +64,24 @@ func Demands(engine reconcile.Engine, d *reconcile.Desired, containers []reconci
 		}
 	}
 	return demands
+}
+
+// heldBySteps is what the steps of pipelines take that run, or are about to. One
+// that has ended never starts again.
+func heldBySteps(containers []reconcile.Container, engine reconcile.Engine) Size {
+	var held Size
+	for i := range containers {
+		c := &containers[i]
+		if c.Kind != spec.KindStep {
+			continue
+		}
+		switch c.State {
+		case reconcile.StateCreated, reconcile.StateRunning, reconcile.StatePaused, reconcile.StateRestarting:
+			held = held.plus(sizeOf(inputsOf(c), 1, engine))
+		case reconcile.StateExited, reconcile.StateRemoving, reconcile.StateDead:
+		}
+	}
+	return held
 }
 
 // release is the containers of one revision of a model.
@@ -82,7 +106,7 @@ func observe(d *reconcile.Desired, containers []reconcile.Container) map[string]
 	found := make(map[string][]release, len(d.Targets))
 	for i := range containers {
 		c := &containers[i]
-		if c.Kind == spec.KindGateway || c.State == reconcile.StateRemoving || c.State == reconcile.StateDead {
+		if c.Kind == spec.KindGateway || c.Kind == spec.KindStep || c.State == reconcile.StateRemoving || c.State == reconcile.StateDead {
 			continue
 		}
 		name := d.ModelOf(c)

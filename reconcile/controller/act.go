@@ -37,9 +37,11 @@ type result struct {
 // themselves: they may take long, and must not hold up anything else.
 type actor struct {
 	runtime reconcile.Runtime
-	slots   chan struct{}
-	pulls   chan struct{}
-	emit    func(Event)
+	// artifacts may be nil: nothing that needs one is launched then.
+	artifacts reconcile.Artifacts
+	slots     chan struct{}
+	pulls     chan struct{}
+	emit      func(Event)
 }
 
 // parallelPulls bounds the images that are pulled at one time.
@@ -61,12 +63,12 @@ func acquire(ctx context.Context, places chan struct{}) bool {
 // calls of the engine that are under way are short and are let finish.
 func (a *actor) run(ctx, acting context.Context, j job) result {
 	r := result{key: j.key, errs: map[string]error{}}
-	images := a.imagesOf(acting, j)
+	needs := goods{a.imagesOf(acting, j), a.artifactsOf(acting, j)}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, c := range j.commands {
 		wg.Go(func() {
-			err := a.do(ctx, acting, j, c, images)
+			err := a.do(ctx, acting, j, c, needs)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -86,10 +88,10 @@ func (a *actor) run(ctx, acting context.Context, j job) result {
 }
 
 // do carries out one command and tells about it.
-func (a *actor) do(ctx, acting context.Context, j job, c rollout.Command, images images) error {
+func (a *actor) do(ctx, acting context.Context, j job, c rollout.Command, needs goods) error {
 	event := Event{Time: time.Now(), Type: ActionStarted, Address: j.address, Verb: c.Verb, Name: c.Name, Message: c.Reason, Commit: j.desired.Commit.ID}
 	a.emit(event)
-	err := a.act(ctx, acting, j, c, images)
+	err := a.act(ctx, acting, j, c, needs)
 	event.Took, event.Time, event.Type = time.Since(event.Time), time.Now(), ActionDone
 	if err != nil {
 		err = withoutSecrets(fmt.Errorf("%s %s: %w", c.Verb, c.Name, err), j.desired.Secrets)
@@ -120,6 +122,12 @@ type redactedError struct {
 
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.err }
+
+// goods are what launches need.
+type goods struct {
+	images    images
+	artifacts artifacts
+}
 
 // images waits for an image that launches need, by its pin.
 type images map[string]func() error
@@ -163,9 +171,14 @@ func (a *actor) image(ctx context.Context, j job, image reconcile.Image) error {
 	return a.runtime.EnsureImage(ctx, image, a.pulling(j))
 }
 
-func (a *actor) act(ctx, acting context.Context, j job, c rollout.Command, images images) error {
+func (a *actor) act(ctx, acting context.Context, j job, c rollout.Command, needs goods) error {
+	var binds []reconcile.Bind
 	if c.Verb == rollout.Launch {
-		if err := images[j.image(c).Pin](); err != nil {
+		err := needs.images[j.image(c).Pin]()
+		if err == nil {
+			binds, err = needs.artifacts.of(c)
+		}
+		if err != nil {
 			return err
 		}
 		if err := secretsOf(c.Target, j.desired); err != nil {
@@ -178,7 +191,7 @@ func (a *actor) act(ctx, acting context.Context, j job, c rollout.Command, image
 	defer func() { <-a.slots }()
 	switch c.Verb {
 	case rollout.Launch:
-		return a.launch(ctx, j, c)
+		return a.launch(ctx, j, c, binds)
 	case rollout.Start:
 		return a.runtime.Start(ctx, c.ContainerID)
 	case rollout.Rename:
@@ -198,10 +211,11 @@ func (a *actor) act(ctx, acting context.Context, j job, c rollout.Command, image
 	return fmt.Errorf("this is a bug in Fairlead: no command %q", c.Verb)
 }
 
-// launch is create and start, once the image is there. Interrupted anywhere, the
-// next list shows how far it got.
-func (a *actor) launch(ctx context.Context, j job, c rollout.Command) error {
+// launch is create and start, once the image and the artifact are there.
+// Interrupted anywhere, the next list shows how far it got.
+func (a *actor) launch(ctx context.Context, j job, c rollout.Command, binds []reconcile.Bind) error {
 	s := a.spec(j, c)
+	s.Binds = binds
 	if err := a.runtime.EnsureNetwork(ctx); err != nil {
 		return err
 	}

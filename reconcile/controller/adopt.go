@@ -84,5 +84,8 @@ func (l *loop) adopt(d *reconcile.Desired) {
 			o.bound = t
 		}
 		o.failures, o.err, o.retryAt = 0, nil, time.Time{}
+		if o.supply.trouble() != nil {
+			o.supply = nil
+		}
 	}
 }

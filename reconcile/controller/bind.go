@@ -214,6 +214,12 @@ func checkEnv(m *spec.Model, values map[string]spec.Sensitive) error {
 	return nil
 }
 
+// SecretVersion is a keyed hash of a secret's value: it changes when the value does,
+// and tells nothing else.
+func (b *Binder) SecretVersion(purpose string, value spec.Sensitive) string {
+	return b.version(purpose, value.Reveal())
+}
+
 func (b *Binder) version(purpose, value string) string {
 	mac := hmac.New(sha256.New, b.Key)
 	mac.Write([]byte(purpose + "\x00" + value))

@@ -35,6 +35,9 @@ type Options struct {
 	Metrics   reconcile.Metrics   // what the checks of a rollout ask
 	Scraper   reconcile.Scraper   // may be nil: something else scrapes
 	Inspector reconcile.Inspector // verifies and warms up replicas
+	// Artifacts is where models take their files from. It may be nil: then no
+	// release that needs an artifact starts.
+	Artifacts reconcile.Artifacts
 
 	// Host is what an engine has room for, by its own word and the operator's;
 	// nil: it is not checked.
@@ -46,6 +49,9 @@ type Options struct {
 	// Parallel is how many engine commands may be under way at one time.
 	Parallel int
 	Limits   plan.Limits
+	// OnFollow is called with every revision that is followed from now on, with the
+	// tree that it was read from. It must not block, and may be nil.
+	OnFollow func(cfg *spec.Config, tree spec.Tree)
 	// OnEvent is called for every event, from several goroutines; it must not
 	// block. It may be nil.
 	OnEvent func(Event)
@@ -157,6 +163,7 @@ type object struct {
 
 	ledger      ledger
 	evidence    evidence
+	supply      *supply                // of the release that is next; nil if it needs none
 	inspections map[string]*inspection // by container id
 	restarts    map[string]*restarts   // by revision
 	// alarm is when the loop has to look again for a reason of its own: something

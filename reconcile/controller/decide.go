@@ -47,6 +47,7 @@ func (l *loop) decideObject(o *object, now time.Time) {
 		}, now)
 	} else {
 		address = l.address(o)
+		l.bring(o, now)
 		o.decision = l.next(o, now)
 		if err := l.desired.Unbound[string(o.key)]; err != nil {
 			o.decision.Phase, o.decision.Reason = rollout.Degraded, err.Error()
@@ -64,6 +65,7 @@ func (l *loop) decideObject(o *object, now time.Time) {
 		o.failures, o.err = 0, nil
 	}
 	if o.key != gatewayKey && l.nothingLeft(o) {
+		o.supply.stop()
 		delete(l.objects, o.key)
 		if o.ledger.recorded {
 			l.departed[o.key] = o.ledger.record
@@ -137,6 +139,7 @@ func (l *loop) reroute(o *object, now time.Time) {
 	if o.key == gatewayKey {
 		return
 	}
+	l.bring(o, now)
 	d := l.next(o, now)
 	o.decision.Entry, o.decision.Serving, o.decision.Ready = d.Entry, d.Serving, d.Ready
 	o.decision.Wake, o.decision.Verdicts = d.Wake, d.Verdicts
@@ -156,7 +159,7 @@ func (l *loop) input(o *object) rollout.Input {
 		Name: name, Scope: l.desired.Scope, Containers: o.containers, View: &l.view,
 		Target: l.desired.Targets[name], Failed: o.failed, Spoiled: o.spoiled,
 		Record: o.ledger.record, Commit: l.desired.Commit.ID, Readings: o.evidence.readings, Inspected: o.inspected(),
-		NoRoom: l.noRoom(o),
+		NoRoom: l.noRoom(o), Lacks: o.supply.lacks(),
 	}
 	if l.desired.Unbound[name] != nil {
 		in.Target = o.bound // what cannot be bound changes nothing: what was wanted before goes on
@@ -257,7 +260,7 @@ func (l *loop) report(now time.Time, changed bool) {
 			l.aimScrapes()
 		}
 		if l.planDirty {
-			l.c.plan.Store(&planInputs{l.desired, l.observed(), l.view, l.host(), l.openRecords()})
+			l.c.plan.Store(&planInputs{l.desired, append(l.observed(), l.steps), l.view, l.host(), l.openRecords()})
 		}
 	}
 	l.planDirty = false

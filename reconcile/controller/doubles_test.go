@@ -97,7 +97,9 @@ func (b *books) At(_ context.Context, at time.Time) (map[string]journal.Record, 
 	return b.records(at), nil
 }
 
-func (b *books) Pipelines(context.Context) (map[string]journal.PipelineRecord, error) { return nil, nil }
+func (b *books) Pipelines(context.Context) (map[string]journal.PipelineRecord, error) {
+	return nil, nil
+}
 
 func (b *books) Delivery() journal.Delivery { return journal.Delivery{} }
 

@@ -27,6 +27,7 @@ type loop struct {
 	appended  chan []*writing
 	measured  chan measured
 	inspected chan inspected
+	supplied  chan supplied
 
 	desired *reconcile.Desired
 	pending *synced // accepted content that waits for a first look at the engine
@@ -35,7 +36,10 @@ type loop struct {
 	// rejected is kept.
 	departed map[key]journal.Record
 	owners   map[string]key // container id -> object
-	view     reconcile.RouterView
+	// steps are the containers of pipeline runs, which are somebody else's and take
+	// room.
+	steps []reconcile.Container
+	view  reconcile.RouterView
 	// What a plan and the routing table are made of changed, since the one was
 	// offered and the other was in force.
 	planDirty, tableDirty bool
@@ -72,12 +76,12 @@ func newLoop(ctx context.Context, c *Controller, wg *sync.WaitGroup) *loop {
 		c: c, ctx: ctx, wg: wg,
 		synced: make(chan synced), listed: make(chan listed), heard: make(chan heard), results: make(chan result),
 		events: make(chan struct{}, 1),
-		opened: make(chan opened), appended: make(chan []*writing), measured: make(chan measured), inspected: make(chan inspected),
+		opened: make(chan opened), appended: make(chan []*writing), measured: make(chan measured), inspected: make(chan inspected), supplied: make(chan supplied),
 		queries: make(chan struct{}, parallelQueries), talks: make(chan struct{}, parallelTalks),
 		objects: map[key]*object{}, departed: map[key]journal.Record{}, owners: map[string]key{},
 		status: *c.Status(), stopListen: func() {},
 	}
-	l.actor = &actor{runtime: c.opts.Runtime, slots: make(chan struct{}, max(c.opts.Parallel, 1)), pulls: make(chan struct{}, parallelPulls), emit: c.emit}
+	l.actor = &actor{runtime: c.opts.Runtime, artifacts: c.opts.Artifacts, slots: make(chan struct{}, max(c.opts.Parallel, 1)), pulls: make(chan struct{}, parallelPulls), emit: c.emit}
 	return l
 }
 
@@ -133,6 +137,8 @@ func (l *loop) run(ctx context.Context, done func(*Status) bool) {
 			l.onMeasured(m)
 		case i := <-l.inspected:
 			l.onInspected(i)
+		case s := <-l.supplied:
+			l.onSupplied(s)
 		case o := <-l.c.orders:
 			l.onOrder(o)
 		case <-l.events:

@@ -63,6 +63,7 @@ func (l *loop) onListed(r listed) {
 	}
 	l.emit(Event{Type: Resynced, Message: fmt.Sprintf("%d containers", len(r.containers)), Took: r.took})
 	byKey := map[key][]reconcile.Container{}
+	r.containers = l.observeSteps(r.containers)
 	for i := range r.containers {
 		k := l.keyOf(&r.containers[i])
 		byKey[k] = append(byKey[k], r.containers[i])
@@ -80,6 +81,23 @@ func (l *loop) onListed(r listed) {
 		l.pending = nil
 		l.onSynced(s)
 	}
+}
+
+// observeSteps takes in the containers of pipeline runs, and returns the others.
+func (l *loop) observeSteps(all []reconcile.Container) []reconcile.Container {
+	var steps, others []reconcile.Container
+	for _, c := range all {
+		if c.Kind == spec.KindStep {
+			steps = append(steps, c)
+			continue
+		}
+		others = append(others, c)
+	}
+	if !slices.Equal(l.steps, steps) {
+		l.steps, l.planDirty = steps, true
+		l.roomChanged()
+	}
+	return others
 }
 
 func (l *loop) engineAnswered(err error) {

@@ -29,7 +29,7 @@ func (l *loop) noRoom(o *object) string {
 		return ""
 	}
 	if !l.room.known {
-		l.room.refused, l.room.known = capacity.Check(l.host(), l.desired, l.containers(), l.openRecords()), true
+		l.room.refused, l.room.known = capacity.Check(l.host(), l.desired, append(l.containers(), l.steps...), l.openRecords()), true
 	}
 	return l.room.refused[string(o.key)]
 }

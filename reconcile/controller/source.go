@@ -133,6 +133,9 @@ func (f *follower) offer(ctx context.Context, snapshot reconcile.Snapshot, stale
 	}
 	f.sent, f.kept = desired, revision{f.cfg, snapshot, stale}
 	f.c.opts.Binder.Accept(ctx)
+	if f.c.opts.OnFollow != nil {
+		f.c.opts.OnFollow(f.cfg, snapshot.Tree)
+	}
 	// Before anything is decided by it: else a daemon that dies in between, while
 	// the remote is away, would follow the one before, and abort what it began.
 	if !stale && f.c.opts.Snapshots != nil {

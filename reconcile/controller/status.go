@@ -155,7 +155,7 @@ func (l *loop) modelStatus(now time.Time) []ModelStatus {
 		}
 		if err := l.desired.Unbound[m.Name]; err != nil {
 			m.Phase, m.Error = rollout.Degraded, err.Error()
-		} else if err := cmp.Or(o.err, o.ledger.err, o.unroutable); err != nil {
+		} else if err := cmp.Or(o.err, o.ledger.err, o.unroutable, o.supply.trouble()); err != nil {
 			m.Error = err.Error()
 		}
 		if m.Phase == "" {

@@ -68,6 +68,7 @@ func flatten(in reconcile.RevisionInputs) map[string]leaf {
 		leaves["secrets."+name] = leaf{use.Secret + "@" + use.Version, true}
 	}
 	in.SecretEnv, in.SecretFiles = nil, nil
+	in.ArtifactRef = "" // where the bytes are had from changes nothing
 	data, err := json.Marshal(in)
 	if err != nil {
 		return leaves // see RevisionInputs.encode: it cannot be

@@ -198,7 +198,7 @@ func (m *modelDiff) result() bool {
 		}
 		c.Action = Update
 	case len(m.current) == 0 && len(m.others) == 0:
-		c.Action, c.Fields = Create, []Field{{Path: "image", New: m.target.Image.Ref}, {Path: "replicas", New: strconv.Itoa(m.target.Model.Replicas)}}
+		c.Action, c.Fields = Create, m.madeFrom()
 		c.Reasons = append(c.Reasons, fmt.Sprintf("%s is in Git at %s and does not run", c.Address, m.desired.Commit.Short()))
 	case len(m.others) > 0:
 		m.replace()
@@ -214,6 +214,28 @@ func (m *modelDiff) result() bool {
 	return true
 }
 
+// madeFrom is what a model that does not run yet will be.
+func (m *modelDiff) madeFrom() []Field {
+	model := m.target.Model
+	fields := []Field{{Path: "image", New: m.target.Image.Ref}}
+	if model.Artifact != nil {
+		fields = append(fields, Field{Path: "artifact", New: model.Artifact.Ref})
+	}
+	return append(fields, Field{Path: "replicas", New: strconv.Itoa(model.Replicas)})
+}
+
+// brief is a digest as far as people read it.
+func brief(digest string) string {
+	algorithm, hex, _ := strings.Cut(digest, ":")
+	switch {
+	case digest == "":
+		return "none"
+	case len(hex) <= 12:
+		return digest
+	}
+	return algorithm + ":" + hex[:12] + "…"
+}
+
 func (m *modelDiff) replace() {
 	old := m.others[0]
 	m.change.Action, m.change.From, m.change.Rollout = Replace, old.Revision, rolloutOf(m.target.Model)
@@ -227,6 +249,11 @@ func (m *modelDiff) replace() {
 		m.change.Reasons = append(m.change.Reasons, fmt.Sprintf("revision %s runs, and does not tell what it was made from", old.Revision))
 	default:
 		m.change.Reasons = append(m.change.Reasons, "changed in Git; needs new containers")
+	}
+	for _, f := range fields {
+		if f.Path == "artifact" {
+			m.change.Reasons = append(m.change.Reasons, fmt.Sprintf("artifact %s → %s", brief(f.Old), brief(f.New)))
+		}
 	}
 	m.change.Fields = append(fields, m.change.Fields...)
 }

@@ -169,7 +169,7 @@ func group(d *reconcile.Desired, containers []reconcile.Container) (byModel map[
 	for i := range containers {
 		c := &containers[i]
 		switch {
-		case c.State == reconcile.StateRemoving:
+		case c.State == reconcile.StateRemoving, c.Kind == spec.KindStep: // runs look after their own
 		case c.Kind == spec.KindGateway:
 			gateways = append(gateways, c)
 		default:

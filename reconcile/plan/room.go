@@ -19,7 +19,7 @@ func (p *Plan) room(d *reconcile.Desired, o *Observed) {
 	if len(now) == 0 {
 		return
 	}
-	staying := slices.DeleteFunc(demands, func(d capacity.Demand) bool { return d.Leaving })
+	staying := slices.DeleteFunc(demands, func(d capacity.Demand) bool { return d.Leaving || d.Steps })
 	inTheEnd := capacity.Admit(o.Host, staying)
 	for i := range p.Changes {
 		c := &p.Changes[i]

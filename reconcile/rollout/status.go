@@ -45,6 +45,8 @@ func (s *stepper) judgement() bool {
 		s.out.Phase, s.out.Reason = Held, fmt.Sprintf("Git wants %s (%s: %s), running %s", want, rejected.Cause, rejected.Reason, r.Stable.Revision)
 	case ro == nil && s.NoRoom != "" && (r.Stable == nil || r.Stable.Revision != want || len(s.stable.mine) < s.stable.want):
 		s.out.Phase, s.out.Reason = Degraded, "no room: "+s.NoRoom
+	case ro == nil && s.Lacks != "" && (r.Stable == nil || r.Stable.Revision != want):
+		s.out.Phase, s.out.Reason = Rolling, s.Lacks
 	default:
 		for _, g := range []*group{s.stable, s.candidate} {
 			if trouble := s.trouble(g); trouble != "" {

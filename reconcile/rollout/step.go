@@ -53,6 +53,10 @@ type Input struct {
 	// NoRoom says why the engine cannot hold a candidate beside what runs; ""
 	// if it can.
 	NoRoom string
+	// Lacks says what the release that Git wants is made of and this host does not
+	// have; "" if it has all. Until then none of it is started, and nothing else
+	// makes room for it.
+	Lacks string
 }
 
 // Inspection is what is known of a replica from talking to it. Losing it is

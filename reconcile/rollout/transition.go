@@ -29,7 +29,7 @@ func (s *stepper) begin() *journal.Entry {
 	if found == s.Target.Revision && s.entry.Serving() != found {
 		found = "" // containers of a first deployment that never got anywhere
 	}
-	if found == "" && (s.NoRoom != "" || s.Record.Rejection(s.Target.Revision) != nil) {
+	if found == "" && (s.notYet() || s.Record.Rejection(s.Target.Revision) != nil) {
 		return nil
 	}
 	if found == "" {
@@ -81,11 +81,14 @@ func (s *stepper) settled() *journal.Entry {
 	if e := s.expire(); e != nil {
 		return e
 	}
-	if s.NoRoom != "" {
+	if s.notYet() {
 		return nil
 	}
 	return s.startRollout(fmt.Sprintf("Git wants revision %s", want))
 }
+
+// notYet: what Git wants cannot be started as things are.
+func (s *stepper) notYet() bool { return s.NoRoom != "" || s.Lacks != "" }
 
 // expire ends the time for which the previous release is kept.
 func (s *stepper) expire() *journal.Entry {
@@ -206,6 +209,8 @@ func (s *stepper) supersede() *journal.Entry {
 		return s.returnTo()
 	case s.NoRoom != "":
 		return s.abort(fmt.Sprintf("Git wants revision %s, for which there is no room", want))
+	case s.Lacks != "":
+		return s.abort(fmt.Sprintf("Git wants revision %s, and %s", want, s.Lacks))
 	}
 	reason := fmt.Sprintf("Git wants revision %s instead of %s", want, r.Rollout.Candidate.Revision)
 	return s.decided(journal.ActionSupersede, reason, func(r *journal.Record) {

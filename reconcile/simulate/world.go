@@ -28,6 +28,7 @@ type World struct {
 
 	GatewayAway bool
 	NoRoom      string
+	Lacks       string
 	// Sick tells why a replica is not healthy; "" if it is.
 	Sick func(c *reconcile.Container) string
 	// Contract tells why a replica is not what the model declares.
@@ -89,7 +90,7 @@ func (w *World) sickness(c *reconcile.Container) string {
 func (w *World) Input(view *reconcile.RouterView) rollout.Input {
 	in := rollout.Input{
 		Name: w.Name, Intent: rollout.Serve, Target: w.Target, Scope: w.Scope, Containers: slices.Clone(w.Containers), View: view,
-		Record: w.Record, Commit: w.Commit, Readings: w.readings, Inspected: w.inspected, NoRoom: w.NoRoom,
+		Record: w.Record, Commit: w.Commit, Readings: w.readings, Inspected: w.inspected, NoRoom: w.NoRoom, Lacks: w.Lacks,
 	}
 	if w.Target == nil {
 		in.Intent = rollout.Destroy
