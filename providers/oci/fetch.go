@@ -91,7 +91,7 @@ func (s *Store) pull(ctx context.Context, r reference) error {
 	defer in.close()
 	var raw []byte
 	err = s.remotely(ctx, r, "fetch", maxManifest, func(ctx context.Context, repo *remote.Repository) error {
-		return again(ctx, func() (err error) {
+		return s.again(ctx, func() (err error) {
 			raw, err = getManifest(ctx, repo, r.digest)
 			return err
 		})
@@ -111,7 +111,7 @@ func (s *Store) pull(ctx context.Context, r reference) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(parallelBlobs)
 		for _, blob := range distinct(m.parts()) {
-			group.Go(func() error { return again(ctx, func() error { return in.get(ctx, repo, blob) }) })
+			group.Go(func() error { return s.again(ctx, func() error { return in.get(ctx, repo, blob) }) })
 		}
 		return group.Wait()
 	})

@@ -16,8 +16,6 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-
-	"github.com/fairlead/fairlead/reconcile"
 )
 
 // ingest is a directory below work/ where blobs are written before they get their
@@ -135,7 +133,7 @@ func (in *ingest) has(ctx context.Context, blob ocispec.Descriptor) bool {
 
 // errLost says that a blob that was in the store when it was looked for is not any
 // more: a collection took it, since nothing needed it yet.
-var errLost = fmt.Errorf("a collection took a part meanwhile: %w", reconcile.ErrUnavailable)
+var errLost = unavailable("a collection took a part meanwhile")
 
 // commit gives the blobs of root their names, then calls also, which may be nil, and
 // marks root as used. When it returns the artifact is complete and on the disk.

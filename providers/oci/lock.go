@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/fairlead/fairlead/reconcile"
 )
 
 // lockWait is how long a call waits for the store at most. A collection takes
@@ -48,7 +46,7 @@ func lockFile(ctx context.Context, path string, how int) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a lock of the artifact store: %w", explainDisk(err))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, lockWait, fmt.Errorf("another process held it for %s: %w", lockWait, reconcile.ErrUnavailable))
+	ctx, cancel := context.WithTimeoutCause(ctx, lockWait, unavailable("another process held it for %s", lockWait))
 	defer cancel()
 	// A blocking flock could not be given up when ctx ends.
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {

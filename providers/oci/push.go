@@ -54,7 +54,7 @@ func (p *pushing) send(ctx context.Context, m *manifest) error {
 	group, blobs := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBlobs)
 	for _, blob := range distinct(m.parts()) {
-		group.Go(func() error { return again(blobs, func() error { return p.sendBlob(blobs, blob) }) })
+		group.Go(func() error { return p.store.again(blobs, func() error { return p.sendBlob(blobs, blob) }) })
 	}
 	if err := group.Wait(); err != nil {
 		return err

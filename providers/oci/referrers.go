@@ -30,7 +30,7 @@ func (s *Store) Referrers(ctx context.Context, ref, artifactType string) ([]reco
 	var all []reconcile.Referrer
 	err = s.remotely(ctx, r, "list the referrers of", maxAttachment, func(ctx context.Context, repo *remote.Repository) error {
 		var listed []ocispec.Descriptor
-		err := repo.Referrers(ctx, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: r.digest}, artifactType, func(found []ocispec.Descriptor) error {
+		err := repo.Referrers(ctx, ocispec.Descriptor{MediaType: ocispec.MediaTypeImageManifest, Digest: r.digest}, "", func(found []ocispec.Descriptor) error {
 			listed = append(listed, found...)
 			return nil
 		})
@@ -38,31 +38,35 @@ func (s *Store) Referrers(ctx context.Context, ref, artifactType string) ([]reco
 			return err
 		}
 		for _, d := range listed {
-			found, err := s.remoteReferrer(ctx, repo, d)
+			found, err := remoteReferrer(ctx, repo, d, artifactType)
 			if err != nil {
 				return fmt.Errorf("referrer %s: %w", d.Digest, err)
 			}
-			all = append(all, found)
+			all = append(all, found...)
 		}
 		return nil
 	})
 	return all, err
 }
 
-// remoteReferrer reads and verifies the first document of a referrer.
-func (s *Store) remoteReferrer(ctx context.Context, repo *remote.Repository, d ocispec.Descriptor) (reconcile.Referrer, error) {
+// remoteReferrer reads and verifies the first document of a referrer, if it is of the
+// type. The list of a registry is not asked for the type: some put another one there.
+func remoteReferrer(ctx context.Context, repo *remote.Repository, d ocispec.Descriptor, artifactType string) ([]reconcile.Referrer, error) {
 	if _, err := parseDigest(d.Digest.String()); err != nil {
-		return reconcile.Referrer{}, err
+		return nil, err
 	}
 	raw, err := getManifest(ctx, repo, d.Digest)
 	if err != nil {
-		return reconcile.Referrer{}, err
+		return nil, err
 	}
 	m, err := parseManifest(d.Digest, raw)
 	if err != nil {
-		return reconcile.Referrer{}, err
+		return nil, err
 	}
-	return m.referrer(func(layer ocispec.Descriptor) ([]byte, error) {
+	if artifactType != "" && m.kind() != artifactType {
+		return nil, nil
+	}
+	found, err := m.referrer(func(layer ocispec.Descriptor) ([]byte, error) {
 		body, err := repo.Blobs().Fetch(ctx, layer)
 		if err != nil {
 			return nil, err
@@ -70,6 +74,7 @@ func (s *Store) remoteReferrer(ctx context.Context, repo *remote.Repository, d o
 		defer func() { _ = body.Close() }() // was only read
 		return readAll(newVerifying(heard(ctx, body), layer), layer.Size)
 	})
+	return []reconcile.Referrer{found}, err
 }
 
 // localReferrers reads what index.json lists.

@@ -123,13 +123,13 @@ func (s *Store) remotely(ctx context.Context, r reference, doing string, size in
 
 // again repeats a transfer that broke off. What has been transferred in full is not
 // transferred again.
-func again(ctx context.Context, transfer func() error) error {
+func (s *Store) again(ctx context.Context, transfer func() error) error {
 	for n := 1; ; n++ {
 		err := transfer()
 		if err == nil || n == transfers || !passing(err) {
 			return err
 		}
-		if pause(ctx, time.Duration(n)*250*time.Millisecond) != nil {
+		if pause(ctx, min(time.Duration(n)*250*time.Millisecond, s.options.Timeout/4)) != nil {
 			return err
 		}
 	}
@@ -160,10 +160,10 @@ type aliveKey struct{}
 func (s *Store) watch(ctx context.Context, size int64) (context.Context, func()) {
 	silence := s.options.Timeout + time.Duration(size/rereads)*time.Second
 	total := 10*s.options.Timeout + time.Duration(size/slowest)*time.Second
-	ctx, stop := context.WithTimeoutCause(ctx, total, fmt.Errorf("it was not done after %s: %w", total, reconcile.ErrUnavailable))
+	ctx, stop := context.WithTimeoutCause(ctx, total, unavailable("it was not done after %s", total))
 	ctx, cancel := context.WithCancelCause(ctx)
 	a := &alive{silence: silence, timer: time.AfterFunc(silence, func() {
-		cancel(fmt.Errorf("it said nothing for %s: %w", silence, reconcile.ErrUnavailable))
+		cancel(unavailable("it said nothing for %s", silence))
 	})}
 	return context.WithValue(ctx, aliveKey{}, a), func() {
 		a.timer.Stop()
@@ -217,7 +217,7 @@ func (s *Store) explain(r reference, err error) error {
 		errors.Is(err, context.Canceled), errors.Is(err, errNoManifest):
 		return err
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s did not answer in time: %w: %w", r.host, err, reconcile.ErrUnavailable)
+		return unavailable("%s did not answer in time: %w", r.host, err)
 	case errors.Is(err, auth.ErrBasicCredentialNotFound):
 		return fmt.Errorf("%s asks for a password (401) and there is none for it; %s", r.host, s.logIn(r.host))
 	case errors.As(err, &answer):
@@ -229,11 +229,11 @@ func (s *Store) explain(r reference, err error) error {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s does not speak TLS; give it a certificate, or list it as an insecure registry", r.host)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%s refuses the connection: %w; is the registry running?", r.host, reconcile.ErrUnavailable)
+		return unavailable("%s refuses the connection; is the registry running?", r.host)
 	case errors.As(err, &dns):
-		return fmt.Errorf("the name %s is not known: %w; check its spelling and the resolver of this host", r.host, reconcile.ErrUnavailable)
+		return unavailable("the name %s is not known; check its spelling and the resolver of this host", r.host)
 	case passing(err):
-		return fmt.Errorf("the connection to %s broke: %w: %w", r.host, withoutQuery(err), reconcile.ErrUnavailable)
+		return unavailable("the connection to %s broke: %w", r.host, withoutQuery(err))
 	}
 	return withoutQuery(err)
 }
@@ -249,7 +249,7 @@ func (s *Store) explainAnswer(r reference, answer *errcode.ErrorResponse) error 
 	case code == http.StatusNotFound:
 		return fmt.Errorf("%s has no such artifact (%s): %w; check the name and the digest, and that this user may read it", r.host, said, reconcile.ErrNoContent)
 	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
-		return fmt.Errorf("%s cannot answer now (%s): %w", r.host, said, reconcile.ErrUnavailable)
+		return unavailable("%s cannot answer now (%s)", r.host, said)
 	default:
 		return fmt.Errorf("%s refuses it (%s)", r.host, said)
 	}
