@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -65,6 +66,12 @@ type Config struct {
 	MetricsCAFile    string        // certificates to trust beside the system's
 	MetricsRetention time.Duration // of the embedded store
 
+	// Pipelines.
+	PipelineParallel   int      // steps of all pipelines at one time; 0: as many as CPUs
+	InsecureRegistries []string // HOST:PORT of registries that are spoken to without TLS
+	LineageURL         string   // that OpenLineage events are sent to; empty: none are
+	LineageKeyFile     string   // bearer token for it
+
 	// The HTTP API.
 	Listen    string // HOST:PORT; empty: only the unix socket
 	TokenFile string // bearer token for the API over TCP
@@ -80,6 +87,7 @@ func (c Config) WithDefaults() (Config, error) {
 	c.Interval = cmp.Or(c.Interval, 30*time.Second)
 	c.Audit = cmp.Or(c.Audit, 10*time.Minute)
 	c.Parallel = cmp.Or(c.Parallel, 8)
+	c.PipelineParallel = cmp.Or(c.PipelineParallel, runtime.NumCPU())
 	c.Data = cmp.Or(c.Data, filepath.Join(stateDir(), c.Environment))
 	c.SecretsDir = cmp.Or(c.SecretsDir, filepath.Join(runtimeDir(c.Data), c.scope().NetworkName()))
 	var errs []error

@@ -88,6 +88,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.site.Begin(ctx, d.log); err != nil {
 		return err
 	}
+	if err := d.site.openPipelines(ctx, d.log); err != nil {
+		return err
+	}
+	wg.Go(func() { d.runPipelines(ctx) })
 	hints, err := Hints(ctx, d.site.Config)
 	if err != nil {
 		// Polling finds every change too, later.
@@ -105,6 +109,17 @@ func (d *Daemon) Run(ctx context.Context) error {
 	})
 	d.log.Info("stopped; replicas and gateway go on")
 	return nil
+}
+
+// runPipelines runs pipelines until ctx ends. That it cannot is no reason to stop
+// looking after models.
+func (d *Daemon) runPipelines(ctx context.Context) {
+	var running Pipelines = d.site.Runner
+	d.running.Store(&running)
+	defer d.running.Store(nil)
+	if err := d.site.Runner.Serve(ctx); err != nil && ctx.Err() == nil {
+		d.log.Error("pipelines do not run; restart the daemon when this is mended", "error", err)
+	}
 }
 
 // tidying gives memory back to the system when a commit has been carried out:

@@ -102,15 +102,14 @@ func orderRun(w http.ResponseWriter, r *http.Request, p Pipelines) {
 		switch kind {
 		case OrderResume:
 			return p.Resume(ctx, runner.ResumeOrder{Run: id, Params: body.Params, Actor: body.Actor, Reason: body.Reason})
-		case OrderCancel:
-			err = p.Cancel(ctx, runner.CancelOrder{Run: id, Actor: body.Actor, Reason: body.Reason})
+		case OrderOverride: // the run that goes on with it
+			return p.Override(ctx, runner.OverrideOrder{Run: id, Gate: body.Gate, Actor: body.Actor, Reason: body.Reason})
 		default:
-			err = p.Override(ctx, runner.OverrideOrder{Run: id, Gate: body.Gate, Actor: body.Actor, Reason: body.Reason})
+			if err := p.Cancel(ctx, runner.CancelOrder{Run: id, Actor: body.Actor, Reason: body.Reason}); err != nil {
+				return nil, err
+			}
+			return p.Run(ctx, id)
 		}
-		if err != nil {
-			return nil, err
-		}
-		return p.Run(ctx, id)
 	})
 }
 

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile/run"
-	"github.com/fairlead/fairlead/reconcile/runner")
+	"github.com/fairlead/fairlead/reconcile/runner"
+)
 
 // Pipelines is who runs pipelines, as the API asks it. Its errors are for people;
 // those that wrap runner.ErrUnknown, runner.ErrRefused, run.ErrNoRun or
@@ -23,7 +24,7 @@ type Pipelines interface {
 	Start(ctx context.Context, o runner.StartOrder) (*run.Run, error)
 	Resume(ctx context.Context, o runner.ResumeOrder) (*run.Run, error)
 	Cancel(ctx context.Context, o runner.CancelOrder) error
-	Override(ctx context.Context, o runner.OverrideOrder) error
+	Override(ctx context.Context, o runner.OverrideOrder) (*run.Run, error)
 	Reproduce(ctx context.Context, o runner.ReproduceOrder) (*run.Run, error)
 	Preview(ctx context.Context, pipeline string, params map[string]any) (*run.Preview, error)
 	Log(ctx context.Context, id, node string, attempt int, follow bool) (io.ReadCloser, error)

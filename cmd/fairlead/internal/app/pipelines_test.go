@@ -72,9 +72,8 @@ func (o *onePipeline) Cancel(_ context.Context, s runner.CancelOrder) error {
 	return err
 }
 
-func (o *onePipeline) Override(_ context.Context, s runner.OverrideOrder) error {
-	_, err := o.note(nil, "override %s %s %s %s", s.Run, s.Gate, s.Actor, s.Reason)
-	return err
+func (o *onePipeline) Override(_ context.Context, s runner.OverrideOrder) (*run.Run, error) {
+	return o.note(nil, "override %s %s %s %s", s.Run, s.Gate, s.Actor, s.Reason)
 }
 
 func (o *onePipeline) Reproduce(_ context.Context, s runner.ReproduceOrder) (*run.Run, error) {

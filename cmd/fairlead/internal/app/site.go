@@ -29,6 +29,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/lang"
 )
@@ -43,6 +44,8 @@ type Site struct {
 	Snapshots reconcile.Snapshots // nil for a worktree
 	Binder    *controller.Binder
 	Inspector reconcile.Inspector
+	Artifacts reconcile.Artifacts // nil for who only looks
+	Runner    *runner.Runner      // nil before openPipelines
 	// What Begin opens.
 	Journal journal.Journal
 	// deliver hints that the journal's remote may be back; nil before Begin.
@@ -159,6 +162,11 @@ func (s *Site) wire(ctx context.Context, access Access) error {
 	key, err := s.key(ctx, store, access)
 	if err != nil {
 		return errors.Join(err, s.Close())
+	}
+	if access == Act {
+		if s.Artifacts, err = s.openArtifacts(); err != nil {
+			return errors.Join(err, s.Close())
+		}
 	}
 	router := gateway.NewClient(controller.GatewayToken(key))
 	s.Router, s.close = router, append(s.close, func() error { router.Close(); return nil })
@@ -332,7 +340,7 @@ func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event
 	c := controller.New(controller.Options{
 		Journal: s.Journal, Metrics: s.Metrics, Scraper: s.Scraper, Inspector: s.Inspector,
 		Source: s.Source, Snapshots: s.Snapshots, Load: s.Load, Binder: s.Binder, Runtime: s.Runtime, Router: s.Router,
-		Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits, Host: s.Config.Host,
+		OnFollow: s.follow, Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits, Host: s.Config.Host,
 		OnEvent: func(e controller.Event) {
 			// What is fetched from is what the journal is delivered to.
 			if e.Type == controller.SourceRecovered && s.deliver != nil {
@@ -347,6 +355,13 @@ func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event
 	return c
 }
 
+// follow passes on what Git wants to who runs the pipelines.
+func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
+	if s.Runner != nil {
+		s.Runner.Follow(&runner.Wanted{Config: cfg, Tree: tree})
+	}
+}
+
 // openSource opens what Repo names: a plain directory, or a Git repository.
 func openSource(ctx context.Context, c Config, snapshots *statefile.Snapshots) (reconcile.Source, error) {
 	if isPlainDirectory(c) {
@@ -356,10 +371,14 @@ func openSource(ctx context.Context, c Config, snapshots *statefile.Snapshots) (
 	if last, err := snapshots.LastGood(ctx); err == nil {
 		accepted = last.Tree.Commit().ID
 	}
-	return git.New(git.Options{
+	return git.New(gitOptions(c, accepted))
+}
+
+func gitOptions(c Config, accepted string) git.Options {
+	return git.Options{
 		URL: c.Repo, Branch: c.Branch, Ref: c.Ref, Path: c.Path, DataDir: c.Data, Accepted: accepted,
 		OnRewrite: git.OnRewrite(c.OnRewrite), Auth: c.GitAuth, Timeout: c.GitTimeout,
-	})
+	}
 }
 
 // isPlainDirectory: a directory that is not the top of a repository.

@@ -1,0 +1,131 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fairlead/fairlead/providers/download"
+	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/providers/oci"
+	"github.com/fairlead/fairlead/providers/runstore"
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/registry"
+	"github.com/fairlead/fairlead/reconcile/runner"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/lang/edit"
+)
+
+// openArtifacts opens the store of artifacts in the data directory.
+func (s *Site) openArtifacts() (*oci.Store, error) {
+	c := s.Config
+	return oci.New(oci.Options{Dir: filepath.Join(c.Data, "artifacts"), DockerConfig: c.DockerConfig, Insecure: c.InsecureRegistries})
+}
+
+// openPipelines opens what runs the pipelines of the site. Begin does, once the
+// journal is open.
+func (s *Site) openPipelines(ctx context.Context, log *slog.Logger) error {
+	c := s.Config
+	store, err := runstore.New(c.Data)
+	if err != nil {
+		return err
+	}
+	publisher := &publisher{environment: c.Environment, load: s.Load}
+	if s.Snapshots != nil && !isPlainDirectory(c) {
+		if publisher.proposals, err = git.NewProposals(gitOptions(c, ""), git.Author{}); err != nil {
+			return err
+		}
+	}
+	s.Runner = runner.New(runner.Options{
+		Scope: c.scope(), Runtime: s.Runtime, Artifacts: s.Artifacts, Store: store, Journal: s.Journal, Secrets: s.Binder.Secrets,
+		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{}, Publisher: publisher,
+		LiveVersions: s.liveVersions, KeepModels: s.keepModels, Parallel: c.PipelineParallel, Interval: c.Interval, Log: log,
+	})
+	return nil
+}
+
+// liveVersions are the versions that take the traffic, by model.
+func (s *Site) liveVersions() map[string]string {
+	live := map[string]string{}
+	for _, m := range s.models() {
+		if m.Stable != nil {
+			live[m.Name] = m.Stable.Version
+		}
+	}
+	return live
+}
+
+// keepModels are the artifacts that models and the registry need.
+func (s *Site) keepModels(ctx context.Context, cfg *spec.Config) (map[string]bool, error) {
+	records, err := s.decided(ctx, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return registry.Keep(cfg, records), nil
+}
+
+// publisher proposes versions by editing the files of the repo.
+type publisher struct {
+	environment string
+	proposals   reconcile.Proposals // nil: there is nowhere to propose to
+	load        func(ctx context.Context, tree spec.Tree) (*spec.Config, error)
+}
+
+// errNowhere: the specs are not in a repository.
+var errNowhere = errors.New("the specs are in a plain directory and not in a Git repository, so there is nowhere to propose a version; put them into one, or leave out publish")
+
+// Publish implements runner.Publisher.
+func (p *publisher) Publish(ctx context.Context, w *runner.Wanted, v *spec.Version, message string) (reconcile.Proposed, error) {
+	if p.proposals == nil {
+		return reconcile.Proposed{}, errNowhere
+	}
+	model := w.Config.Model(v.Model)
+	change := func(argument, value string) edit.Change {
+		return edit.Change{Address: model.Address, Environment: p.environment, Argument: argument, Value: value}
+	}
+	files, err := edit.Apply(w.Tree, []edit.Change{change("version", v.Version), change("artifact", v.Artifact)})
+	if err != nil {
+		return reconcile.Proposed{}, err
+	}
+	files[edit.VersionPath(*v)] = edit.WriteVersion(*v)
+	if _, err := p.load(ctx, edited(w.Tree, files)); err != nil {
+		return reconcile.Proposed{}, fmt.Errorf("the repo with %s in it would not load, so it is not proposed: %w", v.ID(), err)
+	}
+	return p.proposals.Propose(ctx, reconcile.Proposal{
+		Branch: "fairlead/publish/" + v.Model, Base: w.Tree.Commit().ID, Message: message, Files: files,
+	})
+}
+
+// Tag implements runner.Publisher.
+func (p *publisher) Tag(ctx context.Context, name, commit, message string) error {
+	if p.proposals == nil {
+		return errNowhere
+	}
+	return p.proposals.Tag(ctx, name, commit, message)
+}
+
+// edited is a tree with some files replaced.
+func edited(tree spec.Tree, files map[string][]byte) spec.Tree {
+	var contents []spec.Content
+	for _, f := range tree.Files() {
+		if _, replaced := files[f.Path]; replaced {
+			continue
+		}
+		data, err := tree.Read(f.Path)
+		if err != nil {
+			continue // it was listed a moment ago, in the same immutable tree
+		}
+		contents = append(contents, spec.Content{File: f, Data: data})
+	}
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		data := files[path]
+		contents = append(contents, spec.Content{File: spec.File{Path: path, Hash: fmt.Sprintf("edited %x", sha256.Sum256(data)), Size: int64(len(data))}, Data: data})
+	}
+	return spec.NewTree(spec.Commit{}, contents)
+}

@@ -1,0 +1,259 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/run"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// carryOut puts a command under way, unless it is already. A node has one command at
+// a time, beside the watch over its log; a stop ends a start that takes long.
+func (l *loop) carryOut(a *active, c run.Command) {
+	key := c.Node
+	if c.Kind == run.CommandWatch {
+		key = "watch " + c.Node
+	}
+	if cancel, busy := a.flying[key]; busy {
+		if c.Kind == run.CommandStop {
+			cancel()
+		}
+		return
+	}
+	ctx, cancel := context.WithCancel(l.ctx)
+	a.flying[key] = cancel
+	j := &job{opts: l.opts, run: a.run.Clone(), command: c, wanted: l.wanted, record: l.records[a.run.Pipeline]}
+	if c.Kind == run.CommandTidy {
+		j.watching = a.watching[c.Node]
+	}
+	if c.Kind == run.CommandWatch {
+		done := make(chan struct{})
+		j.done = done
+		if a.watching == nil {
+			a.watching = map[string]chan struct{}{}
+		}
+		a.watching[c.Node] = done
+	}
+	id := a.run.ID
+	l.work(func(context.Context) func(*loop) {
+		answer := j.do(ctx)
+		stopped := ctx.Err() != nil
+		cancel()
+		return func(l *loop) {
+			if c.Kind != run.CommandWatch { // one watch for an attempt is enough
+				delete(a.flying, key)
+			}
+			if l.active[id] != a || l.ctx.Err() != nil {
+				return
+			}
+			answer.Command = c
+			if stopped && answer.Err != nil {
+				answer.Transient = true
+			}
+			a.answers = append(a.answers, answer)
+			a.dirty = true
+			switch c.Kind {
+			case run.CommandStart:
+				delete(a.flying, "watch "+c.Node)
+				l.list(a)
+			case run.CommandStop, run.CommandWatch: // it has ended
+				l.list(a)
+			case run.CommandPublish:
+				l.noted(a, answer)
+			}
+		}
+	})
+}
+
+// job is one command at work, on a copy of the run.
+type job struct {
+	opts     *Options
+	run      *run.Run
+	command  run.Command
+	wanted   *Wanted
+	record   journal.PipelineRecord
+	watching chan struct{} // closed when the log of the node's attempt is complete
+	done     chan struct{} // to be closed by a watch
+}
+
+func (j *job) node() *run.Node  { return j.run.Nodes[j.command.Node] }
+func (j *job) step() *spec.Step { return j.run.Step(j.node()) }
+
+func (j *job) do(ctx context.Context) run.Answer {
+	switch j.command.Kind {
+	case run.CommandPrepare:
+		prepared, err := j.prepare(ctx)
+		return run.Answer{Prepared: prepared, Err: err, Transient: transient(err)}
+	case run.CommandLook:
+		return run.Answer{Hit: j.look(ctx)}
+	case run.CommandStart:
+		err := j.start(ctx)
+		return run.Answer{Err: err, Transient: transient(err)}
+	case run.CommandWatch:
+		cause, err := j.watch(ctx)
+		return run.Answer{Err: err, Cause: cause}
+	case run.CommandStop:
+		return run.Answer{Err: j.stop(ctx)}
+	case run.CommandCollect:
+		return j.collect(ctx)
+	case run.CommandTidy:
+		return run.Answer{Err: j.tidy(ctx)}
+	case run.CommandPublish:
+		publication, err := j.publish(ctx)
+		return run.Answer{Publication: publication, Err: err, Transient: transient(err)}
+	default:
+		return run.Answer{Err: fmt.Errorf("command %q is not known", j.command.Kind)}
+	}
+}
+
+// transient tells whether trying again may help.
+func transient(err error) bool {
+	return errors.Is(err, reconcile.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// look asks the cache. A result whose outputs are gone is none.
+func (j *job) look(ctx context.Context) *run.Result {
+	return look(ctx, j.opts, j.command.Key)
+}
+
+func look(ctx context.Context, opts *Options, key string) *run.Result {
+	hit, err := opts.Store.Result(ctx, key)
+	if err != nil {
+		return nil
+	}
+	for _, output := range hit.Outputs {
+		if _, err := opts.Artifacts.Lookup(ctx, output.Digest); err != nil {
+			return nil
+		}
+	}
+	return hit
+}
+
+const (
+	// startLimit bounds a start with the pull of an image, which the provider bounds
+	// by its progress.
+	startLimit = 2 * time.Hour
+	// tidyLimit bounds what is done with one container or directory.
+	tidyLimit = 2 * time.Minute
+)
+
+// start brings an attempt's container up: it may have been created, or started, by a
+// daemon before this one.
+func (j *job) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	n, s := j.node(), j.step()
+	image := j.run.Images[s.Image]
+	if err := j.opts.Runtime.EnsureImage(ctx, image, nil); err != nil {
+		return err
+	}
+	places := run.Places{Inputs: map[string]map[string]string{}}
+	for name, digests := range n.KeyOf.Inputs {
+		places.Inputs[name] = map[string]string{}
+		for variant, digest := range digests {
+			dir, err := j.opts.Artifacts.Checkout(ctx, digest)
+			if err != nil {
+				return fmt.Errorf("input %s: %w", name, err)
+			}
+			places.Inputs[name][variant] = dir
+		}
+	}
+	var err error
+	if places.Out, err = j.opts.Store.Work(ctx, j.run.ID, n.ID, n.Attempt, s.Outputs); err != nil {
+		return err
+	}
+	secrets, err := j.secrets(ctx, run.UsedSecrets(&j.run.Definition))
+	if err != nil {
+		return err
+	}
+	id, err := j.opts.Runtime.Create(ctx, j.run.Container(n, j.opts.Scope, places, secrets))
+	if errors.Is(err, reconcile.ErrNameTaken) {
+		if c, found := j.container(ctx); found && c.State != reconcile.StateCreated {
+			return nil // it was started already
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return j.opts.Runtime.Start(ctx, id)
+}
+
+// secrets resolves secrets by name.
+func (j *job) secrets(ctx context.Context, names []string) (map[string]spec.Sensitive, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var list []*spec.Secret
+	for _, name := range names {
+		var s *spec.Secret
+		if j.wanted != nil {
+			s = j.wanted.Config.Secrets[name]
+		}
+		if s == nil {
+			return nil, fmt.Errorf("secret.%s is not declared any more", name)
+		}
+		list = append(list, s)
+	}
+	return j.opts.Secrets.Resolve(ctx, list)
+}
+
+// container finds the container of the attempt.
+func (j *job) container(ctx context.Context) (reconcile.Container, bool) {
+	containers, err := j.opts.Runtime.List(ctx, reconcile.Filter{Run: j.run.ID})
+	if err != nil {
+		return reconcile.Container{}, false
+	}
+	for _, c := range containers {
+		if c.Node == j.command.Node && c.Attempt == j.command.Attempt {
+			return c, true
+		}
+	}
+	return reconcile.Container{}, false
+}
+
+// stop ends the attempt's container, and tells if there is none.
+func (j *job) stop(ctx context.Context) error {
+	grace := j.step().Container.StopTimeout
+	ctx, cancel := context.WithTimeout(ctx, grace+tidyLimit)
+	defer cancel()
+	containers, err := j.opts.Runtime.List(ctx, reconcile.Filter{Run: j.run.ID})
+	if err != nil {
+		return err
+	}
+	for _, c := range containers {
+		if c.Node != j.command.Node || c.Attempt != j.command.Attempt {
+			continue
+		}
+		if c.State == reconcile.StateCreated { // it never ran, so it has nothing to end
+			return errors.Join(j.opts.Runtime.Remove(ctx, c.ID), run.ErrNeverStarted)
+		}
+		return j.opts.Runtime.Stop(ctx, c.ID, grace)
+	}
+	return run.ErrNeverStarted
+}
+
+// tidy removes what an attempt left, once its log is complete.
+func (j *job) tidy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tidyLimit)
+	defer cancel()
+	if j.watching != nil {
+		timer := time.NewTimer(5 * time.Second)
+		defer timer.Stop()
+		select {
+		case <-j.watching:
+		case <-timer.C: // the engine does not end the stream: the container goes first
+		case <-ctx.Done():
+		}
+	}
+	if c, found := j.container(ctx); found {
+		if err := j.opts.Runtime.Remove(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return j.opts.Store.RemoveWork(ctx, j.run.ID, j.command.Node, j.command.Attempt)
+}

@@ -1,0 +1,202 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/expect"
+	"github.com/fairlead/fairlead/reconcile/run"
+	"github.com/fairlead/fairlead/reconcile/tabular"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// prepare pins the images of a run, fetches its datasets and checks what is expected
+// of them, and finds out the versions of its secrets.
+func (j *job) prepare(ctx context.Context) (*run.Prepared, error) {
+	p := &run.Prepared{Images: map[string]reconcile.Image{}, Datasets: map[string]run.Dataset{}}
+	if err := j.pin(ctx, p); err != nil {
+		return nil, err
+	}
+	names := run.UsedSecrets(&j.run.Definition)
+	values, err := j.secrets(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if p.Secrets == nil {
+			p.Secrets = map[string]string{}
+		}
+		p.Secrets[name] = j.opts.SecretVersion("secret "+name, values[name])
+	}
+	var broken []error
+	for _, d := range j.datasets() {
+		if !run.Reads(&j.run.Definition, d.Name) {
+			continue
+		}
+		if p.Datasets[d.Name], err = fetchDataset(ctx, j.opts, d); err != nil {
+			broken = append(broken, fmt.Errorf("dataset.%s: %w", d.Name, err))
+		}
+	}
+	return p, errors.Join(broken...)
+}
+
+func (j *job) datasets() []*spec.Dataset {
+	if j.wanted == nil {
+		return nil
+	}
+	return j.wanted.Config.Datasets
+}
+
+// pin resolves the images of the steps. One that reproduces a version takes those
+// that the version was made with.
+func (j *job) pin(ctx context.Context, p *run.Prepared) error {
+	for ref, image := range j.run.Images { // of a version, or of the attempt before
+		p.Images[ref] = image
+	}
+	for _, s := range j.run.Definition.Steps {
+		if _, pinned := p.Images[s.Image]; pinned {
+			continue
+		}
+		image, err := j.opts.Runtime.Resolve(ctx, s.Image)
+		if err != nil {
+			return fmt.Errorf("%s: step.%s: image %s: %w", s.Pos, s.Name, s.Image, err)
+		}
+		p.Images[s.Image] = image
+	}
+	return nil
+}
+
+// fetchDataset brings a dataset into the store and holds it against what is declared
+// of it.
+func fetchDataset(ctx context.Context, opts *Options, d *spec.Dataset) (run.Dataset, error) {
+	content, digest, err := bring(ctx, opts, d)
+	if err != nil {
+		return run.Dataset{}, err
+	}
+	if d.Digest != "" && digest != d.Digest {
+		return run.Dataset{}, fmt.Errorf("%s: its digest is %s and the declared one %s: the data is not what was reviewed; change digest if it should be", d.Pos, digest, d.Digest)
+	}
+	got := run.Dataset{Digest: digest, Content: content.Digest, Size: content.Size}
+	if len(d.Expect) == 0 {
+		return got, nil
+	}
+	report, err := check(ctx, opts, d, content)
+	if err != nil {
+		return run.Dataset{}, fmt.Errorf("%s: its expectations cannot be checked: %w", d.Pos, err)
+	}
+	got.Rows = report.Rows
+	var failed []string
+	for _, a := range report.Assertions {
+		if a.Success {
+			got.Checked = append(got.Checked, a.Detail)
+			continue
+		}
+		text := fmt.Sprintf("%s: %s", a.Pos, a.Detail)
+		if a.FirstLine > 0 {
+			text += fmt.Sprintf(" (first in line %d: %s)", a.FirstLine, a.FirstText)
+		}
+		failed = append(failed, text)
+	}
+	if len(failed) > 0 {
+		return run.Dataset{}, fmt.Errorf("it is not what is expected of it: %s", strings.Join(failed, "; "))
+	}
+	return got, nil
+}
+
+// bring puts a dataset into the store. The digest is that of the file as sha256sum
+// has it, or of an artifact's manifest.
+func bring(ctx context.Context, opts *Options, d *spec.Dataset) (reconcile.Content, string, error) {
+	switch d.Source.Kind {
+	case spec.SourceRepo:
+		sum := sha256.Sum256(d.Source.Data)
+		content, err := opts.Artifacts.PutFile(ctx, d.Source.File, bytes.NewReader(d.Source.Data))
+		return content, digestText(sum[:]), err
+	case spec.SourceHTTP:
+		body, _, err := opts.Download.Get(ctx, d.Source.Location, "")
+		if err != nil {
+			return reconcile.Content{}, "", err
+		}
+		hash := sha256.New()
+		content, err := opts.Artifacts.PutFile(ctx, d.Source.File, io.TeeReader(body, hash))
+		return content, digestText(hash.Sum(nil)), errors.Join(err, body.Close())
+	case spec.SourceOCI:
+		digest, err := opts.Artifacts.Resolve(ctx, d.Source.Location)
+		if err != nil {
+			return reconcile.Content{}, "", err
+		}
+		content, err := opts.Artifacts.Fetch(ctx, withDigest(d.Source.Location, digest))
+		return content, digest, err
+	default:
+		return reconcile.Content{}, "", fmt.Errorf("a source of the kind %q cannot be read here", d.Source.Kind)
+	}
+}
+
+func digestText(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }
+
+// withDigest turns oci://HOST/REPOSITORY:TAG into one by digest.
+func withDigest(ref, digest string) string {
+	name, _, _ := strings.Cut(ref, "@")
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+		name = name[:colon]
+	}
+	return name + "@" + digest
+}
+
+// check reads the table and holds it against the expectations.
+func check(ctx context.Context, opts *Options, d *spec.Dataset, content reconcile.Content) (*expect.Report, error) {
+	file := d.Table.File
+	if file == "" {
+		file = d.Source.File
+	}
+	if file == "" {
+		return nil, errors.New("it has several files, perhaps; say which one is the table: table { file = \"...\" }")
+	}
+	body, err := opts.Artifacts.Open(ctx, content.Digest, file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	reader, err := tabular.NewReader(body, file, tabular.Options{Table: d.Table})
+	if err != nil {
+		return nil, err
+	}
+	return expect.Check(reader, d.Expect)
+}
+
+// peeked is what a dataset is now, as cheaply as that can be told.
+func peeked(ctx context.Context, opts *Options, d *spec.Dataset) (digest string, err error) {
+	switch {
+	case d.Digest != "":
+		return d.Digest, nil
+	case d.Source.Kind == spec.SourceRepo:
+		sum := sha256.Sum256(d.Source.Data)
+		return digestText(sum[:]), nil
+	case d.Source.Kind == spec.SourceOCI:
+		return opts.Artifacts.Resolve(ctx, d.Source.Location)
+	default:
+		_, digest, err = bring(ctx, opts, d)
+		return digest, err
+	}
+}
+
+// triggers are the datasets that pipelines are started by.
+func triggers(cfg *spec.Config) []string {
+	var names []string
+	for _, p := range cfg.Pipelines {
+		for _, t := range p.On {
+			if t.Kind == spec.TriggerDataset {
+				names = append(names, t.Dataset)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
