@@ -101,9 +101,28 @@ func (d *daemon) post(ctx context.Context, path string, body, answer any) error 
 }
 
 func (d *daemon) call(ctx context.Context, method, path string, body []byte, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, method, d.url+path, bytes.NewReader(body))
+	response, err := d.send(ctx, method, path, body)
 	if err != nil {
 		return err
+	}
+	defer func() { _ = response.Close() }()
+	const most = 64 << 20
+	data, err := io.ReadAll(io.LimitReader(response, most))
+	if err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	if err := json.Unmarshal(data, answer); err != nil {
+		return fmt.Errorf("the daemon's answer cannot be read; are this program and the daemon of different versions? %w", err)
+	}
+	return nil
+}
+
+// send asks for an answer that is read bit by bit. One that is no success is a
+// *refusedError.
+func (d *daemon) send(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, method, d.url+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
 	if d.token != "" {
 		request.Header.Set("Authorization", "Bearer "+d.token)
@@ -113,24 +132,21 @@ func (d *daemon) call(ctx context.Context, method, path string, body []byte, ans
 	}
 	response, err := d.client.Do(request)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%w on %s; is \"fairlead serve\" running, with the same --data and --environment?", errNoDaemon, d.place)
+		return nil, fmt.Errorf("%w on %s; is \"fairlead serve\" running, with the same --data and --environment?", errNoDaemon, d.place)
 	}
 	if err != nil {
-		return fmt.Errorf("ask the daemon on %s: %w", d.place, err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	const most = 64 << 20
-	data, err := io.ReadAll(io.LimitReader(response.Body, most))
-	if err != nil {
-		return fmt.Errorf("read the daemon's answer: %w", err)
+		return nil, fmt.Errorf("ask the daemon on %s: %w", d.place, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return &refusedError{response.StatusCode, refusal(response.Status, data)}
+		defer func() { _ = response.Body.Close() }()
+		const most = 64 << 10
+		said, err := io.ReadAll(io.LimitReader(response.Body, most))
+		if err != nil {
+			return nil, fmt.Errorf("read the daemon's answer: %w", err)
+		}
+		return nil, &refusedError{response.StatusCode, refusal(response.Status, said)}
 	}
-	if err := json.Unmarshal(data, answer); err != nil {
-		return fmt.Errorf("the daemon's answer cannot be read; are this program and the daemon of different versions? %w", err)
-	}
-	return nil
+	return response.Body, nil
 }
 
 // refusal is the daemon's own reason, where it gives one.

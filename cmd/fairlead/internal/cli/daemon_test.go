@@ -52,8 +52,8 @@ func rolling() controller.ModelStatus {
 	}
 }
 
-// run runs the command line against a daemon over TCP.
-func run(t *testing.T, url, secret string, args ...string) (code int, out, errs string) {
+// invoke runs the command line against a daemon over TCP.
+func invoke(t *testing.T, url, secret string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
@@ -72,7 +72,7 @@ func run(t *testing.T, url, secret string, args ...string) (code int, out, errs 
 
 func TestAnOrderCarriesWhatWasShown(t *testing.T) {
 	url, last := daemonOf(t, rolling(), http.StatusOK, `{"action": "approve", "model": "digits", "weight": 25, "at": "2026-03-03T14:00:00Z", "reason": "x", "actor": "y"}`)
-	code, out, errs := run(t, url, token, "rollout", "promote", "model.digits", "--reason", "reads well")
+	code, out, errs := invoke(t, url, token, "rollout", "promote", "model.digits", "--reason", "reads well")
 	if code != exitOK || !strings.Contains(out, "canary of 2 (bbbbbbbbbbbb) over 1 (aaaaaaaaaaaa), step 2 of 3 at 25 %") || !strings.Contains(out, "✓ Decided and journaled: approve of digits at 25 %.") {
 		t.Errorf("%d: %s%s", code, out, errs)
 	}
@@ -83,7 +83,7 @@ func TestAnOrderCarriesWhatWasShown(t *testing.T) {
 
 func TestARefusedOrderSaysHowThingsStandNow(t *testing.T) {
 	url, _ := daemonOf(t, rolling(), http.StatusConflict, `{"title": "Conflict", "status": 409, "detail": "it is in step 2 now, not 1", "error": "it is in step 2 now, not 1"}`)
-	code, _, errs := run(t, url, token, "rollout", "promote", "digits", "--reason", "x", "--revision", "cccccccccccc")
+	code, _, errs := invoke(t, url, token, "rollout", "promote", "digits", "--reason", "x", "--revision", "cccccccccccc")
 	if code != exitError || !strings.Contains(errs, "it is in step 2 now, not 1\nNow: model.digits is rolling: canary of 2") {
 		t.Errorf("%d: %s", code, errs)
 	}
@@ -103,7 +103,7 @@ func TestTroubleWithTheDaemonIsSaidPlainly(t *testing.T) {
 		"nothing to go back from":       {token, []string{"rollout", "retry", "digits", "--reason", "x"}, "no revision of digits is rejected"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			code, _, errs := run(t, url, tc.secret, tc.args...)
+			code, _, errs := invoke(t, url, tc.secret, tc.args...)
 			if code != exitError || !strings.Contains(errs, tc.want) {
 				t.Errorf("%d: %s", code, errs)
 			}

@@ -15,14 +15,11 @@ import (
 // Watch shows a status again and again: as a table that is drawn in place on a
 // terminal, else as a line for each change, or as one JSON document for each.
 type Watch struct {
-	v    *View
+	screen
 	json bool
-	// size is that of the terminal, in columns and lines; nil where there is none.
-	size func() (columns, lines int)
 
-	last  *app.DaemonStatus
-	away  string // why the daemon does not answer; "" if it does
-	drawn bool
+	last *app.DaemonStatus
+	away string // why the daemon does not answer; "" if it does
 }
 
 // Watch begins to show statuses. Size is nil where output goes to no terminal.
@@ -30,7 +27,15 @@ func (v *View) Watch(asJSON bool, size func() (columns, lines int)) *Watch {
 	if asJSON {
 		size = nil
 	}
-	return &Watch{v: v, json: asJSON, size: size}
+	return &Watch{screen: screen{v: v, size: size}, json: asJSON}
+}
+
+// screen is a terminal on which a text is drawn in place.
+type screen struct {
+	v *View
+	// size is that of the terminal, in columns and lines; nil where there is none.
+	size  func() (columns, lines int)
+	drawn bool
 }
 
 // The codes by which a terminal is drawn on. Table and prompt have a screen each,
@@ -51,7 +56,7 @@ func (w *Watch) Show(s *app.DaemonStatus, now time.Time) error {
 	back := w.away != ""
 	w.away = ""
 	if w.size != nil {
-		return w.draw(now)
+		return w.draw(w.frame(now))
 	}
 	news := changes(before, s, now)
 	if back && before != nil {
@@ -72,7 +77,7 @@ func (w *Watch) Away(err error, now time.Time) error {
 	w.away = err.Error()
 	switch {
 	case w.size != nil:
-		return w.draw(now)
+		return w.draw(w.frame(now))
 	case first && !w.json:
 		return w.say([]string{w.away}, now)
 	}
@@ -81,34 +86,41 @@ func (w *Watch) Away(err error, now time.Time) error {
 
 // End gives the terminal back, with the last table on it.
 func (w *Watch) End(now time.Time) error {
-	if !w.drawn {
-		return nil
+	if !w.drawn || w.last == nil {
+		return w.leave("")
 	}
-	if _, err := io.WriteString(w.v.Out, leaveScreen); err != nil || w.last == nil {
-		return err
-	}
-	_, err := io.WriteString(w.v.Out, w.frame(now))
-	return err
+	return w.leave(w.frame(now))
 }
 
-func (w *Watch) say(lines []string, now time.Time) error {
-	out := &printer{v: w.v}
+// say prints lines with the time in front.
+func (s *screen) say(lines []string, now time.Time) error {
+	out := &printer{v: s.v}
 	for _, text := range lines {
-		out.line("%s %s", w.v.paint(dim, now.Format("15:04:05")), text)
+		out.line("%s %s", s.v.paint(dim, now.Format("15:04:05")), text)
 	}
 	return out.flush()
 }
 
-func (w *Watch) draw(now time.Time) error {
-	columns, height := w.size()
-	lines := strings.Split(strings.TrimRight(w.frame(now), "\n"), "\n")
+// leave gives the terminal back, with a last text on it.
+func (s *screen) leave(last string) error {
+	if !s.drawn {
+		return nil
+	}
+	_, err := io.WriteString(s.v.Out, leaveScreen+last)
+	return err
+}
+
+// draw shows a text in place of the one before, as much of it as fits.
+func (s *screen) draw(text string) error {
+	columns, height := s.size()
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if len(lines) > height-1 && height > 2 {
 		hidden := len(lines) - (height - 2)
-		lines = append(lines[:height-2], w.v.paint(dim, fmt.Sprintf("  ... %s more than fit here", count(hidden, "line"))))
+		lines = append(lines[:height-2], s.v.paint(dim, fmt.Sprintf("  ... %s more than fit here", count(hidden, "line"))))
 	}
 	var b strings.Builder
-	if !w.drawn {
-		w.drawn = true
+	if !s.drawn {
+		s.drawn = true
 		b.WriteString(enterScreen)
 	}
 	b.WriteString(beginSync)
@@ -116,7 +128,7 @@ func (w *Watch) draw(now time.Time) error {
 		b.WriteString(clip(line, columns) + endOfLine + "\r\n")
 	}
 	b.WriteString(endSync)
-	_, err := io.WriteString(w.v.Out, b.String())
+	_, err := io.WriteString(s.v.Out, b.String())
 	return err
 }
 

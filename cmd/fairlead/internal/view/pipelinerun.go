@@ -1,0 +1,501 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile/gate"
+	"github.com/fairlead/fairlead/reconcile/run"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// Run prints all that is known about a run. Tails are the last lines of logs, by
+// node.
+func (v *View) Run(r *run.Run, tails map[string][]string, now time.Time) error {
+	out := &printer{v: v}
+	out.runHead(r, now)
+	out.runFacts(r)
+	out.line("")
+	out.nodes(r, now, len(r.Nodes))
+	out.tails(r, tails)
+	out.gates(r.Gates)
+	out.publication(r)
+	for i, text := range nextSteps(r) {
+		if i == 0 {
+			out.line("")
+		}
+		out.fact(firstOf(i, "next"), text)
+	}
+	return out.flush()
+}
+
+// firstOf is a key in front of the first of several lines.
+func firstOf(i int, key string) string {
+	if i == 0 {
+		return key
+	}
+	return ""
+}
+
+// runHead is how a run is, in a line or two.
+func (p *printer) runHead(r *run.Run, now time.Time) {
+	state := cmp.Or(string(r.Outcome), string(r.Phase))
+	text := p.v.paint(outcomeColor(r.Outcome), state)
+	switch {
+	case r.Phase == run.Done:
+		text += fmt.Sprintf(" %s ago, after %s", since(r.Finished, now), took(r.Created, r.Finished, now))
+	case r.Outcome != "":
+		text += fmt.Sprintf(", %s, for %s", r.Phase, took(r.Created, time.Time{}, now))
+	default:
+		text += " for " + took(r.Created, time.Time{}, now)
+	}
+	p.line("%s  %s", p.v.paint(bold, r.ID), text)
+	if r.Reason != "" {
+		p.fact("", r.Reason)
+	}
+	if !r.RetryAt.IsZero() && r.RetryAt.After(now) {
+		p.fact("", fmt.Sprintf("tried %s, again in %s", count(r.Tries, "time"), remaining(r.RetryAt, now)))
+	}
+}
+
+// runFacts are what a run was started with.
+func (p *printer) runFacts(r *run.Run) {
+	p.fact("started", "by "+causeText(&r.Trigger))
+	if r.Reproduces != "" {
+		p.fact("makes", r.Reproduces+" again, and publishes nothing")
+	}
+	if r.Commit != "" {
+		p.fact("commit", shortID(r.Commit))
+	}
+	if len(r.Params) > 0 {
+		p.fact("params", settings(r.Params))
+	}
+	if r.Fresh {
+		p.fact("cache", "nothing is taken from it")
+	}
+	for i, name := range slices.Sorted(maps.Keys(r.Datasets)) {
+		p.fact(firstOf(i, "data"), name+"  "+datasetText(r.Datasets[name]))
+	}
+	if r.Cancelled != nil {
+		p.fact("cancelled", fmt.Sprintf("by %s at %s%s", r.Cancelled.Actor, moment(r.Cancelled.At), because(r.Cancelled.Reason)))
+	}
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+func datasetText(d run.Dataset) string {
+	parts := []string{shortDigest(cmp.Or(d.Digest, d.Content))}
+	if d.Rows > 0 {
+		parts = append(parts, count(int(d.Rows), "row"))
+	} else if d.Size > 0 {
+		parts = append(parts, bytesText(d.Size))
+	}
+	switch len(d.Checked) {
+	case 0:
+	case 1:
+		parts = append(parts, "1 expectation holds")
+	default:
+		parts = append(parts, fmt.Sprintf("%d expectations hold", len(d.Checked)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// shortDigest is as much of a digest as tells it from others.
+func shortDigest(digest string) string {
+	const letters = len("sha256:") + 12
+	if at := strings.Index(digest, "sha256:"); at >= 0 && len(digest) > at+letters {
+		return digest[:at+letters]
+	}
+	return digest
+}
+
+func bytesText(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return count(int(n), "byte")
+	}
+	value, units := float64(n)/unit, []string{"KiB", "MiB", "GiB", "TiB"}
+	for value >= unit && len(units) > 1 {
+		value, units = value/unit, units[1:]
+	}
+	return fmt.Sprintf("%.3g %s", value, units[0])
+}
+
+// nodeLooks are how nodes are shown.
+var nodeLooks = map[run.NodePhase]look{
+	run.NodeWaiting:    {"·", dim, "waiting"},
+	run.NodeLooking:    {"?", dim, "looking"},
+	run.NodeBackoff:    {"↻", yellow, "backoff"},
+	run.NodeStarting:   {"○", cyan, "starting"},
+	run.NodeRunning:    {"●", cyan, "running"},
+	run.NodeStopping:   {"■", yellow, "stopping"},
+	run.NodeCollecting: {"◐", cyan, "collecting"},
+	run.NodeSucceeded:  {"✓", green, "succeeded"},
+	run.NodeFailed:     {"✗", red, "failed"},
+	run.NodeSkipped:    {"-", dim, "skipped"},
+	run.NodeCancelled:  {"⊘", yellow, "cancelled"},
+}
+
+func lookOf(n *run.Node) look {
+	if n.Phase == run.NodeSucceeded && n.From != "" {
+		return look{"✓", cyan, "cached"}
+	}
+	if l, known := nodeLooks[n.Phase]; known {
+		return l
+	}
+	return look{"·", dim, string(n.Phase)}
+}
+
+// nodes prints the steps in the order of the graph, with their variants below
+// them: at most so many lines of variants for each, the ones that tell most.
+func (p *printer) nodes(r *run.Run, now time.Time, variants int) {
+	rows := [][]string{{"STEP", "STATE", "TIME", "TRY", "WHAT"}}
+	var looks []look
+	add := func(l look, indent, name, state, time, try, what string) {
+		rows, looks = append(rows, []string{indent + l.mark + " " + name, state, time, try, what}), append(looks, l)
+	}
+	for group := range slices.Values(grouped(r)) {
+		first := group[0]
+		step := r.Definition.Step(first.Step)
+		if !isVaried(step) {
+			l := lookOf(first)
+			add(l, "", first.ID, l.words, took(first.Started, first.Finished, now), tryText(first, step), nodeText(r, first, now))
+		} else {
+			l := groupLook(group)
+			add(l, "", first.Step, fmt.Sprintf("%d of %d", endedIn(group), len(group)), groupTook(group, now), "", groupText(r, first.Step))
+			shown, hidden := telling(group, variants)
+			for _, n := range shown {
+				l := lookOf(n)
+				add(l, "  ", n.ID, l.words, took(n.Started, n.Finished, now), tryText(n, step), strings.TrimSpace(settings(n.Values)+"  "+nodeText(r, n, now)))
+			}
+			if hidden > 0 {
+				add(look{" ", dim, ""}, "  ", fmt.Sprintf("%d more", hidden), "", "", "", "")
+			}
+		}
+	}
+	p.table(rows, func(row, column int) string {
+		if column < 2 {
+			return looks[row].color
+		}
+		return ""
+	})
+}
+
+func isVaried(s *spec.Step) bool { return s != nil && (len(s.Matrix) > 0 || s.Search != nil) }
+
+// grouped are the nodes by step, in the order of the graph.
+func grouped(r *run.Run) [][]*run.Node {
+	var groups [][]*run.Node
+	for _, n := range r.Order() {
+		if last := len(groups) - 1; last >= 0 && groups[last][0].Step == n.Step {
+			groups[last] = append(groups[last], n)
+			continue
+		}
+		groups = append(groups, []*run.Node{n})
+	}
+	return groups
+}
+
+func endedIn(group []*run.Node) int {
+	ended := 0
+	for _, n := range group {
+		if n.Phase.Ended() {
+			ended++
+		}
+	}
+	return ended
+}
+
+// groupLook is that of the variant which tells most.
+func groupLook(group []*run.Node) look {
+	of := func(phases ...run.NodePhase) *run.Node {
+		i := slices.IndexFunc(group, func(n *run.Node) bool { return slices.Contains(phases, n.Phase) })
+		if i < 0 {
+			return nil
+		}
+		return group[i]
+	}
+	if n := of(run.NodeFailed); n != nil {
+		return lookOf(n)
+	}
+	if endedIn(group) == len(group) {
+		if n := of(run.NodeSucceeded); n != nil {
+			if i := slices.IndexFunc(group, func(n *run.Node) bool { return n.Phase == run.NodeSucceeded && n.From == "" }); i >= 0 {
+				n = group[i]
+			}
+			return lookOf(n)
+		}
+		return lookOf(group[0])
+	}
+	for _, phase := range []run.NodePhase{run.NodeRunning, run.NodeCollecting, run.NodeStopping, run.NodeStarting, run.NodeBackoff} {
+		if n := of(phase); n != nil {
+			return lookOf(n)
+		}
+	}
+	if endedIn(group) > 0 {
+		return look{"●", cyan, ""}
+	}
+	return lookOf(group[0])
+}
+
+// groupTook is from the first start of a variant to the last end.
+func groupTook(group []*run.Node, now time.Time) string {
+	var started, finished time.Time
+	open := false
+	for _, n := range group {
+		if n.Started.IsZero() {
+			continue
+		}
+		if started.IsZero() || n.Started.Before(started) {
+			started = n.Started
+		}
+		if n.Finished.After(finished) {
+			finished = n.Finished
+		}
+		open = open || !n.Phase.Ended()
+	}
+	if open {
+		finished = time.Time{}
+	}
+	return took(started, finished, now)
+}
+
+// groupText is the best variant so far, where one is selected.
+func groupText(r *run.Run, step string) string {
+	var parts []string
+	for _, s := range r.Definition.Selects {
+		if s.Of != step {
+			continue
+		}
+		if best := r.Selected(s); best != nil {
+			parts = append(parts, fmt.Sprintf("%s: %s with %s %s", s.Name, best.ID, s.Metric, figure(best.Metrics[s.Metric])))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// telling are the variants to be shown where not all of them can: what fails or
+// runs before what has succeeded before what waits.
+func telling(group []*run.Node, most int) (shown []*run.Node, hidden int) {
+	if len(group) <= most {
+		return group, 0
+	}
+	rank := func(n *run.Node) int {
+		switch n.Phase {
+		case run.NodeFailed:
+			return 0
+		case run.NodeWaiting:
+			return 3
+		case run.NodeSucceeded, run.NodeSkipped, run.NodeCancelled:
+			return 2
+		default:
+			return 1
+		}
+	}
+	sorted := slices.Clone(group)
+	slices.SortStableFunc(sorted, func(a, b *run.Node) int { return rank(a) - rank(b) })
+	shown = sorted[:most]
+	slices.SortFunc(shown, func(a, b *run.Node) int { return a.Trial - b.Trial })
+	return shown, len(group) - most
+}
+
+// tryText is which attempt it is, where there is more than one.
+func tryText(n *run.Node, s *spec.Step) string {
+	switch {
+	case n.Attempt == 0:
+		return ""
+	case s != nil && s.Retries > 0:
+		return fmt.Sprintf("%d/%d", n.Attempt, s.Retries+1)
+	}
+	return strconv.Itoa(n.Attempt)
+}
+
+// nodeText says what a node gave, or what it waits for.
+func nodeText(r *run.Run, n *run.Node, now time.Time) string {
+	switch n.Phase {
+	case run.NodeSucceeded:
+		text := metricsText(n.Metrics)
+		if n.From != "" {
+			text = strings.TrimSpace("from " + n.From + "  " + text)
+		}
+		return text
+	case run.NodeWaiting:
+		if waits := waitsFor(r, n); len(waits) > 0 {
+			return "waits for " + few(waits)
+		}
+		return ""
+	case run.NodeBackoff:
+		return fmt.Sprintf("again in %s: %s", remaining(n.RetryAt, now), firstLine(n.Reason))
+	case run.NodeRunning, run.NodeStarting, run.NodeCollecting, run.NodeLooking:
+		return ""
+	default:
+		return firstLine(n.Reason)
+	}
+}
+
+func waitsFor(r *run.Run, n *run.Node) []string {
+	step := r.Definition.Step(n.Step)
+	if step == nil {
+		return nil
+	}
+	var open []string
+	for _, need := range run.Needs(&r.Definition, step) {
+		if nodes := r.Of(need); endedIn(nodes) < len(nodes) {
+			open = append(open, need)
+		}
+	}
+	return open
+}
+
+// metricsText are figures in a line: the first of them where there are many.
+func metricsText(metrics map[string]float64) string {
+	const most = 4
+	names := slices.Sorted(maps.Keys(metrics))
+	var parts []string
+	for _, name := range names[:min(len(names), most)] {
+		parts = append(parts, name+" "+figure(metrics[name]))
+	}
+	text := strings.Join(parts, ", ")
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return text
+}
+
+// figure is a number as people compare it: to six digits.
+func figure(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
+
+// tails prints the last lines that failing steps wrote.
+func (p *printer) tails(r *run.Run, tails map[string][]string) {
+	for _, n := range r.Order() {
+		lines := tails[n.ID]
+		if len(lines) == 0 {
+			continue
+		}
+		p.line("")
+		p.line("  %s", p.v.paint(dim, fmt.Sprintf("The last output of %s:", n.ID)))
+		for _, text := range lines {
+			p.line("    %s %s", p.v.paint(red, "│"), text)
+		}
+	}
+}
+
+var gateLooks = map[gate.Outcome]look{
+	gate.Passed:  {"✓", green, "passed"},
+	gate.Failed:  {"✗", red, "failed"},
+	gate.Missing: {"?", red, "missing"},
+}
+
+// gates prints what became of conditions, with their figures.
+func (p *printer) gates(results []gate.Result) {
+	for i := range results {
+		g := &results[i]
+		if i == 0 {
+			p.line("")
+		}
+		l := gateLooks[g.Outcome]
+		if g.Outcome != gate.Passed && !g.Denies() {
+			l.color = yellow
+		}
+		name := g.Name
+		if g.Policy {
+			name = strings.TrimSpace("policy " + g.Name + " " + g.Subject)
+		}
+		p.fact(firstOf(i, "gates"), fmt.Sprintf("%s %s: %s%s", p.v.paint(l.color, l.mark), p.v.paint(bold, name), g.Detail, levelText(g)))
+		if g.Override != nil {
+			p.fact("", fmt.Sprintf("  overridden by %s: %s", g.Override.Actor, g.Override.Reason))
+		}
+		if g.Outcome == gate.Passed {
+			continue
+		}
+		for _, text := range []string{g.Message, g.Regulation} {
+			if text != "" {
+				p.fact("", "  "+p.v.paint(dim, text))
+			}
+		}
+	}
+}
+
+// levelText says what follows from a condition that does not hold.
+func levelText(g *gate.Result) string {
+	if g.Outcome == gate.Passed {
+		return ""
+	}
+	return " (" + string(cmp.Or(g.Level, spec.LevelHard)) + ")"
+}
+
+func (p *printer) publication(r *run.Run) {
+	pub := r.Published
+	if pub == nil {
+		return
+	}
+	p.line("")
+	model := ""
+	if r.Definition.Publish != nil {
+		model = r.Definition.Publish.Model.ServedName() + " "
+	}
+	if pub.Unneeded != "" {
+		p.fact("published", "nothing: "+pub.Unneeded)
+		return
+	}
+	p.fact("published", p.v.paint(green, model+pub.Version)+"  "+pub.Artifact)
+	if pub.Branch != "" {
+		text := "proposed on branch " + pub.Branch
+		if pub.Commit != "" {
+			text += ", commit " + shortID(pub.Commit)
+		}
+		p.fact("", text)
+	}
+}
+
+// nextSteps are what a person can do about a run.
+func nextSteps(r *run.Run) []string {
+	var steps []string
+	say := func(format string, args ...any) { steps = append(steps, fmt.Sprintf(format, args...)) }
+	resume := "`fairlead pipeline resume " + r.ID + "` goes on where it ended; what has succeeded is not run again"
+	if r.Outcome != "" && r.Phase != run.Done {
+		say("nothing yet: its exit steps run")
+		return steps
+	}
+	switch r.Outcome {
+	case run.Succeeded:
+		if r.Published != nil && r.Published.Branch != "" {
+			say("merge branch %s to take it live", r.Published.Branch)
+		}
+	case run.Failed:
+		for _, n := range r.Order() {
+			if n.Phase == run.NodeFailed && n.Attempt > 0 {
+				say("`fairlead pipeline logs %s %s` shows what it wrote", r.ID, n.ID)
+				break
+			}
+		}
+		say("%s", resume)
+	case run.Denied:
+		hard := false
+		for i := range r.Gates {
+			g := &r.Gates[i]
+			hard = hard || g.Denies() && g.Level != spec.LevelSoft
+			if g.Denies() && g.Level == spec.LevelSoft {
+				say("`fairlead pipeline override %s %s --reason \"...\"` lets it pass this time", r.ID, g.Name)
+			}
+		}
+		if hard {
+			say("nothing was published; a hard gate passes by better figures only, or by a change of the gate in Git")
+		}
+	case run.Cancelled:
+		say("%s", resume)
+	default:
+		say("`fairlead pipeline logs %s -f` shows what its steps write, `fairlead pipeline cancel %s` ends it", r.ID, r.ID)
+	}
+	return steps
+}
