@@ -175,6 +175,35 @@ func TestRoomIsGivenOut(t *testing.T) {
 	}
 }
 
+// steps of a run take room from models while they run, and no longer.
+func TestStepsOfPipelinesTakeRoom(t *testing.T) {
+	step := func(state reconcile.ContainerState) reconcile.Container {
+		return reconcile.Container{
+			ID: "step-" + string(state), Kind: spec.KindStep, Run: "train-1", State: state,
+			Limits: reconcile.Limits{NanoCPUs: 1e9, Memory: 3 * gib},
+		}
+	}
+	for state, refused := range map[reconcile.ContainerState]bool{
+		reconcile.StateCreated: true, reconcile.StateRunning: true, reconcile.StateExited: false, reconcile.StateDead: false,
+	} {
+		w := newWorld(8 * gib).wants(target("m", "one", 2, memory(3*gib), ""))
+		w.containers = append(w.containers, step(state))
+		want := map[string]string{}
+		if refused {
+			want["m"] = "needs 6 GiB of memory, the engine has 8 GiB, 3 GiB are taken by steps of pipelines"
+		}
+		compare(t, w.check(), want)
+	}
+	t.Run("beside other models", func(t *testing.T) {
+		other := target("other", "one", 1, memory(2*gib), "")
+		w := newWorld(8*gib).wants(target("m", "one", 2, memory(3*gib), "")).wants(other).runs(other, 1)
+		w.containers = append(w.containers, step(reconcile.StateRunning))
+		compare(t, w.check(), map[string]string{
+			"m": "needs 6 GiB of memory, the engine has 8 GiB, 3 GiB are taken by steps of pipelines, 2 GiB are taken by other models",
+		})
+	})
+}
+
 func compare(t *testing.T, got, want map[string]string) {
 	t.Helper()
 	if !slices.Equal(slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want))) {

@@ -185,12 +185,12 @@ func TestNothingStartsWithoutItsArtifact(t *testing.T) {
 						text := modelOf(st, "digits").Error
 						return strings.Contains(text, tc.says) && strings.Contains(text, "oci://registry.example/digits@") && len(w.running("plain")) == 3
 					})
-					time.Sleep(10 * time.Minute) // virtual
+					time.Sleep(2 * time.Minute) // virtual
 					if names := w.names(); len(names) != 3 {
 						t.Errorf("containers are %q", names)
 					}
-					if n := s.fetches(); n > 20 {
-						t.Errorf("%d tries within ten minutes", n)
+					if n := s.fetches(); n > 12 {
+						t.Errorf("%d tries within two minutes", n)
 					}
 					s.set(func(s *shelf) { clear(s.fail) })
 					w.repo.commit(model("digits", weights(1)), model("plain", replicas(3)))

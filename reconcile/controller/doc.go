@@ -10,6 +10,7 @@
 //	journal   an entry is durable, or is not ─────┤                          ├─▶ queries (metrics)
 //	queries   a reading of a check ───────────────┤                          └─▶ talks (replicas)
 //	talks     a replica verified, or warm ────────┤
+//	fetches   an artifact is here, or cannot be had┤
 //	people    an order ───────────────────────────┤
 //	clock     something falls due ────────────────┘
 //

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,5 +177,49 @@ func TestChangesInPlaceNameTheArgument(t *testing.T) {
 	}
 	if c.Action != plan.Update || strings.Join(paths, " ") != "route health.path" {
 		t.Errorf("%s of %v", c.Action, paths)
+	}
+}
+
+func TestArtifactThatChangesIsAReason(t *testing.T) {
+	with := func(digit, host string) *reconcile.Target {
+		m := model("digits", 1)
+		if digit != "" {
+			digest := "sha256:" + strings.Repeat(digit, 64)
+			m.Artifact = &spec.Artifact{Ref: "oci://" + host + "/digits@" + digest, Digest: digest, Target: "/model"}
+		}
+		return target(m, "a")
+	}
+	old := with("a", "one.example")
+	for name, tc := range map[string]struct {
+		want   *reconcile.Target
+		reason string
+	}{
+		"other bytes": {with("b", "one.example"), "artifact sha256:aaaaaaaaaaaa… → sha256:bbbbbbbbbbbb…"},
+		"none":        {with("", ""), "artifact sha256:aaaaaaaaaaaa… → none"},
+	} {
+		c := only(t, diff(desired(tc.want), container(old, 1)))
+		if c.Action != plan.Replace || !slices.Contains(c.Reasons, tc.reason) {
+			t.Errorf("%s: %s because of %q", name, c.Action, c.Reasons)
+		}
+		for _, f := range c.Fields {
+			if f.Path != "artifact" && f.Path != "artifact_path" || !f.Replaces {
+				t.Errorf("%s: field %+v", name, f)
+			}
+		}
+	}
+	if p := diff(desired(with("a", "two.example")), container(old, 1)); !p.Empty() {
+		t.Errorf("the same bytes from elsewhere: %+v", p.Changes)
+	}
+	c := only(t, diff(desired(old)))
+	if want := (plan.Field{Path: "artifact", New: old.Model.Artifact.Ref}); !slices.Contains(c.Fields, want) {
+		t.Errorf("a new model has the fields %+v", c.Fields)
+	}
+}
+
+func TestStepsOfPipelinesAreNoModels(t *testing.T) {
+	two := target(model("digits", 1), "a")
+	step := reconcile.Container{ID: "s", Kind: spec.KindStep, Run: "train-1", Node: "fit", State: reconcile.StateRunning}
+	if p := diff(desired(two), container(two, 1), step); !p.Empty() || p.Running != 1 {
+		t.Errorf("%d running, changes: %+v", p.Running, p.Changes)
 	}
 }

@@ -9,11 +9,21 @@ import (
 	"github.com/fairlead/fairlead/reconcile/capacity"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // The models of this package take 256 MiB a replica.
 func hostOf(replicas int64) capacity.Host {
 	return capacity.Host{Engine: reconcile.Engine{CPUs: 1, Memory: replicas << 28}}
+}
+
+// A step ends by itself, so a plan only says that its room is waited for.
+func TestChangeWaitsForStepsOfPipelines(t *testing.T) {
+	step := reconcile.Container{ID: "s", Kind: spec.KindStep, State: reconcile.StateRunning, Limits: reconcile.Limits{Memory: 1 << 28}}
+	c := only(t, plan.Diff(desired(target(model("digits", 2), "a")), &plan.Observed{Containers: []reconcile.Container{step}, Host: hostOf(2)}, now))
+	if c.Problem != "" || !strings.Contains(strings.Join(c.Reasons, "; "), "waits for room") {
+		t.Errorf("problem %q, reasons %q", c.Problem, c.Reasons)
+	}
 }
 
 func TestChangeWithoutRoomIsAProblem(t *testing.T) {

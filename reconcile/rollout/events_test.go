@@ -522,6 +522,49 @@ func TestNoRoomIsSaidBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
+// What a release is made of must be here before anything makes room for it: least
+// of all may recreate stop stable.
+func TestReleaseWaitsForWhatItLacks(t *testing.T) {
+	for name, strategy := range map[string]spec.Strategy{"canary": spec.Canary, "recreate": spec.Recreate} {
+		t.Run(name, func(t *testing.T) {
+			policy := func(m *spec.Model) {
+				m.Rollout = &spec.Rollout{Strategy: strategy, Velocity: spec.VelocityRestart, OnFailure: spec.ActionRollback, OnDeadline: spec.ActionRollback, ProgressDeadline: time.Hour}
+			}
+			w := serving(t, target("one", policy))
+			stable, n := w.Target.Revision, len(w.Journal)
+			w.Target, w.Lacks = target("two", policy), "its artifact is being fetched"
+			w.Containers = w.Containers[1:]
+			d := run(t, w, func(w *simulate.World, _ rollout.Decision) bool { return has(w, stable) == 2 })
+			if has(w, w.Target.Revision) != 0 || len(w.Journal) != n || d.Phase != rollout.Rolling || d.Reason != w.Lacks {
+				t.Errorf("%s %s, %d entries more", d.Phase, d.Reason, len(w.Journal)-n)
+			}
+			w.Lacks = ""
+			run(t, w, simulate.Idle)
+			if has(w, w.Target.Revision) != 2 {
+				t.Errorf("%d replicas of the new release", has(w, w.Target.Revision))
+			}
+		})
+	}
+	t.Run("a rollout that Git does not want any more ends", func(t *testing.T) {
+		w := serving(t, target("one"))
+		stable, second := w.Target.Revision, target("two")
+		w.Target = second
+		run(t, w, func(w *simulate.World, _ rollout.Decision) bool { return has(w, second.Revision) > 0 })
+		w.Target, w.Lacks = target("three"), "its artifact is being fetched"
+		run(t, w, func(w *simulate.World, _ rollout.Decision) bool { return has(w, second.Revision) == 0 })
+		if w.Record.Rollout != nil || has(w, stable) != 2 || w.Record.Last.Outcome != journal.Aborted {
+			t.Errorf("the record is %+v", w.Record)
+		}
+	})
+	t.Run("a first deployment", func(t *testing.T) {
+		w := simulate.New("digits", start)
+		w.Target, w.Lacks = target("one"), "its artifact is being fetched"
+		if d, _ := w.Step(); len(w.Containers) > 0 || d.Reason != w.Lacks || len(w.Journal) > 0 {
+			t.Errorf("%s %s", d.Phase, d.Reason)
+		}
+	})
+}
+
 func TestNoRoomForAFirstDeploymentOrForMoreReplicas(t *testing.T) {
 	w := simulate.New("digits", start)
 	w.Target, w.NoRoom = target("one"), "needs 12 GiB"
