@@ -124,7 +124,7 @@ type Step struct {
 	Inputs map[string]Input `json:"inputs,omitempty"`
 	// Env and Command may refer to param.NAME, and to matrix.NAME of the step.
 	Env     map[string]StepValue `json:"env,omitempty"`
-	Command []expr.Expr          `json:"command,omitempty"` // nil: the image's own
+	Command []expr.Expr          `json:"command,omitzero"` // nil: the image's own
 	// Container holds the rest: Entrypoint, User, Resources, Mounts, SecretFiles...
 	// Its Env and Command are empty, and it is never restarted.
 	Container Container `json:"container"`
@@ -138,7 +138,7 @@ type Step struct {
 	After   []string    `json:"after,omitempty"`  // steps that must have ended, of which nothing is read
 	Exit    bool        `json:"exit,omitempty"`   // runs when all others have ended, whatever came of them
 	Retries int         `json:"retries,omitempty"`
-	RetryOn []StepCause `json:"retry_on,omitempty"` // nil: CauseEngine, CauseExit, CauseTimeout
+	RetryOn []StepCause `json:"retry_on,omitzero"` // nil: CauseEngine, CauseExit, CauseTimeout
 	// Backoff is the wait before the first retry; each next one is twice as long, at
 	// most MaxBackoff.
 	Backoff    time.Duration `json:"backoff,omitempty"`

@@ -9,6 +9,9 @@ import (
 
 // artifact is what a model's containers are given beside their image.
 func (s section) artifact(mounts []spec.Mount) *spec.Artifact {
+	if s.n.args["artifact"] == nil && s.n.args["artifact_path"] == nil {
+		return nil
+	}
 	target := s.artifactPath(mounts)
 	ref := s.str("artifact")
 	if ref == "" {
