@@ -153,7 +153,7 @@ type gap struct {
 }
 
 // measure adds the metrics. Every one that a group which is too small has part in
-// is missing, with the figure of the other groups beside it.
+// is missing, with the figure of the other groups as its Partial.
 func (f *Fairness) measure() {
 	for _, method := range []struct {
 		suffix string
@@ -181,7 +181,11 @@ func (f *Fairness) add(name, suffix string, g gap) {
 		value float64
 	}{{name + "_difference" + suffix, g.difference}, {name + "_ratio" + suffix, g.ratio}} {
 		metric := Metric{Name: m.name, Missing: g.missing}
-		if g.known {
+		switch {
+		case !g.known:
+		case g.missing != "":
+			metric.Partial = &m.value
+		default:
 			metric.Value = &m.value
 		}
 		f.Metrics = append(f.Metrics, metric)

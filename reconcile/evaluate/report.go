@@ -33,7 +33,10 @@ type Report struct {
 type Metric struct {
 	Name    string   `json:"name"`
 	Value   *float64 `json:"value,omitempty"`
-	Missing string   `json:"missing,omitempty"` // why Value is no evidence, or nil
+	Missing string   `json:"missing,omitempty"` // why there is no Value
+	// Partial compares the groups that are large enough, where others are not. It
+	// is no evidence.
+	Partial *float64 `json:"partial,omitempty"`
 }
 
 // Class is how one class was predicted.
@@ -104,7 +107,7 @@ func (r *Report) Figures() map[string]float64 {
 func measured(prefix string, metrics []Metric) func(func(string, float64) bool) {
 	return func(yield func(string, float64) bool) {
 		for _, m := range metrics {
-			if m.Value != nil && m.Missing == "" && !yield(prefix+m.Name, *m.Value) {
+			if m.Value != nil && !yield(prefix+m.Name, *m.Value) {
 				return
 			}
 		}
