@@ -169,6 +169,9 @@ func (l *loop) turn(now time.Time) (wake time.Time) {
 			wake = at
 		}
 	}
+	if l.wanted == nil {
+		return wake // what runs goes on; to judge or to publish, Git has to be known
+	}
 	sooner(l.trigger(now))
 	for {
 		again := false
