@@ -1,8 +1,8 @@
-// Package registry answers questions about the versions of models. The registry is the
-// config repo: a version is a block in it, spec.Version. It is pure.
 package registry
 
 import (
+	"strings"
+
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -27,31 +27,16 @@ func Keep(cfg *spec.Config, records map[string]journal.Record) map[string]bool {
 			add(m.Artifact.Digest)
 		}
 	}
-	release := func(r *journal.Release) {
-		if r != nil {
-			add(r.Inputs.Artifact)
-		}
-	}
 	for _, r := range records {
-		release(r.Stable)
-		if r.Previous != nil {
-			release(&r.Previous.Release)
-		}
-		if r.Rollout != nil {
-			release(&r.Rollout.Candidate)
-		}
-		for i := range r.Rejected {
-			release(&r.Rejected[i].Release)
+		for _, held := range releases(&r) {
+			add(held.release.Inputs.Artifact)
 		}
 	}
 	return keep
 }
 
+// digestOf is the digest of a reference, or "".
 func digestOf(ref string) string {
-	for i := len(ref) - 1; i >= 0; i-- {
-		if ref[i] == '@' {
-			return ref[i+1:]
-		}
-	}
-	return ""
+	_, digest, _ := strings.Cut(ref, "@")
+	return digest
 }

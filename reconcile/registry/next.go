@@ -1,33 +1,36 @@
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/fairlead/fairlead/spec"
 )
 
+// Compare orders two versions as Semantic Versioning 2.0.0 does: below 0 where a is
+// older. What is no semantic version is older than any, and build metadata does not
+// count.
+func Compare(a, b string) int { return semver.Compare("v"+a, "v"+b) }
+
 // Next is the version that follows the newest of a model: of those in the registry
 // and of the one that the model declares. A model without any begins at 0.1.0, or at
-// 1.0.0 with a major bump.
+// 1.0.0 with a major bump. A version before a release, 1.2.0-rc.1, is followed by that
+// release where the bump asks for no more.
 func Next(versions []*spec.Version, m *spec.Model, bump spec.VersionBump) (string, error) {
 	if m == nil {
-		return "", fmt.Errorf("the model is not declared any more")
+		return "", errors.New("the model is not declared any more, so it can have no next version")
 	}
-	var newest [3]int
+	newest := ""
 	take := func(text string) error {
-		v, err := parse(text)
-		if err != nil {
+		if _, err := parse(text); err != nil {
 			return err
 		}
-		for i := range v {
-			if v[i] != newest[i] {
-				if v[i] > newest[i] {
-					newest = v
-				}
-				return nil
-			}
+		if newest == "" || Compare(text, newest) > 0 {
+			newest = text
 		}
 		return nil
 	}
@@ -44,37 +47,58 @@ func Next(versions []*spec.Version, m *spec.Model, bump spec.VersionBump) (strin
 			return "", fmt.Errorf("%s: version %q: %w", v.Pos, v.ID(), err)
 		}
 	}
-	switch bump {
-	case spec.BumpMajor:
-		newest = [3]int{newest[0] + 1, 0, 0}
-	case spec.BumpMinor:
-		newest = [3]int{newest[0], newest[1] + 1, 0}
-	default:
-		if newest == [3]int{} {
-			newest[1] = 1
-			break
-		}
-		newest[2]++
-	}
-	return fmt.Sprintf("%d.%d.%d", newest[0], newest[1], newest[2]), nil
+	return after(newest, bump), nil
 }
 
-// parse reads the numbers of a semantic version. One before a release, 1.2.0-rc.1,
-// counts as that release.
-func parse(text string) ([3]int, error) {
+// after is the version that a bump leads to; "" is followed by the first.
+func after(version string, bump spec.VersionBump) string {
+	v, _ := parse(version) // checked, or none
+	before := semver.Prerelease("v"+version) != ""
+	major, minor, patch := v[0], v[1], v[2]
+	switch {
+	case bump == spec.BumpMajor && !(before && minor == 0 && patch == 0):
+		major, minor, patch = major+1, 0, 0
+	case bump == spec.BumpMajor:
+	case bump == spec.BumpMinor && !(before && patch == 0), version == "":
+		minor, patch = minor+1, 0
+	case bump == spec.BumpMinor, before:
+	default:
+		patch++
+	}
+	return fmt.Sprintf("%d.%d.%d", major, minor, patch)
+}
+
+// maxPart bounds the parts of a version, so that the next one can be written.
+const maxPart = 1 << 31
+
+// parse reads the three numbers of a semantic version.
+func parse(text string) (parts [3]int, err error) {
+	wrong := fmt.Errorf("%q is not a semantic version, MAJOR.MINOR.PATCH, so none can follow it", text)
+	if !semver.IsValid("v" + text) {
+		return parts, wrong
+	}
 	core, _, _ := strings.Cut(text, "+")
 	core, _, _ = strings.Cut(core, "-")
-	parts := strings.Split(core, ".")
-	var v [3]int
-	if len(parts) != 3 {
-		return v, fmt.Errorf("%q is not a semantic version, MAJOR.MINOR.PATCH, so none can follow it", text)
+	fields := strings.Split(core, ".")
+	if len(fields) != len(parts) { // x/mod takes v1.2, too
+		return parts, wrong
 	}
-	for i, part := range parts {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 0 {
-			return v, fmt.Errorf("%q is not a semantic version, MAJOR.MINOR.PATCH, so none can follow it", text)
+	for i, field := range fields {
+		if parts[i], err = strconv.Atoi(field); err != nil || parts[i] >= maxPart {
+			return parts, wrong
 		}
-		v[i] = n
 	}
-	return v, nil
+	return parts, nil
+}
+
+// Tag is the name of the Git tag that registers a version, as GTO reads it:
+// fraud@v1.4.0, or models=fraud@v1.4.0 for what lies below the directory models.
+//
+// Source: https://dvc.org/doc/gto, "Git tags format".
+func Tag(dir string, v *spec.Version) string {
+	name := v.Model + "@v" + v.Version
+	if dir = strings.Trim(dir, "/"); dir != "" && dir != "." {
+		name = dir + "=" + name
+	}
+	return name
 }
