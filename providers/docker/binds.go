@@ -3,9 +3,14 @@ package docker
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 
 	"github.com/fairlead/fairlead/reconcile"
 )
@@ -38,4 +43,16 @@ func (r *Runtime) checkBind(b reconcile.Bind) error {
 		return errors.New("it is not a directory")
 	}
 	return nil
+}
+
+// lostDirectory tells whether a directory of Fairlead's own that the container
+// mounts is gone. A new container gets a new one.
+func (r *Runtime) lostDirectory(c container.InspectResponse) bool {
+	return r.policy.host != nil && slices.ContainsFunc(c.HostConfig.Mounts, func(m mount.Mount) bool {
+		if m.Type != mount.TypeBind || m.BindOptions == nil || !m.BindOptions.NonRecursive {
+			return false
+		}
+		_, err := os.Stat(m.Source)
+		return errors.Is(err, fs.ErrNotExist)
+	})
 }

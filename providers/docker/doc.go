@@ -22,12 +22,19 @@
 // know is denied. That is why a mistake in the translation, or a field that a
 // newer API gains, cannot widen what a spec may do.
 //
+// Directories that Fairlead itself made, for artifacts and for the steps of
+// pipelines, are mounted in one form of their own: private, and without what is
+// mounted below them. They need an engine on this host.
+//
 // # What it costs
 //
 // A List is one call. What the list does not carry (limits, exit times, restart
 // counts) is inspected once per container and kept until something says that it
 // changed: another state in the list, an event, or the audit interval, since an
 // engine replays no more than 256 events and a lost one must not be for ever.
+//
+// The container of a step costs five calls from its creation to its removal:
+// create, start, wait, inspect, remove; and one more to follow what it says.
 //
 // # When things fail
 //

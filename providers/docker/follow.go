@@ -72,6 +72,9 @@ func (r *Runtime) followOnce(ctx context.Context, what, id string, t *transcript
 	}()
 	select {
 	case err := <-copied:
+		if t.broken != nil { // which says nothing about the engine
+			return fmt.Errorf("%s: write what it says: %w", what, t.broken)
+		}
 		return r.explain(ctx, what, err)
 	case <-ctx.Done():
 		return r.explain(ctx, what, ctx.Err())
@@ -86,6 +89,8 @@ type transcript struct {
 	size  int64     // of the log as far as it was passed on, about
 	last  time.Time // of the newest message
 	known time.Time // messages up to here came with an earlier stream
+
+	broken error // of w
 }
 
 func (t *transcript) Write(message []byte) (int, error) {
@@ -105,6 +110,7 @@ func (t *transcript) Write(message []byte) (int, error) {
 	}
 	t.size += int64(len(text)) + envelope
 	if _, err := t.w.Write(text); err != nil {
+		t.broken = err
 		return 0, err
 	}
 	return len(message), nil

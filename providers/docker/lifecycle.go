@@ -235,7 +235,7 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 	switch {
 	case inspectErr != nil:
 		return err
-	case cerrdefs.IsNotFound(err): // not the container, but what it was connected to or mounts
+	case cerrdefs.IsNotFound(err), r.lostDirectory(c): // not the container, but what it was connected to or mounts
 		return fmt.Errorf("%w: %w", reconcile.ErrMustReplace, err)
 	case !c.State.Paused:
 		return err

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/fairlead/fairlead/providers/docker"
@@ -245,5 +246,38 @@ func TestReplicaReadsItsArtifact(t *testing.T) {
 	c.Binds = []reconcile.Bind{{Source: dir, Target: "/model", ReadOnly: true}}
 	if _, log := runToEnd(t, b.Runtime, c); !strings.Contains(log, `"/model/weights":"seven"`) {
 		t.Errorf("it sees %s", log)
+	}
+}
+
+// full is a writer like a disk that is full.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestWriterThatFailsIsNotTheEnginesFault(t *testing.T) {
+	b := newFaultBench(t, newEngineHost(t), docker.Options{})
+	id := b.started(t, b.step("flood", "10"))
+	err := b.Follow(t.Context(), id, full{})
+	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, reconcile.ErrUnavailable) {
+		t.Errorf("follow says %v", err)
+	}
+}
+
+// A checkout that was lost, as with the disk of the daemon, is made again for a
+// new container only.
+func TestContainerWhoseDirectoryIsLostMustBeReplaced(t *testing.T) {
+	b := newFaultBench(t, newEngineHost(t), docker.Options{})
+	dir := filepath.Join(t.TempDir(), "checkout")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := b.replica(1)
+	c.Binds = []reconcile.Bind{{Source: dir, Target: "/model", ReadOnly: true}}
+	id, err := b.Create(t.Context(), c)
+	if err := errors.Join(err, os.Remove(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(t.Context(), id); !errors.Is(err, reconcile.ErrMustReplace) {
+		t.Errorf("error is %v, want one that wraps ErrMustReplace", err)
 	}
 }

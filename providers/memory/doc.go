@@ -13,6 +13,7 @@
 //	runtime := engine.Runtime(reconcile.Scope{Owner: "fairlead", Environment: "prod"})
 //	...                         // reconcile with it
 //	err := engine.Kill(id)      // the container dies; does it come back?
+//	engine.SetProgram(program)  // what containers do that start from now on
 //	before := engine.Mutations()
 //	...                         // reconcile once more
 //	engine.Mutations() - before // must be 0

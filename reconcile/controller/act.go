@@ -41,10 +41,11 @@ type actor struct {
 	artifacts reconcile.Artifacts
 	slots     chan struct{}
 	pulls     chan struct{}
+	downloads chan struct{} // of artifacts, whose registry may be away while that of the images is not
 	emit      func(Event)
 }
 
-// parallelPulls bounds the images that are pulled at one time.
+// parallelPulls bounds the images that are pulled at one time, and the artifacts.
 const parallelPulls = 3
 
 // acquire takes a place, or returns false when ctx has ended.

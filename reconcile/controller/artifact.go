@@ -146,10 +146,10 @@ func (a *actor) checkout(ctx context.Context, artifact spec.Artifact, about Even
 
 // download is checkout for an artifact that is elsewhere.
 func (a *actor) download(ctx context.Context, artifact spec.Artifact, about Event) (dir string, err error) {
-	if !acquire(ctx, a.pulls) {
+	if !acquire(ctx, a.downloads) {
 		return "", ctx.Err()
 	}
-	defer func() { <-a.pulls }()
+	defer func() { <-a.downloads }()
 	about.Time, about.Type, about.Verb, about.Message = time.Now(), ActionStarted, fetch, artifact.Ref
 	a.emit(about)
 	content, err := a.artifacts.Fetch(ctx, artifact.Ref)

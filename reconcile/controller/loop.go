@@ -81,7 +81,7 @@ func newLoop(ctx context.Context, c *Controller, wg *sync.WaitGroup) *loop {
 		objects: map[key]*object{}, departed: map[key]journal.Record{}, owners: map[string]key{},
 		status: *c.Status(), stopListen: func() {},
 	}
-	l.actor = &actor{runtime: c.opts.Runtime, artifacts: c.opts.Artifacts, slots: make(chan struct{}, max(c.opts.Parallel, 1)), pulls: make(chan struct{}, parallelPulls), emit: c.emit}
+	l.actor = &actor{runtime: c.opts.Runtime, artifacts: c.opts.Artifacts, slots: make(chan struct{}, max(c.opts.Parallel, 1)), pulls: make(chan struct{}, parallelPulls), downloads: make(chan struct{}, parallelPulls), emit: c.emit}
 	return l
 }
 

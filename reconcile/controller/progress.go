@@ -29,6 +29,7 @@ type ReleaseStatus struct {
 	Version  string `json:"version,omitempty"`
 	Commit   string `json:"commit,omitempty"`
 	Image    string `json:"image,omitempty"`
+	Artifact string `json:"artifact,omitempty"` // where it was had from
 }
 
 // PreviousStatus is the release that is kept for an instant way back.
@@ -100,7 +101,7 @@ type RejectedStatus struct {
 }
 
 func release(r *journal.Release) ReleaseStatus {
-	return ReleaseStatus{Revision: r.Revision, Version: r.Version, Commit: r.Commit, Image: r.Image}
+	return ReleaseStatus{Revision: r.Revision, Version: r.Version, Commit: r.Commit, Image: r.Image, Artifact: r.Inputs.ArtifactRef}
 }
 
 // recordStatus tells what was decided about a model.

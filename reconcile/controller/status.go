@@ -67,6 +67,7 @@ type ModelStatus struct {
 	Since    time.Time     `json:"since,omitzero"`  // of the phase
 	Version  string        `json:"version,omitempty"`
 	Image    string        `json:"image,omitempty"`
+	Artifact string        `json:"artifact,omitempty"` // that Git wants
 	Revision string        `json:"revision,omitempty"` // that Git wants
 	Serving  string        `json:"serving,omitempty"`  // that takes the requests
 	Ready    int           `json:"ready"`
@@ -152,6 +153,7 @@ func (l *loop) modelStatus(now time.Time) []ModelStatus {
 		}
 		if t := l.desired.Targets[m.Name]; t != nil {
 			m.Version, m.Image, m.Revision, m.Declared = t.Model.Version, t.Image.Ref, t.Revision, t.Model.Pos
+			m.Artifact = t.Inputs.ArtifactRef
 		}
 		if err := l.desired.Unbound[m.Name]; err != nil {
 			m.Phase, m.Error = rollout.Degraded, err.Error()
