@@ -39,6 +39,7 @@ type evaluator struct {
 	facts   *facts    // what earlier loads have read
 	// contents are files that earlier loads have read.
 	contents map[string]*content
+	known    map[string][]string // names of facts, by root
 }
 
 // result is a value that was asked for; ok is false if it has none, which was

@@ -183,9 +183,13 @@ func (d *pipelineDecoder) checkFact(c section, f factRef, reader *stepDecoder) {
 		}
 		d.waitFor(c, reader, d.steps[sel.Of], t)
 	case "dataset":
-		d.requireDataset(spec.Address{Kind: spec.KindDataset, Name: f.name, Key: f.key}, reference{ref{root: t.kind, name: f.name, key: f.key}, f.rng})
+		if d.requireDataset(spec.Address{Kind: spec.KindDataset, Name: f.name, Key: f.key}, reference{ref{root: t.kind, name: f.name, key: f.key}, f.rng}) {
+			c.knownFact(f, t.kind+"."+f.name, f.word(2))
+		}
 	case "live", "model":
-		d.requireModel(spec.Address{Kind: spec.KindModel, Name: f.name, Key: f.key}, reference{ref{root: t.kind, name: f.name, key: f.key}, f.rng})
+		if d.requireModel(spec.Address{Kind: spec.KindModel, Name: f.name, Key: f.key}, reference{ref{root: t.kind, name: f.name, key: f.key}, f.rng}) {
+			c.knownFact(f, t.kind+"."+f.name, f.word(2))
+		}
 	case "run":
 		d.checkRunFact(c, f, reader)
 	}
@@ -228,34 +232,45 @@ func (d *pipelineDecoder) checkStepFact(c section, f factRef, of *stepDecoder) b
 
 // checkFactWord checks what is read of a step or a selection.
 func (d *pipelineDecoder) checkFactWord(c section, f factRef, of *stepDecoder) bool {
-	word := ""
-	if len(f.path) > 2 {
-		word = f.path[2]
-	}
-	object := f.path[0] + "." + f.name
+	word, object := f.word(2), f.path[0]+"."+f.name
 	switch {
 	case word == "metrics" && of.step.Metrics == "" && !of.has("metrics"):
 		c.errorf(f.rng, "Step without metrics", "step.%s (at %s) writes no metrics. Add metrics = \"metrics.json\" to it, the file below /out that it writes its figures to.", of.step.Name, of.step.Pos)
-	case contains(factWords[:], word):
-		return true
-	case word == "":
-		c.errorf(f.rng, "Incomplete reference", "What of %s? Readable are %s, such as %s.metrics.accuracy.", object, strings.Join(factWords[:], ", "), object)
 	case slices.Contains(of.step.Outputs, word):
 		c.errorf(f.rng, "Output used as value", "%s.%s is files, and no value. A step takes it with inputs = { %s = %s.%s }.", object, word, word, object, word)
 	default:
-		c.errorf(f.rng, "Unknown fact", "Nothing is known as %s.%s. Readable are %s.%s", object, word, strings.Join(factWords[:], ", "), didYouMean(word, factWords[:]))
+		return c.knownFact(f, object, word)
 	}
 	return false
 }
 
-// runFacts are what is known of a run.
-var runFacts = [...]string{"id", "pipeline", "commit", "trigger", "actor", "outcome", "reason"}
+// knownFact reports a fact that nothing ever has: a slip of the pen would deny for
+// ever, and look like missing evidence.
+func (s section) knownFact(f factRef, object, word string) bool {
+	known := s.ev.known[f.path[0]]
+	switch {
+	case slices.Contains(known, word):
+		return true
+	case word == "":
+		s.errorf(f.rng, "Incomplete reference", "What of %s? Readable are %s.", object, strings.Join(known, ", "))
+	default:
+		s.errorf(f.rng, "Unknown fact", "Nothing is known as %s.%s. Readable are %s.%s", object, word, strings.Join(known, ", "), didYouMean(word, known))
+	}
+	return false
+}
+
+// word is a part of the path, or "".
+func (f factRef) word(i int) string {
+	if i >= len(f.path) {
+		return ""
+	}
+	return f.path[i]
+}
 
 func (d *pipelineDecoder) checkRunFact(c section, f factRef, reader *stepDecoder) {
 	exit := reader != nil && reader.step.Exit
 	switch {
-	case !contains(runFacts[:], f.name):
-		c.errorf(f.rng, "Unknown fact", "Nothing is known as run.%s. Readable are %s.%s", f.name, strings.Join(runFacts[:], ", "), didYouMean(f.name, runFacts[:]))
+	case !c.knownFact(f, "run", f.name):
 	case (f.name == "outcome" || f.name == "reason") && !exit:
 		c.errorf(f.rng, "Not known yet", "How the run ends is known when all steps have ended, so only a step with exit = true can read run.%s.", f.name)
 	case f.name == "id" && reader != nil && !exit && !reader.step.NoCache:

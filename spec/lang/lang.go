@@ -48,13 +48,19 @@ type Loader struct {
 	facts  facts
 	// contents are the files that datasets and models name, by path.
 	contents map[string]*content
+	// known are the names of facts by root, of the schema.
+	known map[string][]string
 	// reading is the file at hand, for the message should that go wrong.
 	reading string
 }
 
 // NewLoader returns a Loader with nothing in its cache.
 func NewLoader() *Loader {
-	return &Loader{root: schema.Root(), meter: &meter{}, contents: map[string]*content{}}
+	l := &Loader{root: schema.Root(), meter: &meter{}, contents: map[string]*content{}, known: map[string][]string{}}
+	for _, root := range factRoots {
+		l.known[root] = schema.FactsBelow(root)
+	}
+	return l
 }
 
 // Sources gives diagnostics the content of the tree's spec files, and of no
@@ -157,7 +163,7 @@ func (l *Loader) load(tree spec.Tree, o Options) (e *evaluator, cfg *spec.Config
 	l.prepare(o)
 	e = &evaluator{
 		options: o, tree: tree, files: tree.Files(), meter: l.meter, limits: l.limits,
-		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{}, facts: &l.facts, contents: l.contents,
+		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{}, facts: &l.facts, contents: l.contents, known: l.known,
 	}
 	defer func() {
 		if p := recover(); p != nil {

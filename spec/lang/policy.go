@@ -24,7 +24,9 @@ func (s section) judgement(name string, of spec.Kind) expr.Expr {
 	for _, f := range facts {
 		if of != "" && f.path[0] != string(of) {
 			s.errorf(f.rng, "Fact not known here", "The policy judges each %s by itself, so it can read %s.FACT, and not %s.", of, of, f)
+			continue
 		}
+		s.knownFact(f, f.path[0], f.word(1))
 	}
 	if name == "require" && x.Op != "" && len(facts) == 0 && !slices.Contains(s.ev.meter.unlike, s.at(name)) {
 		s.ev.warnf(s.at(name), s.n.place, "Policy without evidence", "The condition reads no fact, so the outcome is the same for all. Refer to what is judged, such as %s.owners.", of)

@@ -90,9 +90,6 @@ func (s section) mountAt(target string) hcl.Range {
 	return s.n.rng
 }
 
-// factWords are what a step has beside its outputs.
-var factWords = [...]string{"metrics", "values", "phase", "reason"}
-
 func (s section) outputs() []string {
 	list := s.stringList("outputs")
 	for i, name := range list {
@@ -100,7 +97,7 @@ func (s section) outputs() []string {
 		switch {
 		case !validIdentifier(name):
 			s.errorf(at, "Invalid name", "An output is the name of a directory below /out: it starts with a letter and holds letters, digits, _ and -.")
-		case contains(factWords[:], name):
+		case contains(s.ev.known["step"], name):
 			s.errorf(at, "Reserved name", "step.%s.%s is a fact of the step. Give the output another name.", s.n.label, name)
 		case slices.Contains(list[:i], name):
 			s.errorf(at, "Duplicate output", "The output is in the list already.")

@@ -1,6 +1,11 @@
 package schema
 
-import "slices"
+import (
+	"maps"
+	"slices"
+
+	"github.com/fairlead/fairlead/spec/expr"
+)
 
 // Function is one function that expressions can call.
 type Function struct {
@@ -21,6 +26,9 @@ func Functions() []Function {
 		attemptFunctions(),
 	)
 }
+
+// LateFunctions returns the names of those that can be called with facts, sorted.
+func LateFunctions() []string { return slices.Sorted(maps.Keys(expr.Functions())) }
 
 // fileFunctions read files and the formats that they come in.
 func fileFunctions() []Function {

@@ -17,15 +17,35 @@ func Reference() string {
 	for _, b := range root.Blocks {
 		fmt.Fprintf(&page, "- [%s](#%s)\n", b.Name, b.Name)
 	}
-	page.WriteString("\nand [functions](#functions).\n")
+	page.WriteString("\nand [facts](#facts), [functions](#functions).\n")
 	for _, b := range root.Blocks {
 		writeBlock(&page, b, "", 2)
 	}
+	writeFacts(&page)
 	page.WriteString("\n## Functions\n\n| function | result |\n|---|---|\n")
 	for _, f := range Functions() {
 		fmt.Fprintf(&page, "| `%s` | %s |\n", f.Call, cell(f.Doc))
 	}
 	return page.String()
+}
+
+// writeFacts writes what late expressions can refer to.
+func writeFacts(page *strings.Builder) {
+	page.WriteString("\n## Facts\n\n")
+	page.WriteString("What is known only when a run is under way, or an object is judged, stands in conditions (`require`, `when`, `where`), in `env` and `command` of steps, and in `version` of `publish`. " +
+		"All else in them is evaluated when the commit is read. A fact that is absent, null or no finite number is no evidence: what depends on it holds neither nor does not hold, and a gate or policy denies. " +
+		"`try(FACT, OTHERWISE)` gives a value instead, `can(FACT)` asks whether there is one. There are no loops over facts.\n\n")
+	fmt.Fprintf(page, "Functions that take facts: `%s`.\n", strings.Join(LateFunctions(), "`, `"))
+	for _, g := range Facts() {
+		fmt.Fprintf(page, "\n### facts of %s\n\n`%s`: %s\n", g.Root, g.Form, g.Doc)
+		if len(g.Facts) == 0 {
+			continue
+		}
+		page.WriteString("\n| fact | meaning |\n|---|---|\n")
+		for _, f := range g.Facts {
+			fmt.Fprintf(page, "| `%s` | %s |\n", f.Name, cell(f.Doc))
+		}
+	}
 }
 
 // rules is what holds for all blocks.

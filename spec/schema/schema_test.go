@@ -35,7 +35,7 @@ func TestJSONHoldsTheWholeTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"format_version":"1.0"`, `"name":"max_vs_stable"`, `"keywords":["canary"`, `"default":"\"10MiB\""`} {
+	for _, want := range []string{`"format_version":"1.1"`, `"name":"max_vs_stable"`, `"keywords":["canary"`, `"default":"\"10MiB\""`} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %s in the JSON", want)
 		}
