@@ -58,7 +58,32 @@ func (d *pipelineDecoder) published(c section, p *spec.Publish) spec.Address {
 	if m := d.cfg.Model(a.ServedName()); m != nil && m.Card != nil && p.Card == "" {
 		p.Card = m.Card.Path
 	}
+	d.checkEditable(c, a)
 	return a
+}
+
+// checkEditable makes sure that publishing can write into the model's block: that
+// shows now, and not when a model has been trained for hours.
+func (d *pipelineDecoder) checkEditable(c section, a spec.Address) {
+	base := d.ev.symbols.models[a.Name]
+	if base == nil {
+		return
+	}
+	n := d.ev.merged(base)
+	at := c.n.args["model"].targets[0].rng
+	if each := n.args["for_each"]; each != nil {
+		c.errorf(at, "Version is not the model's own", "model.%s (at %s) has for_each, so its version and artifact are those of all instances, and publishing could not change one. Give the model that is made here a block of its own.", a.Name, specPos(n.rng))
+		return
+	}
+	for _, name := range []string{"version", "artifact"} {
+		arg := n.args[name]
+		if arg == nil || arg.broken || isNull(arg.expr) {
+			continue
+		}
+		if quoted(bare(arg.expr)) == "" {
+			c.errorf(at, "Version is computed", "Publishing writes version and artifact into the block of model.%s, and %s (at %s) is an expression. Write it there as plain text.", a.Name, name, specPos(arg.rng))
+		}
+	}
 }
 
 // one is the single output that an argument names.

@@ -404,7 +404,7 @@ dataset "volume" {
 }
 
 model "trained" {
-  image         = "server:1"
+  image         = "server@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
   version       = "1.2.0"
   artifact      = "oci://local/trained@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
   artifact_path = "/models/trained"
@@ -670,5 +670,6 @@ version "trained@1.2.0" {
 
 version "trained@1.10.0" {
   artifact = "oci://local/trained@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
+  content  = "sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
   created  = "2026-11-22"
 }
