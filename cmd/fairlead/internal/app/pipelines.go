@@ -50,9 +50,8 @@ type RunPreview struct {
 // RunTaken is the answer of an order about runs.
 type RunTaken struct {
 	FormatVersion string `json:"format_version"`
-	// Run is what was started, or what the order was about; nil where the start
-	// waits for another run of the pipeline to end.
-	Run *run.Run `json:"run,omitempty"`
+	// Run is the one that was started, or that was cancelled.
+	Run *run.Run `json:"run"`
 }
 
 // previewTimeout bounds a look at the cache: inputs may have to be fetched for it.

@@ -23,7 +23,6 @@ type onePipeline struct {
 	orders []string
 	params map[string]any
 	fails  error
-	queued bool
 	log    io.ReadCloser
 	asked  string
 }
@@ -53,7 +52,7 @@ func (o *onePipeline) Run(_ context.Context, id string) (*run.Run, error) {
 
 func (o *onePipeline) note(params map[string]any, format string, args ...any) (*run.Run, error) {
 	o.orders, o.params = append(o.orders, fmt.Sprintf(format, args...)), params
-	if o.fails != nil || o.queued {
+	if o.fails != nil {
 		return nil, o.fails
 	}
 	return runOf("train-2"), nil
@@ -154,13 +153,6 @@ func TestOrdersAboutRunsReachWhoRunsThem(t *testing.T) {
 		if got := strings.Join(one.orders, "; "); got != tc.want || !maps.Equal(one.params, tc.params) {
 			t.Errorf("%s: got %s with %v, want %s with %v", path, got, one.params, tc.want, tc.params)
 		}
-	}
-}
-
-func TestARunThatWaitsForAnotherIsNoRunYet(t *testing.T) {
-	code, body := post(t, withPipelines(t, &onePipeline{queued: true}), "/api/v1/pipelines/train/runs", `{"actor":"ann"}`)
-	if code != http.StatusOK || strings.Contains(body, `"run"`) {
-		t.Errorf("%d %s", code, body)
 	}
 }
 

@@ -29,7 +29,6 @@ type pipelineDaemon struct {
 	outcome run.Outcome
 	orders  []string
 	params  map[string]any
-	queued  bool
 	preview run.Preview
 	gone    chan struct{} // closed when a log is left
 }
@@ -88,10 +87,6 @@ func (d *pipelineDaemon) serve(t *testing.T) string {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.orders, d.params = append(d.orders, fmt.Sprintf("%s %s %s", r.URL.Path, body.Reason, body.Gate)), body.Params
-		if d.queued {
-			answer(w, app.RunTaken{FormatVersion: app.RunsFormat})
-			return
-		}
 		answer(w, app.RunTaken{FormatVersion: app.RunsFormat, Run: d.run(0)})
 	}
 	mux.HandleFunc("POST /api/v1/pipelines/train/runs", take)
@@ -171,10 +166,6 @@ func TestARunNeedNotBeWaitedFor(t *testing.T) {
 	if code, out, errs := invoke(t, url, token, "pipeline", "run", "train", "--wait=false"); code != exitOK || !strings.Contains(out, "train-2 is under way: fairlead pipeline show train-2") {
 		t.Errorf("%d: %s%s", code, out, errs)
 	}
-	d.queued = true
-	if code, out, errs := invoke(t, url, token, "pipeline", "run", "train"); code != exitOK || !strings.Contains(out, "Another run of train is under way") {
-		t.Errorf("%d: %s%s", code, out, errs)
-	}
 }
 
 func TestOrdersAboutARunNameItAndSayWhy(t *testing.T) {
@@ -185,7 +176,7 @@ func TestOrdersAboutARunNameItAndSayWhy(t *testing.T) {
 		order, says string
 	}{
 		{[]string{"cancel", "train", "--reason", "wrong data"}, "/api/v1/runs/train-2/cancel wrong data ", "train-2 is cancelled by ann@"},
-		{[]string{"override", "train-2", "fair", "--reason", "too small"}, "/api/v1/runs/train-2/override too small fair", "gate fair of train-2 is overridden by ann@"},
+		{[]string{"override", "train-2", "fair", "--wait=false", "--reason", "too small"}, "/api/v1/runs/train-2/override too small fair", "train-2 is under way"},
 	} {
 		code, out, errs := invoke(t, url, token, append([]string{"pipeline"}, tc.args...)...)
 		if code != exitOK || !strings.Contains(out, tc.says) || d.orders[len(d.orders)-1] != tc.order {
@@ -284,7 +275,7 @@ func TestFollowingLogsEndsWithItsCaller(t *testing.T) {
 	d := &pipelineDaemon{asked: 1, gone: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &view.View{Out: writer(func(data []byte) (int, error) { cancel(); return len(data), nil })}
-	l := logs{daemon: &daemon{url: d.serve(t)}, run: d.run(1), step: "train.0", out: out.Logs(false, false, nil)}
+	l := logs{daemon: &daemon{url: d.serve(t)}, id: "train-2", run: d.run(1), step: "train.0", out: out.Logs(false, false, nil)}
 	if err := l.follow(ctx); err != nil {
 		t.Fatal(err)
 	}

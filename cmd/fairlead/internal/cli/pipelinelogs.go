@@ -59,7 +59,7 @@ Exit codes: 0 fine, 1 error, or there is no such log.`,
 			if err != nil {
 				return err
 			}
-			l := logs{daemon: d, run: r, step: step, attempt: attempt, out: p.view.Logs(p.json, p.Terminal, nodes)}
+			l := logs{daemon: d, id: r.ID, run: r, step: step, attempt: attempt, out: p.view.Logs(p.json, p.Terminal, nodes)}
 			if follow {
 				return l.follow(cmd.Context())
 			}
@@ -95,7 +95,8 @@ func nodesOf(r *run.Run, name string) ([]string, error) {
 // logs shows what nodes of a run wrote.
 type logs struct {
 	daemon  *daemon
-	run     *run.Run
+	id      string   // of the run
+	run     *run.Run // as it was seen last; what copies logs never looks at it
 	step    string // of which; "": all
 	attempt int    // 0: the newest
 	out     *view.Logs
@@ -180,7 +181,7 @@ func (l *logs) follow(ctx context.Context) error {
 			}
 		case <-ticker.C:
 		}
-		if now, err := l.daemon.run(ctx, l.run.ID); err == nil {
+		if now, err := l.daemon.run(ctx, l.id); err == nil {
 			l.run = now
 		} else if ctx.Err() == nil {
 			return err
@@ -227,7 +228,7 @@ const maxLine = 64 << 10
 // copy shows a log. The attempt asked for may be 0, the newest, which is shown as
 // number.
 func (l *logs) copy(ctx context.Context, node string, attempt, number int, follow bool) error {
-	log, err := l.daemon.log(ctx, l.run.ID, node, attempt, follow)
+	log, err := l.daemon.log(ctx, l.id, node, attempt, follow)
 	if err != nil {
 		return err
 	}

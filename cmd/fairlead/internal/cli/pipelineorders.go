@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -33,7 +32,11 @@ Exit codes: 0 it is decided, 1 error, or refused.`,
 			if err != nil {
 				return err
 			}
-			return p.decide(cmd.Context(), d, r.ID, app.OrderCancel, &body)
+			taken, err := d.orderRun(cmd.Context(), r.ID, app.OrderCancel, &body)
+			if err != nil {
+				return err
+			}
+			return p.show(taken, func() error { return p.view.RunCancelled(r.ID, &body) })
 		},
 	}
 	f.registerDaemon(cmd.Flags())
@@ -44,16 +47,17 @@ Exit codes: 0 it is decided, 1 error, or refused.`,
 func (p *program) pipelineOverrideCommand() *cobra.Command {
 	var f siteFlags
 	var body app.RunOrder
+	var wait bool
 	cmd := &cobra.Command{
 		Use:   "override RUN GATE --reason TEXT",
 		Short: "Let a soft gate pass for one run",
-		Long: `Lets a gate or policy of level soft pass for this run, though its condition does not
-hold. Who decided that, and why, stands in the journal for ever, and in the version
-that the run proposes. Hard gates cannot be overridden.
+		Long: `Lets a gate or policy of level soft pass that denied a run, though its condition does
+not hold: a new run goes on with it, and takes everything from the cache that had
+succeeded. Who decided that, and why, stands in the journal for ever, and in the
+version that the run proposes. Hard gates cannot be overridden.
 ` + aboutRuns + `
     fairlead pipeline override train_digits-12 fair --reason "the sample is too small to tell"
-
-Exit codes: 0 it is decided, and journaled; 1 error, or refused.`,
+` + runExits,
 		Args: func(_ *cobra.Command, args []string) error {
 			const example = "fairlead pipeline override train_digits-12 fair --reason \"...\""
 			switch len(args) {
@@ -77,19 +81,15 @@ Exit codes: 0 it is decided, and journaled; 1 error, or refused.`,
 				return err
 			}
 			body.Gate = args[1]
-			return p.decide(cmd.Context(), d, r.ID, app.OrderOverride, &body)
+			taken, err := d.orderRun(cmd.Context(), r.ID, app.OrderOverride, &body)
+			if err != nil {
+				return err
+			}
+			return p.started(cmd.Context(), d, taken, wait)
 		},
 	}
 	f.registerDaemon(cmd.Flags())
 	registerWho(cmd, &body.Actor, &body.Reason, "; required")
+	cmd.Flags().BoolVar(&wait, "wait", true, "follow the run until it has ended")
 	return cmd
-}
-
-// decide gives an order about a run, and says that it was taken.
-func (p *program) decide(ctx context.Context, d *daemon, id, kind string, body *app.RunOrder) error {
-	taken, err := d.orderRun(ctx, id, kind, body)
-	if err != nil {
-		return err
-	}
-	return p.show(taken, func() error { return p.view.RunDecided(kind, body, taken) })
 }

@@ -32,9 +32,8 @@ func (p *program) pipelineRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run PIPELINE",
 		Short: "Start a run, and watch it until it has ended",
-		Long: `Shows which steps the cache has, starts a run, and follows it. While another run of
-the pipeline is under way, its argument concurrency decides what becomes of this
-one.
+		Long: `Shows which steps the cache has, starts a run, and follows it. It waits until no
+other run of the pipeline is under way.
 
     fairlead pipeline run train_digits
     fairlead pipeline run train_digits -p test_share=0.3 --reason "a larger test set"
@@ -94,7 +93,7 @@ parameter that is changed with -p makes it another thing.
 			if err != nil {
 				return err
 			}
-			return p.started(cmd.Context(), d, r.Pipeline, taken, wait)
+			return p.started(cmd.Context(), d, taken, wait)
 		},
 	}
 	f.registerDaemon(cmd.Flags())
@@ -133,7 +132,7 @@ func (p *program) startRun(ctx context.Context, d *daemon, pipeline string, body
 	if err := d.post(ctx, "/api/v1/pipelines/"+url.PathEscape(pipeline)+"/runs", body, &taken); err != nil {
 		return d.nearest(ctx, pipeline, err)
 	}
-	return p.started(ctx, d, pipeline, &taken, wait)
+	return p.started(ctx, d, &taken, wait)
 }
 
 // orderRun gives an order about a run.
@@ -143,11 +142,11 @@ func (d *daemon) orderRun(ctx context.Context, id, kind string, body *app.RunOrd
 }
 
 // started follows a run, or says that it is under way.
-func (p *program) started(ctx context.Context, d *daemon, pipeline string, taken *app.RunTaken, wait bool) error {
-	switch {
-	case taken.Run == nil:
-		return p.show(taken, func() error { return p.view.RunQueued(pipeline) })
-	case !wait:
+func (p *program) started(ctx context.Context, d *daemon, taken *app.RunTaken, wait bool) error {
+	if taken.Run == nil {
+		return errors.New("the daemon does not say which run it started; are this program and the daemon of different versions?")
+	}
+	if !wait {
 		return p.show(taken.Run, func() error { return p.view.RunStarted(taken.Run) })
 	}
 	r, err := p.follow(ctx, d, taken.Run)

@@ -332,7 +332,7 @@ func (n *GraphNode) ofStep(r *run.Run, now time.Time) {
 
 func graphState(n *run.Node) GraphState {
 	switch n.Phase {
-	case run.NodeWaiting, run.NodeLooking:
+	case run.NodeWaiting, run.NodeLooking, run.NodeReady:
 		return StateWaiting
 	case run.NodeSucceeded:
 		if n.From != "" {

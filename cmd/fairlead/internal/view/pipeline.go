@@ -282,27 +282,12 @@ func few(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// RunQueued says that a start waits for another run.
-func (v *View) RunQueued(pipeline string) error {
-	return v.Line(fmt.Sprintf("%s Another run of %s is under way; this one starts when that has ended: fairlead pipeline list", v.paint(yellow, "…"), v.paint(bold, pipeline)))
-}
-
 // RunStarted says what to ask for next where nobody waits for the run.
 func (v *View) RunStarted(r *run.Run) error {
 	return v.Line(fmt.Sprintf("%s %s is under way: fairlead pipeline show %s", v.paint(green, "✓"), v.paint(bold, r.ID), r.ID))
 }
 
-// RunDecided says that an order about a run was taken.
-func (v *View) RunDecided(kind string, o *app.RunOrder, taken *app.RunTaken) error {
-	if taken.Run == nil {
-		return nil
-	}
-	id := v.paint(bold, taken.Run.ID)
-	switch kind {
-	case app.OrderCancel:
-		return v.Line(fmt.Sprintf("%s %s is cancelled by %s%s. Its containers are stopped: fairlead pipeline show %s", v.paint(green, "✓"), id, o.Actor, because(o.Reason), taken.Run.ID))
-	case app.OrderOverride:
-		return v.Line(fmt.Sprintf("%s Journaled: gate %s of %s is overridden by %s: %s", v.paint(green, "✓"), o.Gate, id, o.Actor, o.Reason))
-	}
-	return nil
+// RunCancelled says that a run is being ended.
+func (v *View) RunCancelled(id string, o *app.RunOrder) error {
+	return v.Line(fmt.Sprintf("%s %s is cancelled by %s%s. Its containers are stopped: fairlead pipeline show %s", v.paint(green, "✓"), v.paint(bold, id), o.Actor, because(o.Reason), id))
 }

@@ -226,6 +226,7 @@ func TestPreviewShowsWhatHitsTheCacheAndWhyNot(t *testing.T) {
 func runFilm() []*run.Run {
 	var all []*run.Run
 	for _, change := range []func(*run.Run){
+		func(r *run.Run) { r.Phase, r.Datasets, r.Nodes = run.Queued, nil, map[string]*run.Node{} },
 		func(r *run.Run) { r.Phase, r.Datasets, r.Nodes = run.Preparing, nil, map[string]*run.Node{} },
 		func(r *run.Run) {
 			r.Phase, r.Datasets, r.Nodes, r.Tries, r.Reason = run.Preparing, nil, map[string]*run.Node{}, 1, "fetch dataset digits: no answer"

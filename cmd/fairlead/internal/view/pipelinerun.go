@@ -135,6 +135,7 @@ func bytesText(n int64) string {
 var nodeLooks = map[run.NodePhase]look{
 	run.NodeWaiting:    {"·", dim, "waiting"},
 	run.NodeLooking:    {"?", dim, "looking"},
+	run.NodeReady:      {"·", dim, "ready"},
 	run.NodeBackoff:    {"↻", yellow, "backoff"},
 	run.NodeStarting:   {"○", cyan, "starting"},
 	run.NodeRunning:    {"●", cyan, "running"},
@@ -336,6 +337,8 @@ func nodeText(r *run.Run, n *run.Node, now time.Time) string {
 		return ""
 	case run.NodeBackoff:
 		return fmt.Sprintf("again in %s: %s", remaining(n.RetryAt, now), firstLine(n.Reason))
+	case run.NodeReady:
+		return "waits for its turn"
 	case run.NodeRunning, run.NodeStarting, run.NodeCollecting, run.NodeLooking:
 		return ""
 	default:
@@ -486,7 +489,7 @@ func nextSteps(r *run.Run) []string {
 			g := &r.Gates[i]
 			hard = hard || g.Denies() && g.Level != spec.LevelSoft
 			if g.Denies() && g.Level == spec.LevelSoft {
-				say("`fairlead pipeline override %s %s --reason \"...\"` lets it pass this time", r.ID, g.Name)
+				say("`fairlead pipeline override %s %s --reason \"...\"` lets it pass this time, and goes on", r.ID, g.Name)
 			}
 		}
 		if hard {
