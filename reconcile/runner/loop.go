@@ -15,6 +15,7 @@ import (
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -36,6 +37,7 @@ type loop struct {
 	digests  map[string]string
 	peekedAt time.Time
 	looked   map[string]outlook // by pipeline
+	tagged   map[string]bool    // versions, MODEL@VERSION, that have their tag
 	problems map[string]string  // why a pipeline cannot start, by name
 	active   map[string]*active
 	tidiedAt time.Time
@@ -72,7 +74,7 @@ type listing struct {
 func newLoop(ctx context.Context, r *Runner, wg *sync.WaitGroup) (*loop, error) {
 	l := &loop{
 		r: r, opts: &r.opts, ctx: ctx, wg: wg, back: make(chan func(*loop)), hints: r.opts.Runtime.Events(ctx),
-		digests: map[string]string{}, problems: map[string]string{}, prints: map[string]string{}, looked: map[string]outlook{}, active: map[string]*active{},
+		digests: map[string]string{}, problems: map[string]string{}, prints: map[string]string{}, looked: map[string]outlook{}, tagged: map[string]bool{}, active: map[string]*active{},
 	}
 	if err := l.awaitJournal(); err != nil {
 		return nil, err
@@ -509,6 +511,37 @@ func (l *loop) follow() {
 		}
 	}
 	l.peekedAt = time.Time{}
+	l.tag()
+}
+
+// tag writes a tag, as GTO reads it, for each version that a pipeline proposed with
+// tags = true and that people have merged since.
+func (l *loop) tag() {
+	commit := l.commit()
+	if commit == "" {
+		return
+	}
+	for _, v := range l.wanted.Config.Versions {
+		p := l.pipeline(v.Pipeline)
+		if p == nil || p.Publish == nil || !p.Publish.Tags || l.tagged[v.ID()] || !l.proposed(v) {
+			continue
+		}
+		l.tagged[v.ID()] = true
+		l.work(func(ctx context.Context) func(*loop) {
+			err := l.opts.Publisher.Tag(ctx, registry.Tag("", v), commit, fmt.Sprintf("%s\n\nRun %s, artifact %s.\n", v.ID(), v.Run, v.Artifact))
+			return func(l *loop) {
+				if err != nil { // with the next commit it is tried again
+					delete(l.tagged, v.ID())
+					l.opts.Log.Warn("a version is not tagged", "version", v.ID(), "error", err)
+				}
+			}
+		})
+	}
+}
+
+// proposed tells whether a run here proposed the version.
+func (l *loop) proposed(v *spec.Version) bool {
+	return slices.ContainsFunc(l.records[v.Pipeline].Published, func(p journal.RunPublished) bool { return p.Model == v.Model && p.Version == v.Version })
 }
 
 // pipeline is the declared one of that name, or nil.

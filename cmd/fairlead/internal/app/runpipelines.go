@@ -7,16 +7,20 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/providers/download"
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/providers/oci"
+	"github.com/fairlead/fairlead/providers/openlineage"
 	"github.com/fairlead/fairlead/providers/runstore"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/registry"
+	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/lang/edit"
@@ -36,6 +40,10 @@ func (s *Site) openPipelines(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	lineage, err := s.openLineage(log)
+	if err != nil {
+		return err
+	}
 	publisher := &publisher{environment: c.Environment, load: s.Load}
 	if s.Snapshots != nil && !isPlainDirectory(c) {
 		if publisher.proposals, err = git.NewProposals(gitOptions(c, ""), git.Author{}); err != nil {
@@ -44,10 +52,31 @@ func (s *Site) openPipelines(ctx context.Context, log *slog.Logger) error {
 	}
 	s.Runner = runner.New(runner.Options{
 		Scope: c.scope(), Runtime: s.Runtime, Artifacts: s.Artifacts, Store: store, Journal: s.Journal, Secrets: s.Binder.Secrets,
-		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{}, Publisher: publisher,
+		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{}, Publisher: publisher, Lineage: lineage,
 		LiveVersions: s.liveVersions, KeepModels: s.keepModels, Parallel: c.PipelineParallel, Interval: c.Interval, Log: log,
 	})
 	return nil
+}
+
+func (s *Site) openLineage(log *slog.Logger) (run.Lineage, error) {
+	c := s.Config
+	if c.LineageURL == "" {
+		return nil, nil
+	}
+	key := ""
+	if c.LineageKeyFile != "" {
+		data, err := os.ReadFile(c.LineageKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the key for %s: %w", c.LineageURL, err)
+		}
+		key = strings.TrimSpace(string(data))
+	}
+	client, err := openlineage.New(openlineage.Options{URL: c.LineageURL, Key: spec.NewSensitive(key), Repo: c.Repo, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, client.Close)
+	return client, nil
 }
 
 // liveVersions are the versions that take the traffic, by model.

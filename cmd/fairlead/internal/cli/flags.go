@@ -47,6 +47,7 @@ func (f *siteFlags) registerSpecs(flags *pflag.FlagSet) {
 	f.registerLanguage(flags)
 	f.registerGateway(flags)
 	flags.StringVar(&f.DockerConfig, "docker-config", "", "`DIR` of the Docker client's config.json with the credentials of registries")
+	flags.StringArrayVar(&f.InsecureRegistries, "insecure-registry", nil, "`HOST:PORT` of a registry of artifacts that is spoken to without TLS; may be repeated")
 	flags.StringArrayVar(&f.Policy.Binds, "allow-bind", nil, "host `PATH` that specs may mount, with all below it; PATH:ro for reading only; may be repeated")
 	flags.StringArrayVar(&f.Policy.Volumes, "allow-volume", nil, "`VOLUME` of the engine that specs may mount; may be repeated")
 	flags.StringArrayVar(&f.Policy.Devices, "allow-device", nil, "host `DEVICE` that specs may use; may be repeated")
@@ -84,6 +85,13 @@ func (f *siteFlags) registerAct(flags *pflag.FlagSet) {
 	flags.StringVar(&f.MetricsCAFile, "metrics-ca-file", "", "`FILE` with certificates to trust for --metrics-url, beside the system's")
 	flags.DurationVar(&f.MetricsRetention, "metrics-retention", 24*time.Hour, "how long our own store keeps metrics")
 	flags.DurationVar(&f.Audit, "audit-interval", 10*time.Minute, "how long details of a container are believed without an inspection")
+}
+
+// registerPipelines adds the flags of who runs pipelines.
+func (f *siteFlags) registerPipelines(flags *pflag.FlagSet) {
+	flags.IntVar(&f.PipelineParallel, "pipeline-parallel", 0, "steps of all pipelines at one time (default: as many as there are CPUs)")
+	flags.StringVar(&f.LineageURL, "openlineage-url", "", "`URL` that runs are told to as OpenLineage events, for example http://marquez:5000/api/v1/lineage")
+	flags.StringVar(&f.LineageKeyFile, "openlineage-key-file", "", "`FILE` with the bearer token for --openlineage-url")
 }
 
 // registerGit adds the flags for reading a repository.

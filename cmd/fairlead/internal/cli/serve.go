@@ -77,6 +77,7 @@ Exit codes: 0 stopped by a signal, 1 error.`,
 	f.registerSpecs(flags)
 	f.registerGit(flags)
 	f.registerAct(flags)
+	f.registerPipelines(flags)
 	logs.register(flags)
 	return cmd
 }
