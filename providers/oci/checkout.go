@@ -11,11 +11,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fairlead/fairlead/reconcile"
 )
@@ -121,7 +123,7 @@ func (s *Store) makeCheckout(ctx context.Context, m *manifest, dir string) error
 	if err := s.walk(ctx, m, func(f file) error { return b.add(ctx, f) }); err != nil {
 		return err
 	}
-	if err := b.finish(); err != nil {
+	if err := b.finish(ctx); err != nil {
 		return explainDisk(err)
 	}
 	found, err := listCheckout(ctx, b.dir)
@@ -135,7 +137,7 @@ func (s *Store) makeCheckout(ctx context.Context, m *manifest, dir string) error
 		return explainDisk(err)
 	}
 	s.know(m.digest, found) // each file was verified as it was added
-	return syncDir(s.checkouts)
+	return syncPath(s.checkouts)
 }
 
 // builder makes a checkout.
@@ -144,6 +146,7 @@ type builder struct {
 	dir    string
 	linked map[digest.Digest]bool // verified
 	dirs   []string
+	copies []string // files that are no hard links
 }
 
 func (b *builder) add(ctx context.Context, f file) error {
@@ -152,6 +155,7 @@ func (b *builder) add(ctx context.Context, f file) error {
 		return explainDisk(err)
 	}
 	if f.body != nil {
+		b.copies = append(b.copies, path)
 		return explainDisk(writeFile(ctx, path, f, f.body))
 	}
 	if !f.exec {
@@ -172,6 +176,7 @@ func (b *builder) add(ctx context.Context, f file) error {
 		return err
 	}
 	defer closeQuietly(blob)
+	b.copies = append(b.copies, path)
 	return explainDisk(writeFile(ctx, path, f, newVerifying(blob, f.blob)))
 }
 
@@ -216,17 +221,26 @@ func (b *builder) makeParents(path string) error {
 	return nil
 }
 
-// finish gives directories their modes and brings them to the disk.
-func (b *builder) finish() error {
-	for _, dir := range append(b.dirs, b.dir) {
+// finish gives directories their modes and brings everything to the disk. Without
+// that a power cut would leave files that look tampered with.
+func (b *builder) finish(ctx context.Context) error {
+	dirs := append(b.dirs, b.dir)
+	for _, dir := range dirs {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			return err
 		}
-		if err := syncDir(dir); err != nil {
-			return err
-		}
 	}
-	return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelFiles)
+	for _, path := range slices.Concat(b.copies, dirs) {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return syncPath(path)
+		})
+	}
+	return group.Wait()
 }
 
 // writeFile writes a file of a checkout that is not a hard link.
@@ -247,9 +261,6 @@ func writeFile(ctx context.Context, path string, f file, from io.Reader) error {
 		return err
 	}
 	if err := os.Chtimes(path, epoch(), epoch()); err != nil {
-		return err
-	}
-	if err := to.Sync(); err != nil {
 		return err
 	}
 	return to.Close()

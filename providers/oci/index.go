@@ -121,7 +121,7 @@ func (s *Store) replace(path string, data []byte, fresh bool) error {
 	} else if err = os.Link(temp.Name(), path); errors.Is(err, fs.ErrExist) {
 		err = nil
 	}
-	return errors.Join(err, syncDir(filepath.Dir(path)))
+	return errors.Join(err, syncPath(filepath.Dir(path)))
 }
 
 // tagged returns the digest that the name has in index.json, "" for none.

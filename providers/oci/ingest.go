@@ -159,7 +159,7 @@ func (in *ingest) commit(ctx context.Context, root ocispec.Descriptor, needed []
 		moved = true
 	}
 	if moved {
-		if err := syncDir(in.store.blobs); err != nil {
+		if err := syncPath(in.store.blobs); err != nil {
 			return explainDisk(err)
 		}
 	}
@@ -174,11 +174,7 @@ func (in *ingest) commit(ctx context.Context, root ocispec.Descriptor, needed []
 // name moves a blob to its place. One that was tampered with there is replaced.
 func (in *ingest) name(w *written) error {
 	if !w.synced {
-		f, err := os.Open(w.path)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		if err := syncPath(w.path); err != nil {
 			return err
 		}
 	}
@@ -199,8 +195,8 @@ func (h *hashing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// syncDir makes a rename in dir survive a power cut.
-func syncDir(dir string) error {
+// syncPath makes a rename in dir survive a power cut.
+func syncPath(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package oci_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,7 +14,15 @@ import (
 	"github.com/fairlead/fairlead/reconcile"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("OCI_TEST_CHURN"); dir != "" {
+		if err := churn(dir, os.Getenv("OCI_TEST_KEEP")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // host is a store on this machine.
 type host struct{ dir string }
