@@ -37,16 +37,19 @@ var homes = map[string][]string{
 	"github.com/fsnotify/fsnotify":               {"providers/watch"},
 	"github.com/go-git":                          {"providers/git"},
 	"github.com/go-jose/go-jose/v4":              {"providers/gateway/edge"},
+	"github.com/google/go-containerregistry":     {"providers/oci"}, // of its tests
 	"github.com/hashicorp/hcl/v2":                {"spec/lang"},
 	"github.com/letsencrypt/pebble/v2":           {"providers/gateway/edge"}, // of its tests
 	"github.com/moby":                            {"providers/docker"},
-	"github.com/opencontainers":                  {"providers/docker"},
+	"github.com/modelpack":                       {"providers/oci"},
+	"github.com/opencontainers":                  {"providers/docker", "providers/oci"},
 	"github.com/prometheus/client_golang":        {"providers/gateway", "providers/metrics", "providers/providertest", "cmd/fairlead/internal/app"},
 	"github.com/prometheus/prometheus":           {"providers/metrics"},
 	"github.com/spf13/cobra":                     {"cmd/fairlead/internal/cli"},
 	"github.com/zclconf":                         {"spec/lang"},
 	"go.yaml.in/yaml/v3":                         {"spec/lang"},
 	"go.uber.org/zap":                            {"providers/gateway/edge"}, // certmagic's log
+	"oras.land/oras-go/v2":                       {"providers/oci"},
 	"github.com/rogpeppe/go-internal/testscript": {"cmd/fairlead"},
 }
 
