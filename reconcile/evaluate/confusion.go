@@ -44,6 +44,7 @@ func ratio(a, b float64) float64 {
 func (m *matrix) report(r *Report, c *classes) {
 	r.Confusion = m.counts
 	var right, recalls, there float64
+	var never, unpredicted []string
 	for i, name := range c.names {
 		class := Class{
 			Name: name, Support: int64(m.truth[i]), Predicted: int64(m.predicted[i]),
@@ -55,11 +56,17 @@ func (m *matrix) report(r *Report, c *classes) {
 			recalls += class.Recall
 			there++
 		} else {
-			r.note("The recall of class %s is 0 by convention: it is never the truth.", tabular.Clip(name))
+			never = append(never, name)
 		}
 		if m.predicted[i] == 0 {
-			r.note("The precision of class %s is 0 by convention: it is never predicted.", tabular.Clip(name))
+			unpredicted = append(unpredicted, name)
 		}
+	}
+	if len(never) > 0 {
+		r.note("Recall is 0 by convention where a class is never the truth: %s.", tabular.Names(never))
+	}
+	if len(unpredicted) > 0 {
+		r.note("Precision is 0 by convention where a class is never predicted: %s.", tabular.Names(unpredicted))
 	}
 	r.add("accuracy", right/m.n)
 	r.add("balanced_accuracy", recalls/there)

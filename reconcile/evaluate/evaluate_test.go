@@ -167,7 +167,7 @@ func TestConventionsAreSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(r.Notes, " "); got != "The precision of class 1 is 0 by convention: it is never predicted." {
+	if got := strings.Join(r.Notes, " "); got != "Precision is 0 by convention where a class is never predicted: 1." {
 		t.Errorf("got %s", got)
 	}
 }
