@@ -14,8 +14,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/gate"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -85,8 +87,13 @@ func (b *Binder) Bind(ctx context.Context, cfg *spec.Config, commit spec.Commit)
 		}
 	}
 	targets := make(map[string]*bound, len(cfg.Models))
+	denied := gate.DeniedModels(cfg, time.Now())
 	var open []*spec.Model
 	for _, m := range cfg.Models {
+		if err := denied[m.Name]; err != nil {
+			d.Unbound[m.Name] = err
+			continue
+		}
 		if old := b.targets[m.Name]; old != nil && old.fixed && old.model == m {
 			targets[m.Name], d.Targets[m.Name] = old, old.target
 			continue

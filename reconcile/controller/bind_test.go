@@ -8,6 +8,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/expr"
 )
 
 // The loop takes the same *Target for a model about which nothing changed, so
@@ -48,5 +49,29 @@ func TestBindingKeepsExactlyTheTargetsThatDidNotChange(t *testing.T) {
 	}
 	if again := bind("c4", fixed); again["fixed"].Revision != after["fixed"].Revision {
 		t.Error("a model that comes back has another revision")
+	}
+}
+
+// A hard policy keeps a model from being changed, and no other one.
+func TestAModelThatAPolicyDeniesIsNotBound(t *testing.T) {
+	engine := memory.NewEngine()
+	scope := reconcile.Scope{Owner: "fairlead", Environment: "test"}
+	binder := &controller.Binder{Scope: scope, Runtime: engine.Runtime(scope), Secrets: values{}, Store: &store{}, Key: []byte("key"), GatewayHost: "127.0.0.1", GatewayPort: 8080}
+	digest := "digits@sha256:" + strings.Repeat("ab", 32)
+	good, bad := model("good", image(digest)), model("bad", image(digest))
+	good.Owners = []string{"@vision"}
+	owned := &spec.Policy{
+		Name: "owned", For: spec.KindModel, Level: spec.LevelHard, Message: "Say who answers for it.", Regulation: "EU AI Act, Art. 26",
+		Require: expr.Expr{Op: expr.Gt, Args: []expr.Expr{{Op: expr.Call, Name: "length", Args: []expr.Expr{{Op: expr.Ref, Path: []string{"model", "owners"}}}}, expr.Of(0.0)}},
+	}
+	d, err := binder.Bind(t.Context(), &spec.Config{Models: []*spec.Model{bad, good}, Policies: []*spec.Policy{owned}}, spec.Commit{ID: "c1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Targets["good"] == nil || d.Targets["bad"] != nil {
+		t.Errorf("targets %v", d.Targets)
+	}
+	if err := d.Unbound["bad"]; err == nil || !strings.Contains(err.Error(), "policy.owned") || !strings.Contains(err.Error(), "Art. 26") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/lang"
@@ -59,8 +60,10 @@ type Site struct {
 	NewKey bool
 	close  []func() error
 
+	followed   atomic.Pointer[spec.Config]           // that was accepted last; nil before
 	prometheus atomic.Pointer[http.Handler]          // of the embedded metrics
 	current    atomic.Pointer[controller.Controller] // newest
+	registry   atomic.Pointer[Registry]              // of the commit that is followed
 }
 
 // Access says what a command does with a site.
@@ -254,6 +257,40 @@ func (s *Site) Load(_ context.Context, tree spec.Tree) (*spec.Config, error) {
 	return cfg, diags.Err()
 }
 
+// loadNext is Load of a revision that is to be followed: one that changes what the
+// registry had said already about a version is refused. An entry may go: a revert of
+// the commit that brought it is the way back, and must never be refused.
+func (s *Site) loadNext(ctx context.Context, tree spec.Tree) (*spec.Config, error) {
+	cfg, err := s.Load(ctx, tree)
+	if err != nil {
+		return nil, err
+	}
+	changed := slices.DeleteFunc(registry.Immutable(s.accepted(ctx), cfg.Versions), func(err error) bool {
+		var v *registry.Violation
+		return errors.As(err, &v) && v.Removed
+	})
+	return cfg, errors.Join(changed...)
+}
+
+// accepted are the versions of the revision that is followed.
+func (s *Site) accepted(ctx context.Context) []*spec.Version {
+	if cfg := s.followed.Load(); cfg != nil {
+		return cfg.Versions
+	}
+	if s.Snapshots == nil {
+		return nil
+	}
+	last, err := s.Snapshots.LastGood(ctx)
+	if err != nil {
+		return nil
+	}
+	cfg, err := s.Load(ctx, last.Tree)
+	if err != nil {
+		return nil // of another version of Fairlead: there is nothing to compare with
+	}
+	return cfg.Versions
+}
+
 // LangOptions are the options of a load.
 func (c *Config) LangOptions() lang.Options {
 	return lang.Options{Environment: c.Environment, Variables: c.Variables, Version: c.Version}
@@ -339,7 +376,7 @@ func (s *Site) view(ctx context.Context, containers []reconcile.Container) recon
 func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event)) *controller.Controller {
 	c := controller.New(controller.Options{
 		Journal: s.Journal, Metrics: s.Metrics, Scraper: s.Scraper, Inspector: s.Inspector,
-		Source: s.Source, Snapshots: s.Snapshots, Load: s.Load, Binder: s.Binder, Runtime: s.Runtime, Router: s.Router,
+		Source: s.Source, Snapshots: s.Snapshots, Load: s.loadNext, Binder: s.Binder, Runtime: s.Runtime, Router: s.Router,
 		OnFollow: s.follow, Hints: hints, Interval: s.Config.Interval, Parallel: s.Config.Parallel, Limits: s.Config.Limits, Host: s.Config.Host,
 		OnEvent: func(e controller.Event) {
 			// What is fetched from is what the journal is delivered to.
@@ -355,8 +392,11 @@ func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event
 	return c
 }
 
-// follow passes on what Git wants to who runs the pipelines.
+// follow passes on what Git wants to who runs the pipelines, and to who asks about
+// versions.
 func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
+	s.registry.Store(RegistryOf(cfg, tree))
+	s.followed.Store(cfg)
 	if s.Runner != nil {
 		s.Runner.Follow(&runner.Wanted{Config: cfg, Tree: tree})
 	}
