@@ -93,3 +93,36 @@ func (r *Result) reason() string {
 	}
 	return text
 }
+
+// ReportFormat is the FormatVersion of a Report.
+const ReportFormat = "1.0"
+
+// Report is what became of the policies of a config repo in its environments.
+type Report struct {
+	FormatVersion string              `json:"format_version"`
+	Environments  []EnvironmentReport `json:"environments"`
+	OK            bool                `json:"ok"` // no hard policy denies anything
+}
+
+// EnvironmentReport is what became of the policies in one environment.
+type EnvironmentReport struct {
+	Environment string   `json:"environment"`
+	Policies    int      `json:"policies"`
+	Results     []Result `json:"results"`
+}
+
+// ReportOf judges the policies of one Config for each environment.
+func ReportOf(configs []*spec.Config, now time.Time) Report {
+	r := Report{FormatVersion: ReportFormat, Environments: make([]EnvironmentReport, 0, len(configs)), OK: true}
+	for _, cfg := range configs {
+		results := Check(cfg, now)
+		for i := range results {
+			r.OK = r.OK && (results[i].Level != spec.LevelHard || !results[i].Denies())
+		}
+		if results == nil {
+			results = []Result{}
+		}
+		r.Environments = append(r.Environments, EnvironmentReport{Environment: cfg.Environment, Policies: len(cfg.Policies), Results: results})
+	}
+	return r
+}

@@ -12,7 +12,7 @@ import (
 // The measures of how a model came about: repeatability, maintainability, quality.
 
 const (
-	publishIt = "let a pipeline with a publish block make the version, so that its entry in versions/ holds the lineage"
+	publishIt = "publish it by a pipeline, which writes what it was made of into versions/"
 	noEntry   = "the registry has no entry of the version"
 )
 

@@ -126,7 +126,7 @@ func (s *subject) limited() bool {
 func consistency(s *subject) []Point {
 	m := s.model
 	points := []Point{
-		either("image is fixed", 20, s.pinned(), "every replica runs the same image", "replicas that start at other times may run another image", "name the image by its digest"),
+		either("image is fixed", 20, s.pinned(), "what was reviewed is what runs", "what a tag means is found out when it is deployed, not when it is reviewed", "name the image by its digest"),
 		either("server is checked", 20, m.Signature != nil, "a candidate whose server tells another interface is refused", "a server with another interface would be served", "add a signature block"),
 		either("files stay as they are", 15, m.Container.ReadOnlyRoot, "a replica cannot change its own files", "a replica can change its own files", "set read_only = true"),
 		either("has no more rights than it needs", 15, s.confined() == "", "it has no rights beside those of any container", s.confined(), "take them back, or run it where nothing else runs"),
@@ -137,7 +137,8 @@ func consistency(s *subject) []Point {
 		return points
 	}
 	o := s.seen
-	same := o.Error == "" && o.Wanted == o.Serving && o.Phase != "degraded" && o.Phase != "held"
+	// During a rollout the two differ, as they should.
+	same := o.Error == "" && (o.Phase == "rolling" || o.Phase == "steady" && o.Wanted == o.Serving)
 	why := o.Reason
 	if o.Error != "" {
 		why = o.Error
@@ -145,7 +146,7 @@ func consistency(s *subject) []Point {
 	if why == "" {
 		why = "it is " + o.Phase
 	}
-	return append(points, running(either("runs what Git wants", 30, same, "the revision that Git wants takes the requests", "what serves is not what Git wants: "+why, "see fairlead status and fairlead rollout show "+m.Name)))
+	return append(points, running(either("runs what Git wants", 30, same, "what serves is what Git wants, or on its way there", "what serves is not what Git wants: "+why, "see fairlead status and fairlead rollout show "+m.Name)))
 }
 
 func (s *subject) confined() string {
