@@ -72,21 +72,19 @@ func (s *Store) Fetch(ctx context.Context, ref string) (reconcile.Content, error
 		return reconcile.Content{}, fmt.Errorf("fetch %s: %w; it is in the store of the host that made it only: publish it to a registry to have it on others, or run its pipeline here", r, err)
 	}
 	for n := 1; ; n++ {
-		if err = s.pull(ctx, r); err == nil {
-			return s.Lookup(ctx, r.digest.String())
-		}
+		content, err = s.pull(ctx, r)
 		if n == transfers || !errors.Is(err, errLost) {
-			return reconcile.Content{}, err
+			return content, err
 		}
 	}
 }
 
 // pull brings an artifact from its registry. Nothing of it is visible before all of
 // it is there and verified.
-func (s *Store) pull(ctx context.Context, r reference) error {
+func (s *Store) pull(ctx context.Context, r reference) (reconcile.Content, error) {
 	in, err := s.begin(ctx)
 	if err != nil {
-		return err
+		return reconcile.Content{}, err
 	}
 	defer in.close()
 	var raw []byte
@@ -97,15 +95,15 @@ func (s *Store) pull(ctx context.Context, r reference) error {
 		})
 	})
 	if err != nil {
-		return err
+		return reconcile.Content{}, err
 	}
 	m, err := parseManifest(r.digest, raw)
 	if err != nil {
-		return fmt.Errorf("fetch %s: %w", r, err)
+		return reconcile.Content{}, fmt.Errorf("fetch %s: %w", r, err)
 	}
 	size, err := s.acceptable(m)
 	if err != nil {
-		return fmt.Errorf("fetch %s: %w", r, err)
+		return reconcile.Content{}, fmt.Errorf("fetch %s: %w", r, err)
 	}
 	err = s.remotely(ctx, r, "fetch", size, func(ctx context.Context, repo *remote.Repository) error {
 		group, ctx := errgroup.WithContext(ctx)
@@ -116,13 +114,18 @@ func (s *Store) pull(ctx context.Context, r reference) error {
 		return group.Wait()
 	})
 	if err != nil {
-		return err
+		return reconcile.Content{}, err
 	}
 	root, err := in.writeBytes(ctx, ocispec.MediaTypeImageManifest, raw)
 	if err != nil {
-		return err
+		return reconcile.Content{}, err
 	}
-	return in.commit(ctx, root, m.parts(), nil)
+	p, err := in.commit(ctx, root, m.parts(), nil)
+	if err != nil {
+		return reconcile.Content{}, err
+	}
+	defer p.release()
+	return s.describe(ctx, p, m)
 }
 
 // getManifest reads and verifies a manifest.

@@ -18,7 +18,8 @@ import (
 // Bounds of an artifact.
 const (
 	maxFiles = 1_000_000
-	maxPath  = 4096 // bytes; what Linux takes
+	maxPath  = 4096      // bytes; what Linux takes
+	maxPaths = 128 << 20 // bytes of all paths, which are held in memory
 	// An archive may unpack to this much more than it has, and to unpackFree in any
 	// case. gzip can reach 1,032, which only a bomb does.
 	maxRatio   = 200
@@ -84,10 +85,13 @@ func (s *Store) walkArchive(ctx context.Context, layer ocispec.Descriptor, pack 
 		bound = min(bound, unpackFree+maxRatio*min(layer.Size, *left/maxRatio))
 	}
 	archive := tar.NewReader(&bounded{from: plain, left: bound + 1<<20})
-	for {
+	for entries := 0; ; entries++ {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
 			break
+		}
+		if err == nil && entries > 2*maxFiles { // directories count too
+			err = errTooMany
 		}
 		if err != nil {
 			return s.badArchive(layer, err)
@@ -176,9 +180,14 @@ func checkPath(path string) error {
 }
 
 // names are the paths of an artifact: each once, and none below a file.
-type names struct{ files, dirs map[string]bool }
+type names struct {
+	files, dirs map[string]bool
+	bytes       int
+}
 
 func newNames() *names { return &names{files: map[string]bool{}, dirs: map[string]bool{}} }
+
+var errTooMany = fmt.Errorf("there are more than %d files or directories, or their paths have more than %d MiB: %w", maxFiles, maxPaths>>20, reconcile.ErrNotStorable)
 
 func (n *names) add(path string) error {
 	if err := checkPath(path); err != nil {
@@ -196,8 +205,8 @@ func (n *names) add(path string) error {
 		}
 	}
 	n.files[path] = true
-	if len(n.files) > maxFiles {
-		return fmt.Errorf("there are more than %d files: %w", maxFiles, reconcile.ErrNotStorable)
+	if n.bytes += len(path); n.bytes > maxPaths || len(n.files) > maxFiles || len(n.dirs) > maxFiles {
+		return errTooMany
 	}
 	return nil
 }

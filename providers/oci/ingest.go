@@ -85,7 +85,7 @@ func (in *ingest) write(ctx context.Context, mediaType string, fill func(io.Writ
 	defer closeQuietly(f) // the second time where all went well
 	w := &hashing{to: f, sum: sha256.New()}
 	if err := fill(w); err != nil {
-		return ocispec.Descriptor{}, explainDisk(err)
+		return ocispec.Descriptor{}, err
 	}
 	blob := ocispec.Descriptor{MediaType: mediaType, Digest: sumDigest(w.sum), Size: w.n}
 	present := in.store.intact(ctx, blob) == nil
@@ -135,13 +135,13 @@ func (in *ingest) has(ctx context.Context, blob ocispec.Descriptor) bool {
 // more: a collection took it, since nothing needed it yet.
 var errLost = unavailable("a collection took a part meanwhile")
 
-// commit gives the blobs of root their names, then calls also, which may be nil, and
-// marks root as used. When it returns the artifact is complete and on the disk.
+// commit gives the blobs of root their names, calls also, which may be nil, and
+// returns root pinned. When it returns the artifact is complete and on the disk.
 // Nothing can be collected meanwhile.
-func (in *ingest) commit(ctx context.Context, root ocispec.Descriptor, needed []ocispec.Descriptor, also func() error) error {
+func (in *ingest) commit(ctx context.Context, root ocispec.Descriptor, needed []ocispec.Descriptor, also func() error) (*pin, error) {
 	unlock, err := in.store.share(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer unlock()
 	moved := false
@@ -151,24 +151,24 @@ func (in *ingest) commit(ctx context.Context, root ocispec.Descriptor, needed []
 		}
 		w, here := in.blobs[blob.Digest]
 		if !here {
-			return fmt.Errorf("blob %s: %w", blob.Digest, errLost)
+			return nil, fmt.Errorf("blob %s: %w", blob.Digest, errLost)
 		}
 		if err := in.name(w); err != nil {
-			return fmt.Errorf("store blob %s: %w", blob.Digest, explainDisk(err))
+			return nil, fmt.Errorf("store blob %s: %w", blob.Digest, explainDisk(err))
 		}
 		moved = true
 	}
 	if moved {
 		if err := syncPath(in.store.blobs); err != nil {
-			return explainDisk(err)
+			return nil, explainDisk(err)
 		}
 	}
 	if also != nil {
 		if err := also(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return in.store.touch(root.Digest)
+	return in.store.holdRoot(root.Digest)
 }
 
 // name moves a blob to its place. One that was tampered with there is replaced.
@@ -192,6 +192,9 @@ func (h *hashing) Write(p []byte) (int, error) {
 	n, err := h.to.Write(p)
 	h.sum.Write(p[:n])
 	h.n += int64(n)
+	if err != nil {
+		err = explainDisk(err)
+	}
 	return n, err
 }
 

@@ -25,6 +25,7 @@ import (
 type artifact struct {
 	model     *manifest
 	referrers []*manifest
+	pin       *pin
 }
 
 // Publish stores the model as a ModelPack artifact and pushes it where it belongs. All
@@ -52,15 +53,11 @@ func (s *Store) Publish(ctx context.Context, pkg reconcile.ModelPackage) (reconc
 	if err != nil {
 		return reconcile.Published{}, fmt.Errorf("publish %s@%s: %w", pkg.Name, pkg.Version, err)
 	}
+	defer a.pin.release()
 	published := reconcile.Published{Ref: to.withDigest(a.model.digest).String(), Digest: a.model.digest.String()}
 	if to.local() {
 		return published, nil
 	}
-	held, err := s.pin(ctx, a.model.digest)
-	if err != nil {
-		return reconcile.Published{}, err
-	}
-	defer held.release()
 	published.Pushed, err = s.push(ctx, to, tag, a)
 	return published, err
 }
@@ -106,7 +103,7 @@ func (s *Store) pack(ctx context.Context, files *manifest, pkg reconcile.ModelPa
 		a.referrers = append(a.referrers, referrer)
 		needed = append(append(needed, referrer.parts()...), referrer.descriptor())
 	}
-	err = in.commit(ctx, m.descriptor(), needed, func() error { return s.updateIndex(ctx, a.list(pkg.Name, tag)) })
+	a.pin, err = in.commit(ctx, m.descriptor(), needed, func() error { return s.updateIndex(ctx, a.list(pkg.Name, tag)) })
 	return a, err
 }
 

@@ -65,7 +65,7 @@ func (s *Store) PutFile(ctx context.Context, name string, content io.Reader) (re
 	if layer.Annotations, err = layerAnnotations(name, layer.Size, false); err != nil {
 		return reconcile.Content{}, err
 	}
-	return s.putLayers(ctx, in, []ocispec.Descriptor{layer}, summary{Files: 1, Size: layer.Size})
+	return putLayers(ctx, in, []ocispec.Descriptor{layer}, summary{Files: 1, Size: layer.Size})
 }
 
 // putRoot stores what list found.
@@ -91,11 +91,11 @@ func (s *Store) putRoot(ctx context.Context, root *os.Root) (reconcile.Content, 
 	for _, f := range found {
 		sum.Size += f.size
 	}
-	return s.putLayers(ctx, in, layers, sum)
+	return putLayers(ctx, in, layers, sum)
 }
 
 // putLayers stores the manifest over layers that in has.
-func (s *Store) putLayers(ctx context.Context, in *ingest, layers []ocispec.Descriptor, sum summary) (reconcile.Content, error) {
+func putLayers(ctx context.Context, in *ingest, layers []ocispec.Descriptor, sum summary) (reconcile.Content, error) {
 	config, err := in.writeBytes(ctx, ocispec.MediaTypeEmptyJSON, []byte("{}"))
 	if err != nil {
 		return reconcile.Content{}, err
@@ -111,19 +111,19 @@ func (s *Store) putLayers(ctx context.Context, in *ingest, layers []ocispec.Desc
 	if err != nil {
 		return reconcile.Content{}, err
 	}
-	if err := in.commit(ctx, root, append(layers, config), nil); err != nil {
+	p, err := in.commit(ctx, root, append(layers, config), nil)
+	if err != nil {
 		return reconcile.Content{}, err
 	}
-	if p, err := s.pin(ctx, root.Digest); err == nil { // else it is counted when it is asked for
-		p.keep(sum)
-		p.release()
-	}
+	defer p.release()
+	p.keep(sum)
 	return reconcile.Content{Digest: root.Digest.String(), Files: sum.Files, Size: sum.Size}, nil
 }
 
 // list finds the files below root, sorted by path.
 func list(ctx context.Context, root *os.Root) ([]file, error) {
 	var found []file
+	paths := 0
 	links := map[inode]linked{}
 	err := fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -148,8 +148,8 @@ func list(ctx context.Context, root *os.Root) ([]file, error) {
 			return notStorable(path, kindOf(info.Mode()))
 		}
 		count(links, path, info)
-		if len(found) == maxFiles {
-			return fmt.Errorf("there are more than %d files: %w", maxFiles, reconcile.ErrNotStorable)
+		if paths += len(path); len(found) == maxFiles || paths > maxPaths {
+			return errTooMany
 		}
 		found = append(found, file{path: path, size: info.Size(), exec: info.Mode()&0o111 != 0})
 		return nil

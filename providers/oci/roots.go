@@ -35,6 +35,11 @@ func (s *Store) pin(ctx context.Context, d digest.Digest) (*pin, error) {
 		}
 		return nil, explainDisk(err)
 	}
+	return s.holdRoot(d)
+}
+
+// holdRoot is pin where the store's lock is held.
+func (s *Store) holdRoot(d digest.Digest) (*pin, error) {
 	f, err := s.openRoot(d)
 	if err != nil {
 		return nil, err
@@ -48,16 +53,6 @@ func (s *Store) pin(ctx context.Context, d digest.Digest) (*pin, error) {
 		return nil, fmt.Errorf("hold %s: %w", f.Name(), err)
 	}
 	return &pin{file: f}, nil
-}
-
-// touch marks the artifact as used now. The store's lock must be held.
-func (s *Store) touch(d digest.Digest) error {
-	f, err := s.openRoot(d)
-	if err != nil {
-		return err
-	}
-	closeQuietly(f)
-	return nil
 }
 
 // openRoot opens the file of the root with its time set to now.

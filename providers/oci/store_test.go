@@ -65,3 +65,16 @@ func (h *host) Tamper(t *testing.T, sha256 string) {
 }
 
 func TestTheStoreKeepsItsContract(t *testing.T) { providertest.ArtifactsSuite(t, newHost) }
+
+func TestAFileThatMayNotBeRead(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may read every file")
+	}
+	s := open(t, oci.Options{Dir: t.TempDir()})
+	dir := providertest.Tree(t, map[string]string{"sub/model": "m"})
+	if err := os.Chmod(filepath.Join(dir, "sub/model"), 0o200); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Put(t.Context(), dir)
+	wantErr(t, err, os.ErrPermission, `"sub/model" belongs to uid`, "the mode 0200", "umask 022")
+}
