@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -116,5 +117,41 @@ func BenchmarkLoadOneChanged10k(b *testing.B) {
 			b.Fatal(diags.Err())
 		}
 		i++
+	}
+}
+
+// pipelineFile is the pipeline that a team writes, as testdata/digits_pipeline.hcl.
+func pipelineFile(b *testing.B, i int, share float64) string {
+	b.Helper()
+	src, err := os.ReadFile("testdata/digits_pipeline.hcl")
+	if err != nil {
+		b.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(src), "digits\" {", fmt.Sprintf("d%05d\" {", i))
+	text = strings.NewReplacer(".digits", fmt.Sprintf(".d%05d", i), "default = 0.2", fmt.Sprintf("default = %g", share)).Replace(text)
+	return text
+}
+
+// One of 1,000 pipelines, each with its model and its dataset, has changed.
+func BenchmarkLoadOneChanged1kPipelines(b *testing.B) {
+	t := &bigTree{text: map[string]string{}}
+	add := func(path, content string) {
+		t.text[path] = content
+		t.files = append(t.files, spec.File{Path: path, Hash: fmt.Sprintf("h%08d", len(t.files)), Size: int64(len(content))})
+	}
+	add("data/digits.csv.gz", "x")
+	add("digits/model-card.md", "# Digits\n")
+	for i := range 1000 {
+		add(fmt.Sprintf("p/d%05d.hcl", i), pipelineFile(b, i, 0.2))
+	}
+	l := NewLoader()
+	for i := 0; b.Loop(); i++ {
+		f := &t.files[500]
+		t.text[f.Path] = pipelineFile(b, 498, float64(i%7)/10)
+		f.Hash = fmt.Sprintf("c%d", i)
+		cfg, diags := l.Load(t, Options{})
+		if diags.HasErrors() || len(cfg.Pipelines) != 1000 {
+			b.Fatal(diags.Err())
+		}
 	}
 }

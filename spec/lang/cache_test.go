@@ -1,8 +1,9 @@
 package lang
 
 import (
-	"fmt"
+	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,17 +102,32 @@ func TestWarmLoadEqualsColdLoad(t *testing.T) {
 		},
 		"b.hcl": {
 			"model \"b\" {\n image = model.a.image\n}", "model \"b\" {\n image = file(\"image.txt\")\n}",
-			"model \"b\" {\n image = \"b:1\"\n route {\n path = \"/b\"\n fallback = model.a\n }\n}", "model \"b\" {\n image = \"b:${model.a.version}\"\n}",
+			"model \"b\" {\n image = \"b:1\"\n route {\n path = \"/b\"\n fallback = model.a\n }\n}", "model \"b\" {\n image = \"b:${model.a.version}\"\n rollout {\n }\n}",
 		},
 		"image.txt": {"x:1", "x:2", "X X"},
+		"d.hcl": {
+			"dataset \"d\" {\n source = \"data.csv\"\n}", "dataset \"d\" {\n source = \"volume://${var.v}\"\n}", "",
+			"dataset \"d\" {\n for_each = toset([\"x\", \"y\"])\n source = \"data.csv\"\n}",
+			"dataset \"d\" {\n enabled = var.v == \"1\"\n source = \"https://example.com/a.csv\"\n}",
+		},
+		"data.csv": {"1", "2"},
+		"card.md":  {"# a", "---\na: 1\n---\n", "---\na: 1\n"},
+		"p.hcl": {
+			"", "pipeline \"p\" {\n step \"s\" {\n image = \"s:${var.v}\"\n inputs = { d = dataset.d }\n outputs = [\"m\"]\n env = { A = run.id, B = live.a.version }\n }\n}",
+			"pipeline \"p\" {\n on = [dataset.d[\"x\"]]\n enabled = false\n step \"s\" {\n image = \"s:1\"\n env = { A = model.a.owners }\n }\n}",
+			"pipeline \"p\" {\n step \"s\" {\n image = \"s:1\"\n outputs = [\"m\"]\n }\n publish {\n model = model.a\n artifact = step.s.m\n }\n}",
+			"simulation \"s\" {\n model = model.b\n rate = 1\n}\nversion \"a@1.0.0\" {\n artifact = \"oci://local/a@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a\"\n created = \"2026-01-01\"\n}",
+			"policy \"q\" {\n for = model\n where = var.v == \"1\"\n require = model.name != \"\"\n}\nmodel \"c\" {\n image = \"c:1\"\n card = \"card.md\"\n}",
+		},
 	}
+	paths := slices.Sorted(maps.Keys(contents))
 	rapid.Check(t, func(t *rapid.T) {
 		l := NewLoader()
 		files := tree{}
 		for step := range rapid.IntRange(1, 6).Draw(t, "loads") {
-			path := rapid.SampledFrom([]string{"common.hcl", "a.hcl", "b.hcl", "image.txt"}).Draw(t, "file")
+			path := rapid.SampledFrom(paths).Draw(t, "file")
 			if step == 0 {
-				for p := range contents {
+				for _, p := range paths {
 					files[p] = rapid.SampledFrom(contents[p]).Draw(t, p)
 				}
 			}
@@ -130,9 +146,13 @@ func describe(cfg *spec.Config, err error) string {
 	if err != nil {
 		return err.Error()
 	}
-	s := fmt.Sprintf("%+v", cfg.Environments)
-	for _, m := range cfg.Models {
-		s += fmt.Sprintf("\n%+v", *m)
+	all, err := json.Marshal([]any{cfg.Environments, cfg.Models, cfg.Datasets, cfg.Pipelines, cfg.Policies, cfg.Versions, cfg.Simulations})
+	if err != nil {
+		return err.Error()
+	}
+	s := string(all)
+	for _, d := range cfg.Datasets {
+		s += string(d.Source.Data)
 	}
 	return s
 }

@@ -8,17 +8,24 @@ import (
 	"github.com/fairlead/fairlead/spec"
 )
 
-// memo is what one load made of a model block, and what it read for it. It
-// holds until the block, its overlay or something that was read changes.
+// memo is what one load made of a block, and what it read for it. It holds until
+// the block, its overlay or something that was read changes.
 type memo struct {
-	// stale: the block was written anew since, so only its models may be used
+	// stale: the block was written anew since, so only its objects may be used
 	// again, where they come out the same.
 	stale   bool
 	over    *node
 	facts   []*fact
 	enabled bool
 	models  []*decoded
+	objects []object // of every other kind of block
 	report  reporter
+}
+
+// object is one instance of a block that is no model.
+type object struct {
+	served string
+	value  any
 }
 
 // config decodes everything that is declared and checks it as a whole.
@@ -69,7 +76,7 @@ func (e *evaluator) localArg(name string) *arg {
 func (e *evaluator) decodeModels() []*decoded {
 	all := make([]*decoded, 0, len(e.symbols.modelOrder))
 	for _, base := range e.symbols.modelOrder {
-		m := e.decodeBlock(base)
+		m := e.decodeBlock(base, e.decodeInstances)
 		if m.enabled {
 			all = append(all, m.models...)
 		}
@@ -88,9 +95,9 @@ func (e *evaluator) decodeModels() []*decoded {
 	return all
 }
 
-// decodeBlock decodes one model block, or returns what an earlier load made of
-// it if everything that it read is still the same.
-func (e *evaluator) decodeBlock(base *node) *memo {
+// decodeBlock decodes one block, or returns what an earlier load made of it if
+// everything that it read is still the same.
+func (e *evaluator) decodeBlock(base *node, decode func(*node, *memo)) *memo {
 	over := e.symbols.over[base.address]
 	if old := base.memo; old != nil && !old.stale && old.over == over && e.stillTrue(old.facts) {
 		e.diags = append(e.diags, old.report.diags...)
@@ -104,7 +111,7 @@ func (e *evaluator) decodeBlock(base *node) *memo {
 	rec := &recorder{}
 	before := e.reporter
 	e.reporter, e.deps = reporter{}, rec
-	e.decodeInstances(n, fresh)
+	decode(n, fresh)
 	fresh.report = e.reporter
 	e.reporter, e.deps = before, nil
 	e.diags = append(e.diags, fresh.report.diags...)
@@ -130,8 +137,8 @@ func (e *evaluator) decodeInstances(n *node, m *memo) {
 	}
 }
 
-// reuse keeps the models of an earlier decoding that came out the same, so that
-// their pointers stay.
+// reuse keeps what came out the same in an earlier decoding, so that pointers
+// stay.
 func (m *memo) reuse(old *memo) {
 	if old == nil {
 		return
@@ -140,6 +147,14 @@ func (m *memo) reuse(old *memo) {
 		for _, o := range old.models {
 			if o.model.Name == d.model.Name && reflect.DeepEqual(o.model, d.model) {
 				d.model = o.model
+				break
+			}
+		}
+	}
+	for i, d := range m.objects {
+		for _, o := range old.objects {
+			if o.served == d.served && reflect.DeepEqual(o.value, d.value) {
+				m.objects[i] = o
 				break
 			}
 		}
@@ -160,7 +175,7 @@ func (f *file) inherit(former *file) {
 	}
 	for _, n := range f.root.blocks {
 		if old := memos[n.address]; old != nil && n.address != "" {
-			n.memo = &memo{stale: true, models: old.models}
+			n.memo = &memo{stale: true, models: old.models, objects: old.objects}
 		}
 	}
 }

@@ -275,6 +275,8 @@ func (e *evaluator) find(r reference, p place) (cty.Value, bool) {
 		return cty.StringVal(e.options.Environment), true
 	case "file":
 		return e.fileHash(r.name)
+	case objectRoot:
+		return e.objectState(r.ref)
 	case "var":
 		if n := e.symbols.variables[r.name]; n != nil {
 			return e.variable(n)

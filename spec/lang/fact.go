@@ -250,4 +250,3 @@ func ofFacts(e hclsyntax.Expression, bound []string) bool {
 		return false
 	}
 }
-

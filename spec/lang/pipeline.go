@@ -124,6 +124,7 @@ func (d *pipelineDecoder) requireDataset(a spec.Address, r reference) bool {
 
 func (d *pipelineDecoder) requireModel(a spec.Address, r reference) bool {
 	if !d.enabled && d.ev.symbols.models[a.Name] != nil {
+		d.ev.noteObject(a)
 		return true
 	}
 	return d.ev.requireModel(d.cfg, a, r, d.n.place)

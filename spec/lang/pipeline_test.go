@@ -356,6 +356,29 @@ environment "prod" {
 	}
 }
 
+// A load takes pipelines and datasets as they are while nothing that they read has
+// changed.
+func TestUnchangedPipelinesKeepTheirPointers(t *testing.T) {
+	l := NewLoader()
+	o := Options{Environment: "prod", Version: "0.1.0"}
+	files := data(tree{"a.hcl": all(t), "b.hcl": "model \"other\" {\n  image = \"o:1\"\n}\npipeline \"q\" {\n  step \"s\" {\n    image = \"s:1\"\n    env   = { O = model.other.version }\n  }\n}\n"})
+	before := mustLoad(t, l, files, o)
+	after := mustLoad(t, l, with(files, "b.hcl", strings.ReplaceAll(files["b.hcl"], "s:1", "s:2")), o)
+	for i, p := range after.Pipelines {
+		if same := p == before.Pipelines[i]; same == (p.Name == "q") {
+			t.Errorf("%s: same pointer: %t", p.Name, same)
+		}
+	}
+	for i, d := range after.Datasets {
+		if d != before.Datasets[i] {
+			t.Errorf("%s is another pointer", d.Name)
+		}
+	}
+	if _, diags := l.Load(with(files, "b.hcl", "pipeline \"q\" {\n  step \"s\" {\n    image = \"s:1\"\n    env   = { O = model.other.version }\n  }\n}\n"), o); len(diags) != 1 || diags[0].Summary != "Unknown model" {
+		t.Errorf("the model is gone: %v", diags.Err())
+	}
+}
+
 // A big condition is refused when it is read, not when a run has been made for it.
 func TestExpressionsThatCouldNotBeEvaluatedAreRefused(t *testing.T) {
 	deep := "param.a" + strings.Repeat(" + param.a", 250) + " > 0"

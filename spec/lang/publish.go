@@ -71,19 +71,28 @@ func (d *pipelineDecoder) checkEditable(c section, a spec.Address) {
 	}
 	n := d.ev.merged(base)
 	at := c.n.args["model"].targets[0].rng
-	if each := n.args["for_each"]; each != nil {
+	switch name := editProblem(n); name {
+	case "":
+	case "for_each":
 		c.errorf(at, "Version is not the model's own", "model.%s (at %s) has for_each, so its version and artifact are those of all instances, and publishing could not change one. Give the model that is made here a block of its own.", a.Name, specPos(n.rng))
-		return
+	default:
+		c.errorf(at, "Version is computed", "Publishing writes version and artifact into the block of model.%s, and %s (at %s) is an expression. Write it there as plain text.", a.Name, name, specPos(n.args[name].rng))
+	}
+}
+
+// editProblem is the argument of a model that keeps version and artifact from being
+// changed in place, or "".
+func editProblem(n *node) string {
+	if n.args["for_each"] != nil {
+		return "for_each"
 	}
 	for _, name := range []string{"version", "artifact"} {
-		arg := n.args[name]
-		if arg == nil || arg.broken || isNull(arg.expr) {
-			continue
-		}
-		if quoted(bare(arg.expr)) == "" {
-			c.errorf(at, "Version is computed", "Publishing writes version and artifact into the block of model.%s, and %s (at %s) is an expression. Write it there as plain text.", a.Name, name, specPos(arg.rng))
+		a := n.args[name]
+		if a != nil && !a.broken && !isNull(a.expr) && quoted(bare(a.expr)) == "" {
+			return name
 		}
 	}
+	return ""
 }
 
 // one is the single output that an argument names.

@@ -15,9 +15,15 @@ import (
 // not say otherwise.
 func (e *evaluator) decodeVersions(cfg *spec.Config) {
 	for _, label := range names(e.symbols.versions) {
-		s := section{ev: e, n: e.symbols.versions[label], sc: &scope{}}
-		if v := s.version(label); v != nil {
-			cfg.Versions = append(cfg.Versions, v)
+		m := e.decodeBlock(e.symbols.versions[label], func(n *node, m *memo) {
+			if v := (section{ev: e, n: n, sc: &scope{}}).version(label); v != nil {
+				m.objects = []object{{label, v}}
+			}
+		})
+		for _, o := range m.objects {
+			if v, is := o.value.(*spec.Version); is {
+				cfg.Versions = append(cfg.Versions, v)
+			}
 		}
 	}
 	slices.SortFunc(cfg.Versions, func(a, b *spec.Version) int {

@@ -46,4 +46,3 @@ func part(text string, from, to int) string {
 	}
 	return text[from:to]
 }
-
