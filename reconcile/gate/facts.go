@@ -69,7 +69,7 @@ func ModelFacts(cfg *spec.Config, m *spec.Model, now time.Time) Subject {
 		f["rollout"] = rolloutFacts(m.Rollout)
 	}
 	if v := VersionOf(cfg, m); v != nil {
-		f["metrics"] = v.Metrics
+		f["metrics"] = Metrics(v.Metrics)
 		f["lineage"] = lineageFacts(cfg, v, now)
 	}
 	return Subject{Address: m.Address, Pos: m.Pos, Facts: expr.Facts{"model": f}}
@@ -181,7 +181,7 @@ func lineageFacts(cfg *spec.Config, v *spec.Version, now time.Time) map[string]a
 	}
 	names := slices.Sorted(maps.Keys(v.Data))
 	f := map[string]any{
-		"metrics": v.Metrics, "gates": gates, "datasets": texts(names), "params": map[string]any{},
+		"metrics": Metrics(v.Metrics), "gates": gates, "datasets": texts(names), "params": map[string]any{},
 		"reproducible": v.Definition != "" && v.Commit != "",
 	}
 	if v.Params != nil {

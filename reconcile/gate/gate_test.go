@@ -122,13 +122,13 @@ func sample() *spec.Config {
 	train := &spec.Pipeline{
 		Address: spec.Address{Kind: spec.KindPipeline, Name: "train"}, Name: "train",
 		Steps: []*spec.Step{{Name: "evaluate", Image: "steps:1", Network: true, Inputs: map[string]spec.Input{"data": {Kind: spec.InputDataset, Name: "digits"}}}},
-		Gates: []*spec.Gate{{Name: "good", Require: accurate, Level: spec.LevelHard}},
+		Gates: []*spec.Gate{{Name: "good", Require: accurate, Level: spec.LevelHard}, {Name: "fair", Require: ref("step.evaluate.metrics.sex.recall")}},
 	}
 	return &spec.Config{
 		Environment: "prod", Models: []*spec.Model{owned, orphan}, Datasets: []*spec.Dataset{data}, Pipelines: []*spec.Pipeline{train},
 		Versions: []*spec.Version{{
 			Model: "digits", Version: "1.2.0", Artifact: "oci://local/digits@sha256:cd", Created: now.AddDate(0, 0, -1), Pipeline: "train", Run: "train-1", Commit: "c0ffee",
-			Metrics: map[string]float64{"accuracy": 0.98}, Data: map[string]string{"digits": "sha256:ef"}, Gates: []spec.VersionGate{{Name: "good", Outcome: "passed"}},
+			Metrics: map[string]float64{"accuracy": 0.98, "sex.recall": 0.9, "sex": 1}, Data: map[string]string{"digits": "sha256:ef"}, Gates: []spec.VersionGate{{Name: "good", Outcome: "passed"}},
 		}},
 	}
 }
@@ -148,12 +148,12 @@ func TestFacts(t *testing.T) {
 		"digits.model.card.oversight.contact": `"ada"`, "digits.model.artifact.digest": `"sha256:cd"`, "digits.model.open_routes": "[]",
 		"digits.model.rollout.approval": "true", "digits.model.rollout.first_weight": "5", "digits.model.rollout.metrics": `["error_ratio"]`,
 		"digits.model.container.secrets": `["token"]`, "digits.model.container.read_only_root": "true",
-		"digits.model.metrics.accuracy": "0.98", "digits.model.lineage.run": `"train-1"`, "digits.model.lineage.age_days": "1",
+		"digits.model.metrics.accuracy": "0.98", "live.digits.metrics.sex.recall": "0.9", "digits.model.lineage.metrics.sex.recall": "0.9", "digits.model.lineage.run": `"train-1"`, "digits.model.lineage.age_days": "1",
 		"digits.model.lineage.licenses": `["CC-BY-4.0"]`, "digits.model.lineage.personal": "false", "digits.model.lineage.gates.good": `"passed"`,
 		"digits.model.lineage.reproducible": "false",
 		"orphan.model.pinned":               "false", "orphan.model.owners": "[]", "orphan.model.open_routes": `["/orphan","/v2/models/orphan"]`,
 		"data.dataset.age_days": "10", "data.dataset.expectations": "2", "data.dataset.columns": `["label"]`, "data.dataset.used_by": `["train"]`, "data.dataset.pinned": "true",
-		"train.pipeline.gates.good": `"hard"`, "train.pipeline.hard_gates": "1", "train.pipeline.gate_metrics": `["accuracy"]`, "train.pipeline.network_steps": `["evaluate"]`,
+		"train.pipeline.gates.good": `"hard"`, "train.pipeline.hard_gates": "1", "train.pipeline.gate_metrics": `["accuracy","recall","sex.recall"]`, "train.pipeline.network_steps": `["evaluate"]`,
 		"train.pipeline.unpinned_images": `["steps:1"]`, "train.pipeline.unchecked_datasets": "[]", "train.pipeline.licenses": `["CC-BY-4.0"]`,
 		"live.digits.metrics.accuracy": "0.98", "live.digits.version": `"1.2.0"`,
 	} {

@@ -18,7 +18,8 @@ import (
 //	network_steps            steps that reach the network
 //	secrets                  that steps are given, a list
 //	gates                    { NAME = level }; hard_gates, how many there are
-//	gate_metrics             names of the metrics that gates ask about, a list
+//	gate_metrics             names of the metrics that gates ask about, a list; one of a group, such as
+//	                         sex.equal_opportunity_ratio, with and without the group
 //	datasets                 that are read, a list; unpinned_datasets and unchecked_datasets of them
 //	licenses regions personal  of the datasets
 //	publish                  { model, card, profile, registry, tolerance, tags }
@@ -82,9 +83,9 @@ func gateFacts(f map[string]any, p *spec.Pipeline) {
 			hard++
 		}
 		for _, path := range g.Require.Refs() {
-			// step.evaluate.metrics.accuracy, select.best.metrics.accuracy
-			if len(path) == 4 && path[2] == "metrics" && path[0] != "live" {
-				metrics = append(metrics, path[3])
+			// step.evaluate.metrics.accuracy, select.best.metrics.sex.accuracy
+			if len(path) >= 4 && path[2] == "metrics" && path[0] != "live" {
+				metrics = append(metrics, strings.Join(path[3:], "."), path[len(path)-1])
 			}
 		}
 	}
@@ -136,7 +137,7 @@ func datasetsOf(p *spec.Pipeline) []string {
 func Live(versions []*spec.Version) map[string]any {
 	live := make(map[string]any, len(versions))
 	for _, v := range versions {
-		f := map[string]any{"version": v.Version, "metrics": v.Metrics, "params": map[string]any{}}
+		f := map[string]any{"version": v.Version, "metrics": Metrics(v.Metrics), "params": map[string]any{}}
 		if v.Params != nil {
 			f["params"] = v.Params
 		}
@@ -147,4 +148,28 @@ func Live(versions []*spec.Version) map[string]any {
 		live[v.Model] = f
 	}
 	return live
+}
+
+// Metrics turns the flat names of metrics into objects, as conditions read them:
+// "per_class.7" is metrics.per_class["7"]. Where a name is both a metric and a group
+// the group counts.
+func Metrics(flat map[string]float64) map[string]any {
+	root := map[string]any{}
+	for name, value := range flat {
+		at := root
+		parts := strings.Split(name, ".")
+		for _, part := range parts[:len(parts)-1] {
+			group, is := at[part].(map[string]any)
+			if !is {
+				group = map[string]any{}
+				at[part] = group
+			}
+			at = group
+		}
+		last := parts[len(parts)-1]
+		if _, group := at[last].(map[string]any); !group {
+			at[last] = value
+		}
+	}
+	return root
 }

@@ -2,8 +2,8 @@ package run
 
 import (
 	"maps"
-	"strings"
 
+	"github.com/fairlead/fairlead/reconcile/gate"
 	"github.com/fairlead/fairlead/spec/expr"
 )
 
@@ -41,7 +41,7 @@ func (r *Run) Facts(outside expr.Facts) expr.Facts {
 
 func nodeFacts(n *Node) map[string]any {
 	return map[string]any{
-		"metrics": nested(n.Metrics), "values": maps.Clone(n.Values), "phase": string(n.Phase), "reason": n.Reason,
+		"metrics": gate.Metrics(n.Metrics), "values": maps.Clone(n.Values), "phase": string(n.Phase), "reason": n.Reason,
 	}
 }
 
@@ -68,27 +68,4 @@ func (n *Node) facts(of expr.Facts) expr.Facts {
 	facts := maps.Clone(of)
 	facts["matrix"] = maps.Clone(n.Values)
 	return facts
-}
-
-// nested turns the flat names of metrics into objects: "per_class.7" is read as
-// metrics.per_class["7"].
-func nested(metrics map[string]float64) map[string]any {
-	root := map[string]any{}
-	for name, value := range metrics {
-		at := root
-		parts := strings.Split(name, ".")
-		for _, part := range parts[:len(parts)-1] {
-			next, is := at[part].(map[string]any)
-			if !is {
-				next = map[string]any{}
-				at[part] = next
-			}
-			at = next
-		}
-		last := parts[len(parts)-1]
-		if _, taken := at[last].(map[string]any); !taken {
-			at[last] = value
-		}
-	}
-	return root
 }
