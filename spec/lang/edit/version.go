@@ -1,6 +1,8 @@
 package edit
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -16,12 +18,32 @@ import (
 
 // VersionPath is the file that holds an entry of the registry:
 // versions/digits/1.2.0.hcl.
-func VersionPath(v spec.Version) string { return "versions/" + v.Model + "/" + v.Version + ".hcl" }
+func VersionPath(v spec.Version) string { return versionFile(v) + ".hcl" }
 
-// WriteVersion writes an entry of the registry as a version block in the canonical
-// layout. Equal entries are written equally. Numbers that are none, NaN and infinity,
-// are left out: HCL cannot write them.
-func WriteVersion(v spec.Version) []byte {
+// definitionPath is the file beside it with the pipeline as it was run.
+func definitionPath(v spec.Version) string { return versionFile(v) + ".json" }
+
+func versionFile(v spec.Version) string { return "versions/" + v.Model + "/" + v.Version }
+
+// WriteVersion writes an entry of the registry, as the content of files by path: a
+// version block in the canonical layout, and beside it the definition of the
+// pipeline, which nobody reads twice and which would hide the rest. Equal entries are
+// written equally. Numbers that are none, NaN and infinity, are left out: HCL cannot
+// write them.
+func WriteVersion(v spec.Version) map[string][]byte {
+	files := map[string][]byte{}
+	if v.Definition != "" {
+		definition := &bytes.Buffer{}
+		if json.Indent(definition, []byte(v.Definition), "", "  ") != nil {
+			definition = bytes.NewBufferString(v.Definition) // what is no JSON is refused when it is read
+		}
+		files[definitionPath(v)] = definition.Bytes()
+	}
+	files[VersionPath(v)] = versionBlock(v)
+	return files
+}
+
+func versionBlock(v spec.Version) []byte {
 	var w writer
 	w.open("version", v.ID())
 	w.text("artifact", v.Artifact)
@@ -41,7 +63,9 @@ func WriteVersion(v spec.Version) []byte {
 	if tolerance, ok := numberValue(v.Tolerance); ok && v.Tolerance != 0 {
 		w.line("tolerance", tolerance)
 	}
-	w.text("definition", v.Definition)
+	if v.Definition != "" {
+		w.line("definition", "file("+quoted(definitionPath(v))+")")
+	}
 	for _, name := range slices.Sorted(maps.Keys(v.Steps)) {
 		step := v.Steps[name]
 		w.open("step", name)

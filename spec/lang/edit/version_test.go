@@ -43,7 +43,8 @@ func digits() spec.Version {
 }
 
 func TestVersionLooksAsInTheGoldenFile(t *testing.T) {
-	got := edit.WriteVersion(digits())
+	files := edit.WriteVersion(digits())
+	got := files[edit.VersionPath(digits())]
 	path := filepath.Join("testdata", "version.hcl")
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {
@@ -57,13 +58,16 @@ func TestVersionLooksAsInTheGoldenFile(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	if definition := string(files["versions/digits/1.2.0.json"]); !strings.HasPrefix(definition, "{\n  \"name\": \"train_digits\",\n") {
+		t.Errorf("the definition is\n%s", definition)
+	}
 	if path := edit.VersionPath(digits()); path != "versions/digits/1.2.0.hcl" {
 		t.Errorf("the path is %q", path)
 	}
 }
 
 func TestEmptyVersionIsABlock(t *testing.T) {
-	got := string(edit.WriteVersion(spec.Version{Model: "a", Version: "0.1.0"}))
+	got := string(edit.WriteVersion(spec.Version{Model: "a", Version: "0.1.0"})["versions/a/0.1.0.hcl"])
 	if got != "version \"a@0.1.0\" {\n}\n" {
 		t.Errorf("got %q", got)
 	}
@@ -110,14 +114,14 @@ func TestVersionComesBack(t *testing.T) {
 	number := rapid.Float64()
 	rapid.Check(t, func(t *rapid.T) {
 		v := spec.Version{
-			Model: "digits", Version: "1.2.0", Artifact: text.Draw(t, "artifact"), Definition: text.Draw(t, "definition"), Tolerance: number.Draw(t, "tolerance"),
+			Model: "digits", Version: "1.2.0", Artifact: text.Draw(t, "artifact"), Tolerance: number.Draw(t, "tolerance"),
 			Params:  rapid.MapOfN(text, rapid.OneOf(rapid.Map(text, asAny), rapid.Map(number, asAny), rapid.Map(rapid.Bool(), asAny)), 0, 4).Draw(t, "params"),
 			Metrics: rapid.MapOfN(rapid.SampledFrom([]string{"accuracy", "for", "null", "true", "a.b", "1", "ä"}), number, 0, 4).Draw(t, "metrics"),
 			Data:    rapid.MapOfN(text, text, 0, 3).Draw(t, "data"),
 			Steps:   map[string]spec.VersionStep{"train.2": {Image: text.Draw(t, "image"), Values: map[string]any{"x": number.Draw(t, "x")}}},
 			Gates:   []spec.VersionGate{{Name: "fair", Outcome: "passed", Reason: text.Draw(t, "reason")}},
 		}
-		src := edit.WriteVersion(v)
+		src := edit.WriteVersion(v)[edit.VersionPath(v)]
 		if again := hclwrite.Format(src); !bytes.Equal(again, src) {
 			t.Fatalf("the formatter changes\n%s\nto\n%s", src, again)
 		}
@@ -132,7 +136,6 @@ func TestVersionComesBack(t *testing.T) {
 			}
 		}
 		put(want, "artifact", v.Artifact)
-		put(want, "definition", v.Definition)
 		put(want, "params", v.Params)
 		metrics, data := map[string]any{}, map[string]any{}
 		for name, f := range v.Metrics {

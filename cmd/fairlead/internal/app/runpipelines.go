@@ -122,7 +122,7 @@ func (p *publisher) Publish(ctx context.Context, w *runner.Wanted, v *spec.Versi
 	if err != nil {
 		return reconcile.Proposed{}, err
 	}
-	files[edit.VersionPath(*v)] = edit.WriteVersion(*v)
+	maps.Copy(files, edit.WriteVersion(*v))
 	if _, err := p.load(ctx, edited(w.Tree, files)); err != nil {
 		return reconcile.Proposed{}, fmt.Errorf("the repo with %s in it would not load, so it is not proposed: %w", v.ID(), err)
 	}

@@ -25,7 +25,7 @@ version "digits@1.2.0" {
   card       = "model-card.md"
   card_hash  = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
   tolerance  = 0.001
-  definition = "{\"name\":\"train_digits\",\"steps\":[{\"name\":\"split\",\"command\":[\"a$${b}\",\"%%{c}\"]}]}"
+  definition = file("versions/digits/1.2.0.json")
 
   step "split" {
     image = "digits-steps@sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
