@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
@@ -32,34 +33,44 @@ const (
 
 // Follow implements reconcile.Runtime. Engines lose their place when they rotate a
 // log that grows fast, and end the stream as if the container had ended. So where
-// a log may have been rotated, the end is believed when nothing comes after it.
+// a log may have been rotated, the container is asked, and what the engine has of
+// the rest is read.
 func (r *Runtime) Follow(ctx context.Context, id string, w io.Writer) error {
 	who, err := r.owned(ctx, id)
 	if err != nil {
 		return fmt.Errorf("follow the log: %w", err)
 	}
-	t := &transcript{ctx: ctx, w: w}
+	what := "follow the log of container " + who.name
+	t := newTranscript(ctx, w)
 	for {
-		before := t.size
-		if err := r.followOnce(ctx, "follow the log of container "+who.name, id, t); err != nil {
+		if err := r.copyLog(ctx, what, id, t, true); err != nil || t.size < leastRotated {
 			return err
 		}
-		if t.size < leastRotated || t.size == before {
+		t.resume()
+		c, err := r.inspect(ctx, id)
+		switch {
+		case cerrdefs.IsNotFound(err):
 			return nil
+		case err != nil:
+			return fmt.Errorf("%s: %w", what, err)
+		case !c.State.Running:
+			return r.copyLog(ctx, what, id, t, false)
 		}
-		t.known = t.last
+		pause(ctx, resumePause)
 	}
 }
 
-// followOnce copies one stream, of what the transcript does not know yet.
-func (r *Runtime) followOnce(ctx context.Context, what, id string, t *transcript) error {
+// resumePause keeps an engine that ends every stream at once from being asked all
+// the time.
+const resumePause = 20 * time.Millisecond
+
+// copyLog copies what the transcript does not have yet.
+func (r *Runtime) copyLog(ctx context.Context, what, id string, t *transcript, follow bool) error {
 	ctx, opened, end := opening(ctx)
 	defer end()
-	options := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true}
-	if !t.known.IsZero() {
-		options.Since = fmt.Sprintf("%d.%09d", t.known.Unix(), t.known.Nanosecond())
-	}
-	stream, err := r.connection.client().ContainerLogs(ctx, id, options)
+	stream, err := r.connection.client().ContainerLogs(ctx, id, container.LogsOptions{
+		ShowStdout: true, ShowStderr: true, Follow: follow, Timestamps: true, Since: t.since(),
+	})
 	if err != nil {
 		return r.explain(ctx, what, err)
 	}
@@ -67,7 +78,7 @@ func (r *Runtime) followOnce(ctx context.Context, what, id string, t *transcript
 	// A writer that stalls stalls the copy, which must not hold up the caller.
 	copied := make(chan error, 1)
 	go func() {
-		_, err := stdcopy.StdCopy(t, t, stream)
+		_, err := stdcopy.StdCopy(t.stdout, t.stderr, stream)
 		copied <- errors.Join(err, stream.Close())
 	}()
 	select {
@@ -81,20 +92,48 @@ func (r *Runtime) followOnce(ctx context.Context, what, id string, t *transcript
 	}
 }
 
-// transcript passes on the messages of a log, each of which comes as one write and
-// with its time before it.
+// transcript is a log as far as it was passed on.
 type transcript struct {
-	ctx   context.Context // after its end no write begins: nobody wants what is left
-	w     io.Writer
-	size  int64     // of the log as far as it was passed on, about
-	last  time.Time // of the newest message
-	known time.Time // messages up to here came with an earlier stream
-
-	broken error // of w
+	ctx            context.Context // after its end no write begins: nobody wants what is left
+	w              io.Writer
+	broken         error // of w
+	size           int64 // of the engine's file for it, about
+	stdout, stderr *voice
 }
 
-func (t *transcript) Write(message []byte) (int, error) {
-	if err := t.ctx.Err(); err != nil {
+// voice is one of the two streams of a log. Messages of one stream are in the order
+// of their times; those of both together are not quite.
+type voice struct {
+	*transcript
+	last  time.Time // of the newest message
+	known time.Time // messages up to here were passed on before
+}
+
+func newTranscript(ctx context.Context, w io.Writer) *transcript {
+	t := &transcript{ctx: ctx, w: w}
+	t.stdout, t.stderr = &voice{transcript: t}, &voice{transcript: t}
+	return t
+}
+
+// resume makes what was passed on known: it may come once more.
+func (t *transcript) resume() { t.stdout.known, t.stderr.known = t.stdout.last, t.stderr.last }
+
+// disorder is how much later than one that is newer a message may be written down.
+const disorder = time.Second
+
+// since is from when on the engine has something new; "" for all.
+func (t *transcript) since() string {
+	newest := later(t.stdout.known, t.stderr.known)
+	if newest.IsZero() {
+		return ""
+	}
+	from := newest.Add(-disorder)
+	return fmt.Sprintf("%d.%09d", from.Unix(), from.Nanosecond())
+}
+
+// Write takes one message, which comes with its time before it.
+func (v *voice) Write(message []byte) (int, error) {
+	if err := v.ctx.Err(); err != nil {
 		return 0, err
 	}
 	stamp, text, _ := bytes.Cut(message, []byte(" "))
@@ -102,15 +141,13 @@ func (t *transcript) Write(message []byte) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("the engine gave no time with a message: %w", err)
 	}
-	if !t.known.IsZero() && !at.After(t.known) {
+	if !v.known.IsZero() && !at.After(v.known) {
 		return len(message), nil
 	}
-	if at.After(t.last) { // the two streams are not quite in order
-		t.last = at
-	}
-	t.size += int64(len(text)) + envelope
-	if _, err := t.w.Write(text); err != nil {
-		t.broken = err
+	v.last = at
+	v.size += int64(len(text)) + envelope
+	if _, err := v.w.Write(text); err != nil {
+		v.broken = err
 		return 0, err
 	}
 	return len(message), nil

@@ -163,6 +163,7 @@ func (o observed) with(d details) *reconcile.Container {
 	c.Started, c.Restarts, c.OOMKilled, c.Limits = d.started, d.restarts, d.oomKilled, d.limits
 	switch c.State {
 	case reconcile.StateExited, reconcile.StateDead:
+		// An engine writes down the start of a process that ends at once after its end.
 		c.Finished, c.ExitCode = later(d.started, d.finished), d.exitCode
 	case reconcile.StateRestarting:
 		c.ExitCode = d.exitCode
@@ -174,13 +175,12 @@ func (o observed) with(d details) *reconcile.Container {
 	return &c
 }
 
-// later is the end of a run. An engine writes down the start of a process that ends
-// at once after its end.
-func later(started, finished time.Time) time.Time {
-	if finished.Before(started) {
-		return started
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	return finished
+	return b
 }
 
 // rowSignature changes when a container does, as far as the list shows it. The
