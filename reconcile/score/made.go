@@ -98,6 +98,7 @@ func quality(s *subject) []Point {
 		points = append(points, running(Point{What: what, Got: of, Of: of, Reason: ended}))
 	case journal.RolledBack, journal.FastRolledBack, journal.Failed:
 		points = append(points, running(Point{What: what, Of: of, Reason: ended, Raise: "see fairlead rollout show " + s.model.Name + " for the evidence"}))
+	default: // it says nothing about the model
 	}
 	return points
 }

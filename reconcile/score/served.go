@@ -68,6 +68,7 @@ func (s *subject) guards() bool {
 		switch c.Metric {
 		case spec.ErrorRatio, spec.LatencyP50, spec.LatencyP90, spec.LatencyP99:
 			return true
+		default:
 		}
 	}
 	return false

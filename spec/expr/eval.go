@@ -74,7 +74,13 @@ func (ev *evaluation) eval(e *Expr, depth int) (any, error) {
 		return ev.object(e, depth)
 	case Call:
 		return ev.call(e, depth)
+	default:
+		return ev.operate(e, depth)
 	}
+}
+
+// operate is what has a fixed number of operands.
+func (ev *evaluation) operate(e *Expr, depth int) (any, error) {
 	if want := operands(e.Op); len(e.Args) != want || want == 0 {
 		return nil, ev.wrong(e, fmt.Sprintf("%q with %d operands is no operation", string(e.Op), len(e.Args)))
 	}

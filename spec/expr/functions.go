@@ -112,10 +112,10 @@ func (ev *evaluation) call(e *Expr, depth int) (any, error) {
 
 // String is the arity in words.
 func (a Arity) String() string {
-	switch {
-	case a.Max == a.Min:
+	switch a.Max {
+	case a.Min:
 		return counted(a.Min, "argument")
-	case a.Max == Many:
+	case Many:
 		return fmt.Sprintf("%s or more", counted(a.Min, "argument"))
 	default:
 		return fmt.Sprintf("%d to %d arguments", a.Min, a.Max)

@@ -159,7 +159,7 @@ func (ev *evaluation) compute(op Op, a, b float64) (any, error) {
 		n = a * b
 	case Div:
 		n = a / b
-	case Mod:
+	default:
 		n = math.Mod(a, b)
 	}
 	if !finite(n) {

@@ -48,6 +48,7 @@ func anyExpr(t *rapid.T, depth int) Expr {
 		return e
 	case Call:
 		e.Name = rapid.SampledFrom([]string{"length", "contains", "min", "max", "abs", "round", "regex", "semver", "coalesce", "try", "can", "alltrue", "anytrue", "keys", "values", "upper", "nothing"}).Draw(t, "name")
+	default:
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "args") {
 		e.Args = append(e.Args, anyExpr(t, depth-1))

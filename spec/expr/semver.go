@@ -58,7 +58,7 @@ func digits(s string) bool {
 func identifiers(s string, numbers bool) bool {
 	for part := range strings.SplitSeq(s, ".") {
 		for _, c := range part {
-			if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-') {
+			if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' {
 				return false
 			}
 		}
