@@ -237,6 +237,7 @@ func (b *builder) nodesOf(in spec.Input) []*run.Node {
 				return []*run.Node{best}
 			}
 		}
+	default: // a dataset is written by none
 	}
 	return nil
 }

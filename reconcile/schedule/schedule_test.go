@@ -86,19 +86,24 @@ func TestWhatNeverComesIsZero(t *testing.T) {
 }
 
 func TestBadSchedulesAreRefused(t *testing.T) {
-	for _, s := range []spec.Schedule{
-		{Cron: ""}, {Cron: "* * * *"}, {Cron: "* * * * * *"}, {Cron: "@reboot"}, {Cron: "@everysecond"}, {Cron: "@"},
-		{Cron: "60 * * * *"}, {Cron: "0,99 * * * *"}, {Cron: "* 24 * * *"}, {Cron: "* * 0 * *"}, {Cron: "* * 32 * *"}, {Cron: "* * * 13 *"}, {Cron: "* * * * 8"},
-		{Cron: "*/0 * * * *"}, {Cron: "5-1 * * * *"}, {Cron: "60/5 * * * *"}, {Cron: "1-2-3 * * * *"}, {Cron: "1/2/3 * * * *"}, {Cron: ", * * * *"}, {Cron: "1, * * * *"},
-		{Cron: "mon * * * *"}, {Cron: "0 0 * * jan"}, {Cron: "0 0 * mon *"}, {Cron: "0 0 * * monday"}, {Cron: "? * * * *"}, {Cron: "L * * * *"},
-		{Cron: "0 0 0W * *"}, {Cron: "0 0 32W * *"}, {Cron: "0 0 LW * *"}, {Cron: "0 0 L-3 * *"}, {Cron: "0 0 * * 1#6"}, {Cron: "0 0 * * L"}, {Cron: "0 0 * * 8L"},
-		{Cron: "-1 * * * *"}, {Cron: "1e1 * * * *"}, {Cron: "0 0 * * 1#0"},
-		{Cron: "@daily", Zone: "Europe/Atlantis"}, {Cron: "@daily", Zone: "Local"}, {Cron: "@daily", Zone: "../../etc/passwd"},
-		{Cron: "@daily", Jitter: -time.Second},
+	for _, cron := range []string{
+		"", "* * * *", "* * * * * *", "@reboot", "@everysecond", "@", "60 * * * *", "0,99 * * * *",
+		"* 24 * * *", "* * 0 * *", "* * 32 * *", "* * * 13 *", "* * * * 8", "*/0 * * * *", "5-1 * * * *", "60/5 * * * *",
+		"1-2-3 * * * *", "1/2/3 * * * *", ", * * * *", "1, * * * *", "mon * * * *", "0 0 * * jan", "0 0 * mon *", "0 0 * * monday",
+		"? * * * *", "L * * * *", "0 0 0W * *", "0 0 32W * *", "0 0 LW * *", "0 0 L-3 * *", "0 0 * * 1#6", "0 0 * * L",
+		"0 0 * * 8L", "-1 * * * *", "1e1 * * * *", "0 0 * * 1#0",
 	} {
-		if _, err := schedule.Parse(s, "digits"); err == nil {
-			t.Errorf("%+v was taken", s)
+		if _, err := schedule.Parse(spec.Schedule{Cron: cron}, "digits"); err == nil {
+			t.Errorf("%q was taken", cron)
 		}
+	}
+	for _, zone := range []string{"Europe/Atlantis", "Local", "../../etc/passwd"} {
+		if _, err := schedule.Parse(spec.Schedule{Cron: "@daily", Zone: zone}, "digits"); err == nil {
+			t.Errorf("the zone %q was taken", zone)
+		}
+	}
+	if _, err := schedule.Parse(spec.Schedule{Cron: "@daily", Jitter: -time.Second}, "digits"); err == nil {
+		t.Error("a negative jitter was taken")
 	}
 }
 
