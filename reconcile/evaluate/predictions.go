@@ -40,7 +40,7 @@ const (
 	DefaultBins     = 15 // as Guo et al. 2017 have it
 )
 
-// Predictions are the columns of a table that are needed, in memory: some 30 bytes
+// Predictions are the columns of a table that are needed, in memory: some 50 bytes
 // per row, and 8 for each class with a probability.
 type Predictions struct {
 	o             Options

@@ -11,6 +11,8 @@
 //   - A missing value breaks the bound on missing ones and nothing else.
 //   - An infinite value, and one that is no number, breaks min, max, and the types
 //     integer and number.
+//   - Where all values of a column are missing, nothing but the bound on missing
+//     ones is broken: say missing if they must be there.
 //   - Without any row no condition on a column holds: there is nothing to tell by.
 //     Only row_count has an answer then.
 package expect

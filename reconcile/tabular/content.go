@@ -82,7 +82,7 @@ func refuse(head []byte, name string) error {
 		}
 	}
 	if hasSuffix(name, ".parquet") {
-		return errors.New("Parquet is not read; write csv or jsonl instead, for example with pandas: pd.read_parquet(f).to_csv(f + '.csv.gz', index=False)")
+		return errors.New("files of Parquet are not read; write csv or jsonl instead, for example with pandas: pd.read_parquet(f).to_csv(f + '.csv.gz', index=False)")
 	}
 	return nil
 }

@@ -12,14 +12,14 @@ import (
 // infinite. Spaces around it do not count.
 func (v Value) Number() (float64, bool) {
 	text := strings.TrimSpace(v.Text)
-	if text == "" || strings.ContainsAny(text, "_xXpP") { // what only programming languages write
-		return 0, false
-	}
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil && !math.IsInf(number, 0) {
 		return 0, false
 	}
-	return number, true
+	// Only programming languages write 0x1F and 1_000.
+	digits := strings.TrimLeft(text, "+-")
+	hexadecimal := len(digits) > 1 && digits[0] == '0' && digits[1]|0x20 == 'x'
+	return number, !hexadecimal && strings.IndexByte(digits, '_') < 0
 }
 
 // Whole tells whether the value is a whole number, in any notation: 5, 5.0, 5e0.
