@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fairlead/fairlead/spec"
 )
 
 // oracle works a schedule out the slow way: it looks at every minute, and knows of
@@ -212,6 +214,43 @@ func TestNextFromAnyTimeAgrees(t *testing.T) {
 				if got := s.Next(from); !got.Equal(want[i]) {
 					t.Fatalf("%s in %s after %s: got %s, want %s", cron, zone, from.In(location), got, want[i].In(location))
 				}
+			}
+		}
+	}
+}
+
+// TestDueAgreesAfterAnyOutage puts outages of any length anywhere, across the changes
+// of the clock, too.
+func TestDueAgreesAfterAnyOutage(t *testing.T) {
+	location, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	minutes := minutesOf(location, at(t, "2027-10-20T00:00:00Z"), 20)
+	first, span := minutes[0].at, int64(20*24*time.Hour)
+	r := rand.New(rand.NewPCG(3, 3))
+	for range 100 {
+		cron := randomCron(r)
+		s, starts := parse(t, cron, "Europe/Berlin"), newOracle(cron).starts(minutes)
+		for range 50 {
+			fired, now := first.Add(time.Duration(r.Int64N(span))), first.Add(time.Duration(r.Int64N(span)))
+			var want time.Time
+			n := 0
+			for _, start := range starts {
+				if start.After(fired) && !start.After(now) {
+					want = start
+					n++
+				}
+			}
+			n = min(n, 1001)
+			when, ok, missed := s.Due(fired, now, spec.MissedOnce)
+			if !when.Equal(want) || ok != (n > 0) || missed != max(n-1, 0) {
+				t.Fatalf("%s from %s to %s, once: got %s, %t, %d missed; want %s, of %d", cron, fired, now, when, ok, missed, want, n)
+			}
+			late := now.Sub(want) > time.Minute
+			when, ok, missed = s.Due(fired, now, spec.MissedSkip)
+			if late && n > 0 && (ok || missed != min(n, 1000) || !when.Equal(want)) || !late && n > 0 && (!ok || missed != n-1) {
+				t.Fatalf("%s from %s to %s, skip: got %s, %t, %d missed; want %s, of %d", cron, fired, now, when, ok, missed, want, n)
 			}
 		}
 	}
