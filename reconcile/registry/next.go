@@ -53,17 +53,24 @@ func Next(versions []*spec.Version, m *spec.Model, bump spec.VersionBump) (strin
 // after is the version that a bump leads to; "" is followed by the first.
 func after(version string, bump spec.VersionBump) string {
 	v, _ := parse(version) // checked, or none
-	before := semver.Prerelease("v"+version) != ""
 	major, minor, patch := v[0], v[1], v[2]
-	switch {
-	case bump == spec.BumpMajor && !(before && minor == 0 && patch == 0):
-		major, minor, patch = major+1, 0, 0
-	case bump == spec.BumpMajor:
-	case bump == spec.BumpMinor && !(before && patch == 0), version == "":
-		minor, patch = minor+1, 0
-	case bump == spec.BumpMinor, before:
+	before := semver.Prerelease("v"+version) != "" // of that release, which may be enough
+	switch bump {
+	case spec.BumpMajor:
+		if !before || minor != 0 || patch != 0 {
+			major, minor, patch = major+1, 0, 0
+		}
+	case spec.BumpMinor:
+		if !before || patch != 0 {
+			minor, patch = minor+1, 0
+		}
 	default:
-		patch++
+		switch {
+		case version == "":
+			minor = 1
+		case !before:
+			patch++
+		}
 	}
 	return fmt.Sprintf("%d.%d.%d", major, minor, patch)
 }
