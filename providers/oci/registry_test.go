@@ -62,7 +62,7 @@ func debian(t *testing.T) (host, dir, config string) {
 	if err != nil {
 		t.Skip("docker-registry is not installed; on Debian: apt-get install docker-registry")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func debian(t *testing.T) (host, dir, config string) {
 		_ = cmd.Wait()
 	})
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		connection, err := net.DialTimeout("tcp", host, time.Second)
+		connection, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", host)
 		if err == nil {
 			_ = connection.Close() // nothing was written
 			return host, dir, config
@@ -385,7 +385,7 @@ func TestErrorsSayWhoWhyAndWhatToDo(t *testing.T) {
 // registry without TLS.
 func onOtherLoopback(t *testing.T, withTLS bool) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.2:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.2:0")
 	if err != nil {
 		t.Skipf("this machine has one loopback address only: %v", err)
 	}

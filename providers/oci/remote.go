@@ -225,7 +225,7 @@ func (s *Store) explain(r reference, err error) error {
 	case errors.Is(err, errdef.ErrNotFound):
 		return fmt.Errorf("%s has no such artifact (404): %w; check the name and the digest, and that this user may read it", r.host, reconcile.ErrNoContent)
 	case errors.As(err, &cert):
-		return fmt.Errorf("the certificate of %s is not trusted: %s; install its authority on this host, or set SSL_CERT_FILE", r.host, cert.Err)
+		return fmt.Errorf("the certificate of %s is not trusted: %w; install its authority on this host, or set SSL_CERT_FILE", r.host, cert.Err)
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s does not speak TLS; give it a certificate, or list it as an insecure registry", r.host)
 	case errors.Is(err, syscall.ECONNREFUSED):
