@@ -125,8 +125,8 @@ func (l *loop) onSupplied(r supplied) {
 const fetch rollout.Verb = "fetch"
 
 // checkout returns the directory of this host that holds the files of an
-// artifact. The store is asked first: what is in there needs neither the network
-// nor a turn.
+// artifact. The store is asked first: what is in there, and as it should be, needs
+// neither the network nor a turn.
 func (a *actor) checkout(ctx context.Context, artifact spec.Artifact, about Event) (dir string, err error) {
 	switch {
 	case a.artifacts == nil:
@@ -135,7 +135,7 @@ func (a *actor) checkout(ctx context.Context, artifact spec.Artifact, about Even
 		return "", fmt.Errorf("artifact %s: its digest is not %s; write the reference with the digest of what was published", artifact.Ref, artifact.Digest)
 	}
 	dir, err = a.artifacts.Checkout(ctx, artifact.Digest)
-	if errors.Is(err, reconcile.ErrNoContent) {
+	if errors.Is(err, reconcile.ErrNoContent) || errors.Is(err, reconcile.ErrTampered) {
 		dir, err = a.download(ctx, artifact, about)
 	}
 	if err != nil {

@@ -27,6 +27,7 @@ type shelf struct {
 
 	mu      sync.Mutex
 	here    map[string]bool // by digest
+	spoiled bool            // what is here, until it is fetched anew
 	fail    map[string]error
 	hang    chan struct{} // a Fetch waits until it is closed; nil: none does
 	fetched []string
@@ -58,6 +59,9 @@ func (s *shelf) Checkout(_ context.Context, digest string) (string, error) {
 	if !s.here[digest] {
 		return "", reconcile.ErrNoContent
 	}
+	if s.spoiled {
+		return "", reconcile.ErrTampered
+	}
 	return s.path(digest), os.MkdirAll(s.path(digest), 0o755)
 }
 
@@ -79,7 +83,7 @@ func (s *shelf) Fetch(ctx context.Context, ref string) (reconcile.Content, error
 	if err := s.fail[digest]; err != nil {
 		return reconcile.Content{}, err
 	}
-	s.here[digest] = true
+	s.here[digest], s.spoiled = true, false
 	return reconcile.Content{Digest: digest}, nil
 }
 
@@ -265,6 +269,25 @@ func TestStableIsHealedWhileTheNextArtifactIsNotHere(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestArtifactThatWasSpoiledHereIsFetchedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newWorld(t), newShelf(t)
+		w.repo.commit(model("digits", weights(1)))
+		w.during(func(c *controller.Controller) {
+			s.set(func(s *shelf) { s.spoiled, s.fail[digestOf(1)] = true, reconcile.ErrUnavailable })
+			if err := w.engine.RemoveByHand(w.running("digits")[0].ID); err != nil {
+				t.Fatal(err)
+			}
+			w.await(c, "the error", func(st *controller.Status) bool { return modelOf(st, "digits").Error != "" })
+			if n := len(w.running("digits")); n != 1 {
+				t.Errorf("%d replicas run", n)
+			}
+			s.set(func(s *shelf) { clear(s.fail) })
+			w.await(c, "the replica", func(st *controller.Status) bool { return st.Converged && len(w.running("digits")) == 2 })
+		}, stocked(s))
+	})
 }
 
 func TestWithoutAStoreAnArtifactIsAnError(t *testing.T) {
