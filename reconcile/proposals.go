@@ -24,7 +24,7 @@ var ErrNotOurs = errors.New("the branch holds a commit that Fairlead did not wri
 
 // Proposal is one change.
 type Proposal struct {
-	Branch  string // without refs/heads/: fairlead/publish/digits-1.2.0
+	Branch  string // without refs/heads/, below fairlead/: fairlead/publish/digits-1.2.0
 	Base    string // commit of the config repo that it is made on
 	Message string // of the commit; its first line is the title
 	// Files are the new contents, by path below the configured path; nil removes.

@@ -1,12 +1,14 @@
 package git_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -269,6 +271,58 @@ func TestRemoteThatIsAwayTakesNoProposal(t *testing.T) {
 	wantWords(t, err, "cannot be reached", "nothing was changed")
 	if !errors.Is(err, reconcile.ErrUnavailable) || strings.Contains(err.Error(), "container engine") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestRemoteThatNeverAnswersTakesNoProposal(t *testing.T) {
+	r := configRepo(t)
+	s := newServer(t, false)
+	url := s.publish(r)
+	bare := &repo{t: t, dir: filepath.Join(s.root, "config.git")}
+	bare.git("config", "http.receivepack", "true")
+	o := git.Options{URL: url, Branch: "main", Path: "config", DataDir: t.TempDir()}
+	base := mustLatest(t, mustNew(t, o)).Tree.Commit().ID
+	hurried := o
+	hurried.Timeout = 300 * time.Millisecond
+	s.hook(func(_ http.ResponseWriter, req *http.Request) bool {
+		<-req.Context().Done()
+		return true
+	})
+	_, err := mustPropose(t, hurried).Propose(t.Context(), publishing(base))
+	wantWords(t, err, "no answer within 300ms", "nothing was changed")
+	if !errors.Is(err, reconcile.ErrUnavailable) {
+		t.Errorf("%v does not pass", err)
+	}
+	if err := mustPropose(t, hurried).Tag(t.Context(), "digits@v1.2.0", base, "x"); !errors.Is(err, reconcile.ErrUnavailable) {
+		t.Errorf("%v does not pass", err)
+	}
+	s.hook(nil)
+	if done, err := mustPropose(t, o).Propose(t.Context(), publishing(base)); err != nil || !done.Pushed || bare.git("rev-parse", proposalBranch) != done.Commit {
+		t.Errorf("afterwards it gets %+v, %v", done, err)
+	}
+}
+
+func TestProposalsAtATimeWaitForEachOther(t *testing.T) {
+	r := configRepo(t)
+	p, base := proposalsFor(t, git.JournalOptions{URL: r.dir})
+	var writers sync.WaitGroup
+	for n := range 4 {
+		writers.Go(func() {
+			proposal := publishing(base)
+			proposal.Branch = fmt.Sprintf("fairlead/publish/model-%d", n)
+			if done, err := p.Propose(t.Context(), proposal); err != nil || !done.Pushed {
+				t.Errorf("got %+v, %v", done, err)
+			}
+		})
+	}
+	writers.Wait()
+	if got := r.git("rev-list", "--count", "--branches=fairlead", "^main"); got != "4" {
+		t.Errorf("there are %s commits", got)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Propose(ctx, publishing(base)); err == nil {
+		t.Error("a cancelled call succeeds")
 	}
 }
 
