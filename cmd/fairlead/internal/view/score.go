@@ -68,7 +68,7 @@ func (v *View) Score(c *score.Card) error {
 	}
 	if !c.Observed {
 		out.line("")
-		out.line("%s No daemon was asked, so this is about what is declared only.", v.paint(yellow, "Note:"))
+		out.line("%s No daemon of this environment answers, so this is about what is declared only.", v.paint(yellow, "Note:"))
 	}
 	return out.flush()
 }
