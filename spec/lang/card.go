@@ -165,7 +165,7 @@ func (r *cardReader) mapping(n *yaml.Node, depth int) any {
 		case key.Kind != yaml.ScalarNode || key.Tag == "!!merge":
 			return r.fail(key, "The name of a fact is text.")
 		case twice:
-			return r.fail(key, fmt.Sprintf("%q is set twice. Remove one of the two.", clip(key.Value)))
+			return r.fail(key, "A fact of this name is set already. Remove one of the two.")
 		}
 		all[key.Value] = r.value(value, depth+1)
 	}

@@ -70,17 +70,9 @@ func (s section) source() spec.DatasetSource {
 		}
 		return spec.DatasetSource{Kind: spec.SourceVolume, Location: rest}
 	default:
-		s.errorf(s.at("source"), "Invalid source", "Nothing reads data from %s://. A source is a path of the repo, https://..., oci://... or volume://NAME. Of other places copy the data into a registry or a volume.", clip(scheme))
+		s.errorf(s.at("source"), "Invalid source", "Nothing reads data from such a place. A source is a path of the repo, https://..., oci://... or volume://NAME. Copy data of other places into a registry or a volume.")
 		return spec.DatasetSource{}
 	}
-}
-
-func clip(text string) string {
-	const most = 32
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
 }
 
 func (s section) webSource(text string) spec.DatasetSource {
@@ -139,7 +131,7 @@ func (s section) checkDigest(d *spec.Dataset) {
 		}
 	case spec.SourceOCI:
 		if _, pinned, isPinned := strings.Cut(d.Source.Location, "@"); isPinned && d.Digest != "" && pinned != d.Digest {
-			s.errorf(s.at("digest"), "Digest does not match", "The source names %s, and digest another. Remove one of the two.", pinned)
+			s.errorf(s.at("digest"), "Digest does not match", "The source names one digest, and this argument another. Remove one of the two.")
 		}
 	case spec.SourceVolume:
 		if s.has("digest") {

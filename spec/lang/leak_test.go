@@ -37,6 +37,19 @@ func TestNoDiagnosticShowsAValueFromOutside(t *testing.T) {
 	for _, argument := range arguments {
 		specs = append(specs, "model \"m\" {\n  "+argument+"\n}\n")
 	}
+	steps := func(arguments string) string {
+		return "pipeline \"p\" {\n  step \"a\" {\n    image = \"a:1\"\n    " + arguments + "\n  }\n}\n"
+	}
+	specs = append(specs,
+		"dataset \"d\" {\n  source = var.s\n}\n", "dataset \"d\" {\n  source = \"${var.s}://x\"\n}\n", "dataset \"d\" {\n  source = \"https://${var.s}@x/\"\n  digest = var.s\n  collected = var.s\n  license = \"${var.s} x\"\n  labels = { a = [var.s] }\n}\n",
+		"dataset \"d\" {\n  source = \"volume://x\"\n  expect \"column\" {\n    name = \"c\"\n    min = var.s\n    pattern = \"(${var.s}\"\n  }\n}\n",
+		"model \"m\" {\n  image = \"m:1\"\n  artifact = \"oci://local/${var.s}\"\n  artifact_path = var.s\n  card = var.s\n  license = \"${var.s} x\"\n}\n",
+		steps("env = { (var.s) = param.x }"), steps("env = { A = param.x + var.s }"), steps("command = [jsondecode(var.s), run.pipeline]"), steps("when = regex(\"(${var.s}\", run.pipeline)"),
+		steps("when = run.pipeline[var.s]"), steps("when = \"${var.s}\""), steps("matrix = { (var.s) = [1] }"), steps("matrix = { a = var.s }"), steps("outputs = [\"a ${var.s}\"]\n    metrics = \"/${var.s}\""),
+		steps("env = merge(var.s, { A = run.id })"), steps("command = concat([var.s, null], [run.id])"), steps("when = var.s ? run.id : run.pipeline"),
+		"pipeline \"p\" {\n  param \"x\" {\n    type = number\n    default = var.s\n  }\n  schedule {\n    cron = var.s\n    zone = var.s\n  }\n  step \"a\" {\n    image = \"a:1\"\n    outputs = [\"m\"]\n  }\n  publish {\n    model = model.m\n    artifact = step.a.m\n    registry = \"oci://${var.s}\"\n    version = var.s\n  }\n}\nmodel \"m\" {\n  image = \"m:1\"\n}\n",
+		"policy \"p\" {\n  for = model\n  require = model.name == var.s.x\n}\n",
+	)
 	specs = append(specs, "variable \"n\" { type = number }\n", "variable \"n\" { type = list(string) }\n")
 	for i, src := range specs {
 		for _, value := range []string{canary, "{" + canary, "${" + canary} {
@@ -73,6 +86,19 @@ func TestSecretsAreNamesOnly(t *testing.T) {
 			cfg, diags := NewLoader().Load(repo, Options{})
 			if !diags.HasErrors() {
 				t.Errorf("loaded: %+v", cfg.Models)
+			}
+		})
+	}
+	for _, use := range []string{
+		`env = { A = [secret.s] }`, `env = { (secret.s) = param.x }`, `env = { A = upper(secret.s), B = param.x }`, `command = [secret.s]`, `command = [secret.s, param.x]`,
+		`command = ["a-${secret.s}-${param.x}"]`, `when = secret.s == param.x`, `matrix = { a = [secret.s] }`, `env = { A = param.x ? secret.s : "" }`, `env = { A = try(secret.s, param.x) }`,
+		`env = { A = param.x[secret.s] }`, `outputs = [secret.s]`, `user = secret.s`,
+	} {
+		t.Run(use, func(t *testing.T) {
+			repo := tree{"a.hcl": "secret \"s\" { env = \"S\" }\npipeline \"p\" {\n  param \"x\" {}\n  step \"a\" {\n    image = \"a:1\"\n    " + use + "\n  }\n}\n"}
+			cfg, diags := NewLoader().Load(repo, Options{})
+			if !diags.HasErrors() {
+				t.Errorf("loaded: %+v", cfg.Pipelines[0].Steps[0])
 			}
 		})
 	}

@@ -247,3 +247,75 @@ func TestRandomTwinsLoadEqual(t *testing.T) {
 		}
 	})
 }
+
+// drawPipeline writes a random pipeline that is right, or, if sloppy, may not be.
+func drawPipeline(t *rapid.T) string {
+	var s strings.Builder
+	sloppy := rapid.Bool().Draw(t, "sloppy")
+	varied := rapid.Bool().Draw(t, "varied")
+	// Lines with a ! may be mistakes.
+	pick := func(label, indent string, lines ...string) {
+		var usable []string
+		for _, line := range lines {
+			line, risky := strings.CutPrefix(line, "!")
+			if sloppy || !risky {
+				usable = append(usable, line)
+			}
+		}
+		if line := rapid.SampledFrom(usable).Draw(t, label); line != "" {
+			s.WriteString(indent + line + "\n")
+		}
+	}
+	one := func(ifVaried, ifNot string) string {
+		if varied {
+			return ifVaried
+		}
+		return ifNot
+	}
+	s.WriteString("dataset \"d\" {\n")
+	pick("source", "  ", `source = "volume://${var.tag}"`, `source = "oci://localhost/d:${local.c}"`, `!source = "nowhere"`, "!")
+	pick("expect", "  ", "", "expect \"rows\" {\n    min = var.n\n  }", "expect \"column\" {\n    name = local.c\n    type = integer\n  }\n  expect \"column\" {\n    name = \"y\"\n  }", "!expect \"column\" {\n    type = text\n  }")
+	s.WriteString("}\npipeline \"p\" {\n")
+	pick("on", "  ", "", "on = [change, dataset.d]", "on = [drift]", "!on = [dataset.x]", "on = []")
+	pick("param", "  ", "param \"x\" {\n    default = var.n\n  }", "!param \"x\" {\n    type = bool\n    default = \"a\"\n  }", "!")
+	s.WriteString("  step \"a\" {\n    image = \"a:${var.tag}\"\n    outputs = [\"m\", local.c]\n    metrics = \"m.json\"\n")
+	pick("inputs", "    ", "", "inputs = { d = dataset.d }", "!inputs = { \"d\" = step.b.m }", "!inputs = { d = dataset.d.x }", "inputs = {}")
+	pick("env", "    ", "", "env = { A = param.x, B = \"x-${param.x}-${local.c}\", C = secret.s, D = \"\\\"q\\\"\" }", "env = merge({ A = 1 }, { B = upper(local.c), C = lower(param.x) })", "!env = { A = 1.5 }", "!env = { A = run.outcome }", "env = { (local.c) = !param.x }")
+	pick("command", "    ", "", "command = [\"a\", param.x, var.n]", "command = concat([local.c], [\"--x=${param.x * 2}\"])", "!command = param.x", "command = [for k in [1, 2] : tostring(k)]", "command = []")
+	if varied {
+		pick("matrix", "    ", "matrix = { h = [1, 5, var.n], k = [\"a\"] }", "search {\n      trials = var.n\n      minimize = \"acc\"\n      dimension \"h\" {\n        values = [local.c, true]\n      }\n    }", "!matrix = { h = range(300) }")
+	}
+	pick("when", "    ", "", "when = param.x == \"${local.c}\"", "when = var.n > 1", "when = !(param.x && true) || can(live.m.version)", "when = alltrue([param.x, var.n == 2])", "!when = [1]", "when = null", one("when = matrix.h == 1", "!when = matrix.h == 1"))
+	pick("retry", "    ", "", "retries = 2\n    retry_on = [exit, oom]", "!retry_on = [exit]", "retries = var.n")
+	s.WriteString("  }\n  step \"b\" {\n    image = \"b:1\"\n    outputs = [\"m\"]\n")
+	pick("b inputs", "    ", "inputs = { m = step.a.m }", one("inputs = { m = select.best.m }", "!inputs = { m = select.best.m }"), "after = [step.a]", "")
+	s.WriteString("  }\n")
+	pick("select", "  ", one("select \"best\" {\n    of = step.a\n    maximize = \"acc\"\n  }", ""), one("!", "!select \"best\" {\n    of = step.a\n    maximize = \"acc\"\n  }"))
+	pick("gate", "  ", one("!", "")+"gate \"g\" {\n    require = step.a.metrics.acc >= try(live.m.metrics[local.c], 0) - 0.5\n    level = soft\n  }", one("", "!")+"gate \"g\" {\n    require = select.best.metrics[\"acc\"] > var.n ? true : false\n  }", "gate \"g\" {\n    require = dataset.d.rows > 3 && model.m.owners[0] == \"x\"\n  }", "")
+	pick("publish", "  ", "publish {\n    model = model.m\n    artifact = step.b.m\n    version = minor\n  }", one("", "!")+"publish {\n    model = model.m\n    artifact = select.best.m\n    version = \"1.${step.b.values.n}.0\"\n    metrics = select.best\n  }", "!publish {\n    model = model.m\n    artifact = step.a.m\n    version = var.tag\n  }", "")
+	s.WriteString("}\npolicy \"q\" {\n  for = model\n")
+	pick("require", "  ", "require = length(model.owners) > var.n", "require = contains(model.owners, local.c) && env.name == \"prod\"", "!require = model.nam == \"x\"", "!")
+	s.WriteString("}\n")
+	return s.String()
+}
+
+func TestRandomTwinsOfPipelinesLoadEqual(t *testing.T) {
+	const common = "variable \"tag\" { default = \"1\" }\nvariable \"n\" { default = 2 }\nlocals { c = \"k${var.tag}\" }\nsecret \"s\" { env = \"S\" }\nmodel \"m\" {\n  image = \"m:1\"\n}\nenvironment \"prod\" {\n}\n"
+	loaded := 0
+	rapid.Check(t, func(t *rapid.T) {
+		src := common + drawPipeline(t)
+		native, nativeDiags := NewLoader().Load(tree{"a.hcl": src}, Options{Environment: "prod"})
+		twins, twinDiags := NewLoader().Load(tree{"a.hcl.json": twin(t, src)}, Options{Environment: "prod"})
+		if native != nil && twins != nil {
+			loaded++
+			if got, want := withoutPlaces(t, twins), withoutPlaces(t, native); got != want {
+				t.Fatalf("the JSON twin differs:\n%s\ngot  %s\nwant %s", src, got, want)
+			}
+			return
+		}
+		if (native == nil) != (twins == nil) || len(nativeDiags) != len(twinDiags) {
+			t.Fatalf("the twins fail differently:\n%s\nnative: %v\nJSON:   %v", src, nativeDiags.Err(), twinDiags.Err())
+		}
+	})
+	t.Logf("%d pairs were right", loaded)
+}

@@ -1,5 +1,5 @@
 dataset "a" {
-  source = "s3://bucket/key" # ERROR: Invalid source :: s3://
+  source = "s3://bucket/key" # ERROR: Invalid source :: https://..., oci://...
 }
 dataset "b" {
   source = "oci://localhost:5000/data" # ERROR: Invalid source :: Add :TAG
