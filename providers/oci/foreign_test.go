@@ -45,7 +45,7 @@ func TestDebiansRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "docker-registry", "garbage-collect", config).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "docker-registry", "garbage-collect", "--delete-untagged", config).CombinedOutput(); err != nil {
 		t.Fatalf("garbage collection: %v\n%s", err, out)
 	}
 	files := readWithAnotherClient(t, strings.TrimPrefix(published.Ref, "oci://"))

@@ -28,7 +28,7 @@ func (s *Store) push(ctx context.Context, to reference, tag string, a *artifact)
 		defer func() { sent = p.sent.Load() }()
 		there, err := repo.Manifests().Exists(ctx, a.model.descriptor())
 		if err == nil && !there {
-			err = p.send(ctx, a.model)
+			err = p.send(ctx, a.model, "")
 		}
 		if err == nil {
 			err = p.tag(ctx, a.model, tag)
@@ -48,9 +48,9 @@ type pushing struct {
 	sent  atomic.Bool
 }
 
-// send sends an artifact, its manifest last: a registry refuses one whose blobs it
-// does not have.
-func (p *pushing) send(ctx context.Context, m *manifest) error {
+// send sends an artifact, its manifest last, with a tag unless that is "": a registry
+// refuses a manifest whose blobs it does not have.
+func (p *pushing) send(ctx context.Context, m *manifest, tag string) error {
 	group, blobs := errgroup.WithContext(ctx)
 	group.SetLimit(parallelBlobs)
 	for _, blob := range distinct(m.parts()) {
@@ -64,7 +64,10 @@ func (p *pushing) send(ctx context.Context, m *manifest) error {
 		return err
 	}
 	p.sent.Store(true)
-	return p.repo.Manifests().Push(ctx, m.descriptor(), bytes.NewReader(raw))
+	if tag == "" {
+		tag = m.digest.String()
+	}
+	return p.repo.Manifests().PushReference(ctx, m.descriptor(), bytes.NewReader(raw), tag)
 }
 
 // sendBlob sends a blob, if it is not there. It is verified on the way: the registry
@@ -119,13 +122,25 @@ func (p *pushing) attach(ctx context.Context, a *artifact) error {
 	if err != nil {
 		return err
 	}
+	lists := p.repo.SetReferrersCapability(true) == nil // by now the client knows
 	for _, r := range a.referrers {
 		if listed[r.digest] {
 			continue
 		}
-		if err := p.send(ctx, r); err != nil {
+		tag := ""
+		if !lists {
+			tag = referrerTag(a.model.digest, r.digest)
+		}
+		if err := p.send(ctx, r, tag); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// referrerTag is the tag of a referrer where the registry does not list referrers: its
+// garbage collection does not know either that something refers to them, and some
+// take what has no tag.
+func referrerTag(subject, d digest.Digest) string {
+	return "sha256-" + subject.Encoded() + "." + d.Encoded()[:12]
 }
