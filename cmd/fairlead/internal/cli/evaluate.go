@@ -52,7 +52,8 @@ definitions are those of scikit-learn, Fairlearn and Aequitas.
 
 --sensitive can be given several times. With a,b both columns are compared by, and
 their intersection. With more than one set of groups, metrics of fairness are named
-after it: sex.equal_opportunity_ratio, "sex,age".equal_opportunity_ratio.
+after theirs: metrics.sex.equal_opportunity_ratio and, of an intersection,
+metrics["sex,age"].equal_opportunity_ratio.
 
 A figure that cannot be told is not written, and a gate that asks for it denies. So
 it is with the fairness of groups that are too small: every rate of every group must
