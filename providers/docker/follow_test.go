@@ -1,6 +1,8 @@
 package docker
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +27,41 @@ func TestOnlyTheBeginningOfAStreamHasADeadline(t *testing.T) {
 			t.Error("an engine that has answered is given up")
 		}
 	})
+}
+
+func TestTranscriptTakesEachMessageOnce(t *testing.T) {
+	var out strings.Builder
+	at := time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)
+	say := func(v *voice, second int, text string) {
+		t.Helper()
+		message := at.Add(time.Duration(second)*time.Second).Format(time.RFC3339Nano) + " " + text
+		if n, err := v.Write([]byte(message)); err != nil || n != len(message) {
+			t.Errorf("write %q: %d, %v", message, n, err)
+		}
+	}
+	tr := newTranscript(t.Context(), &out)
+	if tr.since() != "" {
+		t.Errorf("it begins at %s", tr.since())
+	}
+	say(tr.stdout, 1, "a b ")
+	say(tr.stdout, 1, "part ") // of one line: they have one time
+	say(tr.stderr, 3, "e ")
+	tr.resume()
+	if want := fmt.Sprint(at.Add(2*time.Second).Unix()) + ".000000000"; tr.since() != want {
+		t.Errorf("it goes on at %s, want %s", tr.since(), want)
+	}
+	say(tr.stdout, 1, "known ")
+	say(tr.stdout, 2, "late ") // behind the other stream
+	say(tr.stderr, 3, "known ")
+	say(tr.stderr, 4, "f")
+	if got, want := out.String(), "a b part e late f"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, message := range []string{"", " ", "no time", "2026-03-03", "\xff\x00 x"} {
+		if _, err := tr.stdout.Write([]byte(message)); err == nil {
+			t.Errorf("%q was taken", message)
+		}
+	}
 }
 
 func TestOwnDirectoriesAreNoMatterOfThePolicy(t *testing.T) {
