@@ -477,3 +477,31 @@ func TestCredentialsOfDocker(t *testing.T) {
 		wantErr(t, publish(t, dockerConfig(t, map[string]any{"credHelpers": map[string]any{host: "nosuchhelper"}})), nil, "nosuchhelper")
 	})
 }
+
+// TestAddressesAreShownWithoutTheirSignatures: registries send clients on to storage
+// with addresses that let everybody in.
+func TestAddressesAreShownWithoutTheirSignatures(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() }) // which ends the loop
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = connection.Write([]byte("this is no HTTP\r\n\r\n")) // to a client that may have gone
+			_ = connection.Close()
+		}
+	}()
+	storage := "http://" + listener.Addr().String() + "/blob?X-Amz-Signature=" + password
+	host := serve(t, http.RedirectHandler(storage, http.StatusTemporaryRedirect))
+	s := open(t, oci.Options{Dir: t.TempDir(), Timeout: time.Second})
+	_, err = s.Fetch(t.Context(), "oci://"+host+"/digits@sha256:"+hexOf("x"))
+	wantErr(t, err, nil, listener.Addr().String(), "/blob?...")
+	if strings.Contains(err.Error(), password) {
+		t.Errorf("the error shows the signature: %v", err)
+	}
+}
