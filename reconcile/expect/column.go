@@ -181,6 +181,9 @@ func (c *column) assertions(rows int64, names []string) []Assertion {
 		a.Checked, a.Broken, a.FirstLine, a.FirstText = rows, c.missing.count, c.missing.line, c.missing.text
 		a.Success = rows > 0 && float64(c.missing.count) <= *c.Missing*float64(rows)
 		a.Detail = fmt.Sprintf("%d of %d values are missing (%s), expected at most %s %%", c.missing.count, rows, share(c.missing.count, rows), figure(100**c.Missing))
+		if !a.Success {
+			a.Detail += fmt.Sprintf("; the first is on line %d", c.missing.line)
+		}
 		all = append(all, a)
 	}
 	for _, t := range c.tests {
@@ -192,13 +195,15 @@ func (c *column) assertions(rows int64, names []string) []Assertion {
 	}
 	if len(all) == 0 {
 		a := about(Exists)
-		a.Success, a.Detail = true, "the column is there"
-		return []Assertion{a}
-	}
-	if rows == 0 {
+		a.Success, a.Detail = true, "it is there"
+		all = append(all, a)
+	} else if rows == 0 {
 		for i := range all {
 			all[i].Detail = "there are no rows to tell by"
 		}
+	}
+	for i := range all {
+		all[i].Detail = fmt.Sprintf("column %s: %s", tabular.Clip(c.Column), all[i].Detail)
 	}
 	return all
 }

@@ -31,7 +31,8 @@ type Assertion struct {
 	Assertion Kind   `json:"assertion"`
 	Success   bool   `json:"success"`
 	Column    string `json:"column,omitempty"`
-	// Detail is the condition with its figures, for people.
+	// Detail is the condition with its figures, the column and the first line that
+	// breaks it, for people.
 	Detail string `json:"detail"`
 	// Checked is how many values were asked, Broken how many of them break the
 	// condition.
