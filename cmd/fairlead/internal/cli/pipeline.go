@@ -71,7 +71,7 @@ Exit codes: 0 fine, 1 error, no daemon answers, or there is no such pipeline.`,
 				return err
 			}
 			if len(runs.Runs) == 0 { // one that left Git may have runs yet
-				if err := known(status, args[0]); err != nil {
+				if err := declaredIn(status, args[0]); err != nil {
 					return err
 				}
 			}
@@ -249,7 +249,7 @@ func (d *daemon) findRun(ctx context.Context, arg string) (*run.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := known(status, arg); err != nil {
+	if err := declaredIn(status, arg); err != nil {
 		return nil, fmt.Errorf("there is no run %q, and %w", arg, err)
 	}
 	return nil, fmt.Errorf("pipeline %s never ran; start it: fairlead pipeline run %s", arg, arg)
@@ -264,7 +264,7 @@ func (d *daemon) nearest(ctx context.Context, name string, err error) error {
 	if askErr != nil {
 		return err
 	}
-	if unknown := known(status, name); unknown != nil {
+	if unknown := declaredIn(status, name); unknown != nil {
 		return unknown
 	}
 	return err
@@ -276,8 +276,8 @@ func isUnknown(err error) bool {
 	return ok && refusal.status == http.StatusNotFound
 }
 
-// known is an error where no pipeline has that name.
-func known(s *runner.Status, name string) error {
+// declaredIn is an error where no pipeline has that name.
+func declaredIn(s *runner.Status, name string) error {
 	var names []string
 	for i := range s.Pipelines {
 		if s.Pipelines[i].Name == name {

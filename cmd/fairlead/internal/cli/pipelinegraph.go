@@ -136,7 +136,7 @@ func declaredGraph(cfg *spec.Config, name string) (*view.Graph, error) {
 		}
 		status.Pipelines = append(status.Pipelines, runner.PipelineStatus{Name: p.Name})
 	}
-	if err := known(status, name); err != nil {
+	if err := declaredIn(status, name); err != nil {
 		return nil, fmt.Errorf("%w, in environment %s", err, cfg.Environment)
 	}
 	return nil, errors.New("there is no such pipeline")

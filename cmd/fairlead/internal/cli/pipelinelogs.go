@@ -97,8 +97,8 @@ type logs struct {
 	daemon  *daemon
 	id      string   // of the run
 	run     *run.Run // as it was seen last; what copies logs never looks at it
-	step    string // of which; "": all
-	attempt int    // 0: the newest
+	step    string   // of which; "": all
+	attempt int      // 0: the newest
 	out     *view.Logs
 }
 
