@@ -35,30 +35,6 @@ func OfPipeline(cfg *spec.Config, p *spec.Pipeline, now time.Time) []Result {
 	return Policies(cfg.Policies, cfg.Environment, subjects...)
 }
 
-// DeniedModels tells, by served name, which models a hard policy denies, and why.
-// Such a model stays as it is: what runs goes on, and nothing of it is changed.
-//
-// Soft policies about models do not count here. Who merges a commit in spite of
-// them, where the plan shows them, has overridden them.
-func DeniedModels(cfg *spec.Config, now time.Time) map[string]error {
-	if len(cfg.Policies) == 0 {
-		return nil
-	}
-	denied := map[string]error{}
-	for _, m := range cfg.Models {
-		var by []Result
-		for _, r := range Policies(cfg.Policies, cfg.Environment, ModelFacts(cfg, m, now)) {
-			if r.Denies() && r.Level == spec.LevelHard {
-				by = append(by, r)
-			}
-		}
-		if len(by) > 0 {
-			denied[m.Name] = &DeniedError{Subject: m.Address, By: by}
-		}
-	}
-	return denied
-}
-
 // DeniedError says which policies deny an object.
 type DeniedError struct {
 	Subject spec.Address

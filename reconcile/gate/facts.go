@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -78,8 +79,12 @@ func ModelFacts(cfg *spec.Config, m *spec.Model, now time.Time) Subject {
 // VersionOf is the entry of the registry for the version that a model declares, or
 // nil: there is none, or the model serves another artifact than that of the entry.
 func VersionOf(cfg *spec.Config, m *spec.Model) *spec.Version {
-	for _, v := range cfg.Versions {
-		if v.Model == m.Name && v.Version == m.Version && (m.Artifact == nil || strings.HasSuffix(v.Artifact, "@"+m.Artifact.Digest)) {
+	first, _ := slices.BinarySearchFunc(cfg.Versions, m.Name, func(v *spec.Version, name string) int { return cmp.Compare(v.Model, name) })
+	for _, v := range cfg.Versions[first:] {
+		switch {
+		case v.Model != m.Name:
+			return nil
+		case v.Version == m.Version && (m.Artifact == nil || strings.HasSuffix(v.Artifact, "@"+m.Artifact.Digest)):
 			return v
 		}
 	}
@@ -261,12 +266,11 @@ func pinned(d *spec.Dataset) bool {
 }
 
 func dataset(cfg *spec.Config, name string) *spec.Dataset {
-	for _, d := range cfg.Datasets {
-		if d.Name == name {
-			return d
-		}
+	i, found := slices.BinarySearchFunc(cfg.Datasets, name, func(d *spec.Dataset, name string) int { return cmp.Compare(d.Name, name) })
+	if !found {
+		return nil
 	}
-	return nil
+	return cfg.Datasets[i]
 }
 
 // declare sets those facts that are not "".

@@ -3,9 +3,12 @@ package gate_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/fairlead/fairlead/reconcile/gate"
 	"github.com/fairlead/fairlead/spec"
@@ -246,6 +249,59 @@ func TestDeniedModels(t *testing.T) {
 			t.Errorf("a %s policy denies %v", level, denied)
 		}
 	}
+}
+
+// What is kept from an earlier commit is what would be found again, whatever
+// changes in between.
+func TestDenialsAgreeWithoutMemory(t *testing.T) {
+	aged := &spec.Policy{Name: "aged", For: spec.KindModel, Where: compare(expr.Ne, ref("model.lineage"), nil), Require: compare(expr.Lt, ref("model.lineage.age_days"), 7.0)}
+	licensed := &spec.Policy{Name: "licensed", For: spec.KindModel, Where: compare(expr.Ne, ref("model.lineage"), nil), Require: compare(expr.Eq, ref("model.lineage.licenses"), []any{"CC-BY-4.0"})}
+	rapid.Check(t, func(t *rapid.T) {
+		var d gate.Denials
+		cfg, at := sample(), now
+		cfg.Policies = policies()
+		for range rapid.IntRange(1, 8).Draw(t, "commits") {
+			next := *cfg
+			next.Models = slices.Clone(cfg.Models)
+			switch rapid.IntRange(0, 7).Draw(t, "change") {
+			case 0:
+				m := *next.Models[1]
+				m.Owners = append(slices.Clone(m.Owners), "@team")
+				next.Models[1] = &m
+			case 1:
+				next.Policies = append(policies(), aged)
+			case 2:
+				next.Policies = append(policies(), licensed)
+			case 3:
+				next.Environment = rapid.SampledFrom([]string{"prod", "staging"}).Draw(t, "environment")
+			case 4:
+				v := *cfg.Versions[0]
+				v.Metrics, v.Data = map[string]float64{}, nil
+				next.Versions = []*spec.Version{&v}
+			case 5:
+				data := *cfg.Datasets[0]
+				data.License = "MIT"
+				next.Datasets = []*spec.Dataset{&data}
+			case 6:
+				next.Models = next.Models[:1]
+			default:
+				at = at.AddDate(0, 0, 5)
+			}
+			cfg = &next
+			if len(cfg.Models) < 2 {
+				cfg.Models = append(slices.Clone(cfg.Models), sample().Models[1])
+			}
+			kept, fresh := d.Models(cfg, at), gate.DeniedModels(cfg, at)
+			if len(kept) != len(fresh) {
+				t.Fatalf("kept %v, fresh %v", kept, fresh)
+			}
+			for name, err := range fresh {
+				if kept[name] == nil || kept[name].Error() != err.Error() {
+					t.Fatalf("%s: kept %v, fresh %v", name, kept[name], err)
+				}
+			}
+		}
+	})
 }
 
 func TestOfPipeline(t *testing.T) {

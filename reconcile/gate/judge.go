@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,42 +33,55 @@ type Subject struct {
 // cannot be told whether a policy is for a subject, it is: else whoever leaves out
 // the fact that a policy selects by would be free of it.
 func Policies(ps []*spec.Policy, env string, subjects ...Subject) []Result {
+	all := make([]expr.Facts, len(subjects))
+	for i, s := range subjects {
+		all[i] = s.in(env)
+	}
 	var results []Result
 	for _, p := range ps {
-		for _, s := range subjects {
+		for i, s := range subjects {
 			if s.Address.Kind != p.For {
 				continue
 			}
-			facts := make(expr.Facts, len(s.Facts)+1)
-			for name, v := range s.Facts {
-				facts[name] = v
-			}
-			facts["env"] = map[string]any{"name": env}
-			if r, applies := about(p, s.Address, facts); applies {
-				results = append(results, r)
+			applies, err := applies(p, all[i])
+			if applies {
+				results = append(results, about(p, s.Address, all[i], err))
 			}
 		}
 	}
 	return results
 }
 
-func about(p *spec.Policy, subject spec.Address, facts expr.Facts) (r Result, applies bool) {
-	r = Result{
+// in are the facts about a subject in an environment.
+func (s *Subject) in(env string) expr.Facts {
+	facts := maps.Clone(s.Facts)
+	facts["env"] = map[string]any{"name": env}
+	return facts
+}
+
+// applies tells whether a policy is for a subject. The error says why that cannot
+// be told; it applies then.
+func applies(p *spec.Policy, facts expr.Facts) (bool, error) {
+	if p.Where.IsZero() {
+		return true, nil
+	}
+	holds, err := p.Where.Holds(facts)
+	return holds || err != nil, err
+}
+
+// about is what becomes of a policy about a subject that it applies to; open is why
+// that cannot be told.
+func about(p *spec.Policy, subject spec.Address, facts expr.Facts, open error) Result {
+	r := Result{
 		Name: p.Name, Policy: true, Subject: subject.String(), Level: cmp.Or(p.Level, spec.LevelHard), Require: written(p.Require),
 		Message: p.Message, Regulation: p.Regulation, Pos: p.Pos,
 	}
-	if !p.Where.IsZero() {
-		applies, err := p.Where.Holds(facts)
-		if err != nil {
-			r.Outcome, r.Detail = Missing, "whether it applies cannot be told: "+err.Error()
-			return r, true
-		}
-		if !applies {
-			return r, false
-		}
+	if open != nil {
+		r.Outcome, r.Detail = Missing, "whether it applies cannot be told: "+open.Error()
+		return r
 	}
 	r.Outcome, r.Detail = judge(p.Require, facts)
-	return r, true
+	return r
 }
 
 func judge(require expr.Expr, facts expr.Facts) (Outcome, string) {
