@@ -40,6 +40,7 @@ type Binder struct {
 	unsaved bool         // pins are not stored
 	pinned  *spec.Config // whose images pins are, where there is no commit
 	targets map[string]*bound
+	denials gate.Denials
 }
 
 // pins are the images of one commit: a tag is resolved once per commit, and the
@@ -87,7 +88,7 @@ func (b *Binder) Bind(ctx context.Context, cfg *spec.Config, commit spec.Commit)
 		}
 	}
 	targets := make(map[string]*bound, len(cfg.Models))
-	denied := gate.DeniedModels(cfg, time.Now())
+	denied := b.denials.Models(cfg, time.Now())
 	var open []*spec.Model
 	for _, m := range cfg.Models {
 		if err := denied[m.Name]; err != nil {
