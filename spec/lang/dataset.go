@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
@@ -109,6 +110,9 @@ func (s section) repoSource(name string) spec.DatasetSource {
 	if why != "" {
 		s.errorf(s.at("source"), "No such file", "%s", why)
 		return src
+	}
+	if bytes.HasPrefix(blob.data, []byte("version https://git-lfs.github.com/spec/")) {
+		s.errorf(s.at("source"), "Data is elsewhere", "The file is a pointer of Git LFS, and the data itself is not in the repo. Commit the data, or put it into a registry: source = \"oci://...\".")
 	}
 	src.Data = blob.data
 	return src

@@ -13,9 +13,13 @@
 // Evaluation goes from an expression to what that reads: variables, locals,
 // attributes of models, files of the commit. There are no unknown values, and
 // nothing but the commit, the environment and the variables can be read, so the
-// result is a pure function of these three. What each model block has read is
-// noted; as long as all of it has the same value, the next load takes the model
-// as it is, pointer and all.
+// result is a pure function of these three. What each block has read is noted; as
+// long as all of it has the same value, the next load takes what the block was
+// decoded to as it is, pointer and all.
+//
+// Conditions and templates of pipelines and policies are about facts that are not
+// known yet: what a run finds out, what is live. They are not evaluated but
+// compiled into an [expr.Expr], in which all that is known now is a literal.
 //
 // Specs come from whoever can open a pull request. HCL's parser and evaluator
 // have no limits of their own, so [Limits] are enforced on the tokens before the

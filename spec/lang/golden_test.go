@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // TestDiagnosticsLookAsInTheGoldenFiles holds the whole output for a few cases,
 // as text and as JSON.
 func TestDiagnosticsLookAsInTheGoldenFiles(t *testing.T) {
-	for _, name := range []string{"unknown_argument", "cycle", "duplicate_model", "secret_in_text", "wrong_everywhere", "environment_needed", "number_of_a_word", "http_without_route"} {
+	for _, name := range []string{"unknown_argument", "cycle", "duplicate_model", "secret_in_text", "wrong_everywhere", "environment_needed", "number_of_a_word", "http_without_route", "steps_in_a_circle", "condition_cannot_be"} {
 		t.Run(name, func(t *testing.T) {
 			src, err := os.ReadFile(filepath.Join("testdata", "diagnostics", name+".hcl"))
 			if err != nil {

@@ -23,6 +23,11 @@ func TestJSONMistakesHaveTheSameDiagnosticsAndAPlace(t *testing.T) {
 		"a number as version":           {`{"model": {"a": {"image": "a:1", "version": 1.10}}}`, "Wrong type", "quotes"},
 		"a string as number":            {`{"model": {"a": {"image": "a:1", "replicas": "2"}}}`, "Wrong type", "without quotes"},
 		"a foreign file":                {`{"resource": {}}`, "File of another tool", "Terraform"},
+		"a condition in quotes":         {`{"policy": {"a": {"for": "model", "require": "length(model.owners) > 0"}}}`, "Condition expected", "${"},
+		"a fact that nothing has":       {`{"policy": {"a": {"for": "model", "require": "${length(model.owner) > 0}"}}}`, "Unknown fact", "Did you mean owners?"},
+		"an unknown step":               {`{"pipeline": {"p": {"step": {"a": {"image": "a:1", "outputs": ["m"]}, "b": {"image": "b:1", "inputs": {"m": "step.c.m"}}}}}}`, "Unknown step", "no step"},
+		"an unknown trigger":            {`{"pipeline": {"p": {"on": ["chnage"], "step": {"a": {"image": "a:1"}}}}}`, "Unknown keyword", "Did you mean change?"},
+		"an input that is no reference": {`{"pipeline": {"p": {"step": {"a": {"image": "a:1", "inputs": {"d": 3}}}}}}`, "Reference expected", "dataset.NAME"},
 		"an argument at the top":        {`{"image": "a:1"}`, "Unknown block", "It belongs into model"},
 	}
 	for name, c := range cases {

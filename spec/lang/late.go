@@ -347,6 +347,9 @@ func (s section) condition(name string, subject bool) (expr.Expr, []factRef) {
 		hint := ""
 		if _, isText := x.Value.(string); isText {
 			hint = " Write it without quotes."
+			if c.a.json {
+				hint = " In JSON write \"${CONDITION}\"."
+			}
 		}
 		x = c.errorf(a.expr.Range(), "Condition expected", "%s must be true or false, such as %s.%s", name, example(def), hint)
 	}
