@@ -208,7 +208,7 @@ func (p *program) versions(cmd *cobra.Command, f *siteFlags, history bool) (*kno
 	case err == nil:
 		defer func() { _ = past.close() }()
 	case named && f.daemon == "": // the versions are there, whatever became of the journal
-		note = "where versions serve is not known: " + err.Error()
+		past, note = nil, "where versions serve is not known: "+err.Error()
 	default:
 		return nil, err
 	}

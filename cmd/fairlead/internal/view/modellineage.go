@@ -206,6 +206,8 @@ func (v *View) Uses(u *UsesShown) error {
 		case version.Current:
 		case u.Dataset == "": // it was asked for by its digest
 			text += v.paint(dim, "  as "+version.Dataset)
+		case u.Digest == "": // what it is now is not written down
+			text += v.paint(dim, "  of "+shortDigest(version.Digest))
 		default:
 			text += v.paint(yellow, "  of other data: "+shortDigest(version.Digest))
 		}
