@@ -167,15 +167,19 @@ func (s *size) add(v cty.Value) {
 	}
 }
 
-// maxExponent bounds the binary exponent of a number: some 300 decimal digits.
-// Writing a number out takes time that grows with the square of its digits.
-const maxExponent = 1024
+// maxExponent and minExponent bound the binary exponent of a number: some 300
+// decimal digits. Writing a number out takes time that grows with the square of its
+// digits. All numbers of IEEE 754 in 64 bits are within: metrics are such.
+const (
+	maxExponent = 1024
+	minExponent = -1074
+)
 
 func numberExcess(n *big.Float) string {
 	if n.IsInf() {
 		return "It makes an infinite number."
 	}
-	if e := n.MantExp(nil); e > maxExponent || e < -maxExponent {
+	if e := n.MantExp(nil); e > maxExponent || e < minExponent {
 		return "It makes a number of more than 300 digits."
 	}
 	return ""

@@ -96,6 +96,7 @@ func (e *evaluator) requireObject(found bool, a spec.Address, r reference, p pla
 	if found {
 		return true
 	}
+	e.fail() // a file that could not be read may declare it, and then nothing is reported
 	kind := string(a.Kind)
 	declared := e.symbols.byKind(kind)
 	base := declared[a.Name]

@@ -2,8 +2,10 @@ package lang
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +189,24 @@ func TestVersionsAreSortedOldestFirst(t *testing.T) {
 	v := cfg.Versions[0]
 	if v.Params["test_share"] != 0.2 || v.Metrics["per class.7"] != 1 || len(v.Gates) != 2 || v.Steps["train"].Values["hidden"] != 64.0 || !v.Created.Equal(time.Date(2026, 11, 21, 13, 0, 0, 0, time.UTC)) {
 		t.Errorf("version %+v", v)
+	}
+}
+
+// Metrics are any number that a program computes with; none may keep the repo from
+// being read once it is merged.
+func TestEveryFiniteMetricCanBeRead(t *testing.T) {
+	for _, n := range []float64{math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64, 0, 1.0 / 3, 1 << 53, -0.1} {
+		for _, format := range []byte{'g', 'f', 'e'} {
+			written := strconv.FormatFloat(n, format, -1, 64)
+			if len(written) > digits {
+				continue
+			}
+			repo := tree{"a.hcl": "version \"m@1.0.0\" {\n  artifact = \"oci://local/m@sha256:" + strings.Repeat("0a", 32) + "\"\n  created = \"2026-01-01\"\n  metrics = { a = " + written + " }\n}\n"}
+			cfg, diags := NewLoader().Load(repo, Options{})
+			if diags.HasErrors() || cfg.Versions[0].Metrics["a"] != n {
+				t.Errorf("%s: %v", written, diags.Err())
+			}
+		}
 	}
 }
 
