@@ -204,15 +204,7 @@ func (d *pipelineDecoder) waitFor(c section, reader, of *stepDecoder, t target) 
 
 // checkVariant checks matrix.NAME.
 func (d *pipelineDecoder) checkVariant(c section, f factRef, reader *stepDecoder) {
-	var known []string
-	for _, axis := range reader.step.Matrix {
-		known = append(known, axis.Name)
-	}
-	if reader.step.Search != nil {
-		for _, dim := range reader.step.Search.Space {
-			known = append(known, dim.Name)
-		}
-	}
+	known := variantNames(reader.step)
 	switch {
 	case slices.Contains(known, f.name), reader.broken:
 	case len(known) == 0:
@@ -220,6 +212,20 @@ func (d *pipelineDecoder) checkVariant(c section, f factRef, reader *stepDecoder
 	default:
 		c.errorf(f.rng, "Unknown matrix name", "The step has no values named %q. It has %s.%s", f.name, strings.Join(known, ", "), didYouMean(f.name, known))
 	}
+}
+
+// variantNames are the names that the variants of a step have values for.
+func variantNames(s *spec.Step) []string {
+	var known []string
+	for _, axis := range s.Matrix {
+		known = append(known, axis.Name)
+	}
+	if s.Search != nil {
+		for _, dim := range s.Search.Space {
+			known = append(known, dim.Name)
+		}
+	}
+	return known
 }
 
 func (d *pipelineDecoder) checkStepFact(c section, f factRef, of *stepDecoder) bool {
@@ -236,10 +242,26 @@ func (d *pipelineDecoder) checkFactWord(c section, f factRef, of *stepDecoder) b
 	switch {
 	case word == "metrics" && of.step.Metrics == "" && !of.has("metrics"):
 		c.errorf(f.rng, "Step without metrics", "step.%s (at %s) writes no metrics. Add metrics = \"metrics.json\" to it, the file below /out that it writes its figures to.", of.step.Name, of.step.Pos)
+	case word == "values":
+		return checkValue(c, f, of)
 	case slices.Contains(of.step.Outputs, word):
 		c.errorf(f.rng, "Output used as value", "%s.%s is files, and no value. A step takes it with inputs = { %s = %s.%s }.", object, word, word, object, word)
 	default:
 		return c.knownFact(f, object, word)
+	}
+	return false
+}
+
+// checkValue checks step.NAME.values.NAME, or that of a selection.
+func checkValue(c section, f factRef, of *stepDecoder) bool {
+	known, name := variantNames(of.step), f.word(3)
+	switch {
+	case of.broken, name == "" && len(known) > 0, slices.Contains(known, name):
+		return true
+	case len(known) == 0:
+		c.errorf(f.rng, "No variants here", "step.%s (at %s) has neither matrix nor search, so there are no values that it was made with.", of.step.Name, of.step.Pos)
+	default:
+		c.errorf(f.rng, "Unknown matrix name", "The variants of step.%s have no values named %q. They have %s.%s", of.step.Name, name, strings.Join(known, ", "), didYouMean(name, known))
 	}
 	return false
 }

@@ -259,13 +259,27 @@ func (c *compiler) call(e *hclsyntax.FunctionCallExpr) expr.Expr {
 	}
 	x := c.op(expr.Call, e.Args...)
 	x.Name = e.Name
-	if e.Name == "regex" && !c.failed && x.Args[0].Op == expr.Literal {
-		pattern, _ := x.Args[0].Value.(string)
-		if _, err := regexp.Compile(pattern); err != nil {
-			return c.errorf(e.Args[0].Range(), "Invalid pattern", "%s", sentence(err.Error()))
-		}
+	if !c.failed {
+		c.checkCall(x, e)
 	}
 	return x
+}
+
+// checkCall looks at what is written in a small language of its own, so that a slip
+// shows now and not in a run.
+func (c *compiler) checkCall(x expr.Expr, e *hclsyntax.FunctionCallExpr) {
+	switch {
+	case x.Name == "regex" && x.Args[0].Op == expr.Literal:
+		pattern, _ := x.Args[0].Value.(string)
+		if _, err := regexp.Compile(pattern); err != nil {
+			c.errorf(e.Args[0].Range(), "Invalid pattern", "%s", sentence(err.Error()))
+		}
+	case x.Name == "semver" && x.Args[1].Op == expr.Literal:
+		trial := expr.Expr{Op: expr.Call, Name: x.Name, Args: []expr.Expr{expr.Of("1.0.0"), x.Args[1]}}
+		if _, err := trial.Eval(nil); err != nil {
+			c.errorf(e.Args[1].Range(), "Invalid version constraint", "A constraint is an operator (=, !=, >, >=, <, <=) and a version, or several with commas between them, such as \">= 1.2, < 2.0\".")
+		}
+	}
 }
 
 // literal is a value that is known now.

@@ -293,7 +293,7 @@ func drawPipeline(t *rapid.T) string {
 	s.WriteString("  }\n")
 	pick("select", "  ", one("select \"best\" {\n    of = step.a\n    maximize = \"acc\"\n  }", ""), one("!", "!select \"best\" {\n    of = step.a\n    maximize = \"acc\"\n  }"))
 	pick("gate", "  ", one("!", "")+"gate \"g\" {\n    require = step.a.metrics.acc >= try(live.m.metrics[local.c], 0) - 0.5\n    level = soft\n  }", one("", "!")+"gate \"g\" {\n    require = select.best.metrics[\"acc\"] > var.n ? true : false\n  }", "gate \"g\" {\n    require = dataset.d.rows > 3 && model.m.owners[0] == \"x\"\n  }", "")
-	pick("publish", "  ", "publish {\n    model = model.m\n    artifact = step.b.m\n    version = minor\n  }", one("", "!")+"publish {\n    model = model.m\n    artifact = select.best.m\n    version = \"1.${step.b.values.n}.0\"\n    metrics = select.best\n  }", "!publish {\n    model = model.m\n    artifact = step.a.m\n    version = var.tag\n  }", "")
+	pick("publish", "  ", "publish {\n    model = model.m\n    artifact = step.b.m\n    version = minor\n  }", one("", "!")+"publish {\n    model = model.m\n    artifact = select.best.m\n    version = \"1.${select.best.values.h}.0\"\n    metrics = select.best\n  }", "!publish {\n    model = model.m\n    artifact = step.a.m\n    version = var.tag\n  }", "")
 	s.WriteString("}\npolicy \"q\" {\n  for = model\n")
 	pick("require", "  ", "require = length(model.owners) > var.n", "require = contains(model.owners, local.c) && env.name == \"prod\"", "!require = model.nam == \"x\"", "!")
 	s.WriteString("}\n")

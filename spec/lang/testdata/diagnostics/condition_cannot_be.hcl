@@ -22,6 +22,12 @@ pipeline "p" {
   gate "f" {
     require = regex("(", step.train.reason) # ERROR: Invalid pattern
   }
+  gate "s" {
+    require = semver(step.train.reason, "at least 3") # ERROR: Invalid version constraint :: >= 1.2
+  }
+  gate "t" {
+    require = semver(step.train.reason, ">= 1.2, < 2.0")
+  }
   gate "g" {
     require = (1 > 2 ? true : step.train.metrics.x) > local.nope # ERROR: Unknown local
   }
