@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/view"
 	"github.com/fairlead/fairlead/reconcile/run"
@@ -140,6 +142,18 @@ func TestARunIsPreviewedStartedAndFollowed(t *testing.T) {
 	}
 	if strings.Join(d.orders, ";") != "/api/v1/pipelines/train/runs new data " || d.params["share"] != "0.3" || d.params["name"] != "a=b" {
 		t.Errorf("got %v %v", d.orders, d.params)
+	}
+}
+
+func TestWhoStopsWatchingIsToldThatTheRunGoesOn(t *testing.T) {
+	d := &pipelineDaemon{}
+	ctx, cancel := context.WithCancel(t.Context())
+	var out strings.Builder
+	p := &program{view: &view.View{Out: &out}}
+	cancel()
+	r, err := p.follow(ctx, &daemon{url: d.serve(t)}, d.run(1))
+	if r != nil || err == nil || !strings.Contains(err.Error(), "train-2 goes on") || !strings.Contains(err.Error(), "fairlead pipeline cancel train-2") || strings.Contains(out.String(), "STEP") {
+		t.Errorf("%v, %s", err, out.String())
 	}
 }
 
@@ -272,10 +286,12 @@ type writer func(data []byte) (int, error)
 func (w writer) Write(data []byte) (int, error) { return w(data) }
 
 func TestFollowingLogsEndsWithItsCaller(t *testing.T) {
+	known := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, known) }) // after the server is closed
 	d := &pipelineDaemon{asked: 1, gone: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &view.View{Out: writer(func(data []byte) (int, error) { cancel(); return len(data), nil })}
-	l := logs{daemon: &daemon{url: d.serve(t)}, id: "train-2", run: d.run(1), step: "train.0", out: out.Logs(false, false, nil)}
+	l := logs{daemon: &daemon{url: d.serve(t), client: http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}, id: "train-2", run: d.run(1), step: "train.0", out: out.Logs(false, false, nil)}
 	if err := l.follow(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,9 @@ First steps:
 While it runs:
     fairlead status --watch        what serves, and how rollouts get on
     fairlead rollout show MODEL    the evidence for and against a new version
-    fairlead history               what was decided, by whom and why`,
+    fairlead history               what was decided, by whom and why
+    fairlead pipeline run NAME     make a model: steps, gates, and a proposal of the version
+    fairlead model lineage MODEL   what serves, and all that it was made from`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
