@@ -21,6 +21,28 @@ func (d *pipelineDecoder) link() {
 		sd.step.After = slices.Compact(sd.step.After)
 	}
 	d.checkCycles()
+	d.checkSize()
+}
+
+// maxNodes is the most containers that a run may have, with all variants: a run is
+// stored whole after each change.
+const maxNodes = 4096
+
+func (d *pipelineDecoder) checkSize() {
+	total := 0
+	for _, s := range d.p.Steps {
+		n := 1
+		for _, axis := range s.Matrix {
+			n = product(n, len(axis.Values))
+		}
+		if s.Search != nil {
+			n = s.Search.Trials
+		}
+		total += min(n, maxVariants*maxNodes)
+	}
+	if total > maxNodes {
+		d.errorf(d.n.rng, "Too many containers", "A run would have %d containers, with all variants, and %d is the most. Split the pipeline, or try fewer combinations.", total, maxNodes)
+	}
 }
 
 func (d *pipelineDecoder) linkInputs(sd *stepDecoder) {
@@ -117,7 +139,9 @@ func (d *pipelineDecoder) linkAfter(sd *stepDecoder) {
 // position; each circle once.
 func (d *pipelineDecoder) checkCycles() {
 	const open, done = 1, 2
+	const most = 8 // circles that are reported
 	state := map[string]int{}
+	found := 0
 	var way []need
 	var visit func(name string)
 	visit = func(name string) {
@@ -126,7 +150,9 @@ func (d *pipelineDecoder) checkCycles() {
 			way = append(way, n)
 			switch state[n.step] {
 			case open:
-				d.cycle(way)
+				if found++; found <= most {
+					d.cycle(way)
+				}
 			case done:
 			default:
 				visit(n.step)
@@ -157,6 +183,10 @@ func (d *pipelineDecoder) cycle(way []need) {
 	for _, n := range way[from:] {
 		lines = append(lines, fmt.Sprintf("    step.%s waits for %s at %s:%d", at, n.word, n.rng.Filename, n.rng.Start.Line))
 		at = n.step
+	}
+	const most = 24 // lines
+	if n := len(lines); n > most {
+		lines = slices.Concat(lines[:most/2], []string{fmt.Sprintf("    ... and %d more ...", n-most)}, lines[n-most/2:])
 	}
 	d.errorf(last.rng, "Steps in a circle", "No step of these could ever start:\n%s\nBreak the circle at one of these places.", strings.Join(lines, "\n"))
 }

@@ -277,7 +277,7 @@ func (c *compiler) checkCall(x expr.Expr, e *hclsyntax.FunctionCallExpr) {
 	case x.Name == "semver" && x.Args[1].Op == expr.Literal:
 		trial := expr.Expr{Op: expr.Call, Name: x.Name, Args: []expr.Expr{expr.Of("1.0.0"), x.Args[1]}}
 		if _, err := trial.Eval(nil); err != nil {
-			c.errorf(e.Args[1].Range(), "Invalid version constraint", "A constraint is an operator (=, !=, >, >=, <, <=) and a version, or several with commas between them, such as \">= 1.2, < 2.0\".")
+			c.errorf(e.Args[1].Range(), "Invalid version constraint", "A constraint is an operator (=, !=, >, >=, <, <=, ~>) and a version, or several with commas between them, such as \">= 1.2, < 2.0\".")
 		}
 	}
 }
