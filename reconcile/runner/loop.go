@@ -36,9 +36,12 @@ type loop struct {
 	// digests are what datasets that pipelines wait for are now.
 	digests  map[string]string
 	peekedAt time.Time
-	looked   map[string]outlook // by pipeline
-	tagged   map[string]bool    // versions, MODEL@VERSION, that have their tag
-	problems map[string]string  // why a pipeline cannot start, by name
+	// next is when each pipeline has to be looked at; zero: never. One that is not in it
+	// is looked at now.
+	next     map[string]time.Time
+	numbers  map[string]int    // newest that the store or this loop gave, by pipeline
+	tagged   map[string]bool   // versions, MODEL@VERSION, that have their tag
+	problems map[string]string // why a pipeline cannot start, by name
 	active   map[string]*active
 	tidiedAt time.Time
 }
@@ -74,7 +77,7 @@ type listing struct {
 func newLoop(ctx context.Context, r *Runner, wg *sync.WaitGroup) (*loop, error) {
 	l := &loop{
 		r: r, opts: &r.opts, ctx: ctx, wg: wg, back: make(chan func(*loop)), hints: r.opts.Runtime.Events(ctx),
-		digests: map[string]string{}, problems: map[string]string{}, prints: map[string]string{}, looked: map[string]outlook{}, tagged: map[string]bool{}, active: map[string]*active{},
+		digests: map[string]string{}, problems: map[string]string{}, prints: map[string]string{}, tagged: map[string]bool{}, numbers: map[string]int{}, next: map[string]time.Time{}, active: map[string]*active{},
 	}
 	if err := l.awaitJournal(); err != nil {
 		return nil, err
@@ -118,6 +121,7 @@ func (l *loop) takeUp() error {
 		return fmt.Errorf("read the runs: %w", err)
 	}
 	for _, s := range summaries {
+		l.numbers[s.Pipeline] = max(l.numbers[s.Pipeline], number(s.ID))
 		record := l.records[s.Pipeline]
 		if s.Phase == run.Done && record.Current != s.ID {
 			continue
@@ -203,7 +207,6 @@ func (l *loop) turn(now time.Time) (wake time.Time) {
 		}
 	}
 	l.tidyUp(now)
-	l.publishStatus(now)
 	return wake
 }
 
@@ -272,10 +275,13 @@ func (l *loop) store(a *active, now time.Time) bool {
 	return true
 }
 
+// maxRetry bounds the wait before the disk or the journal is tried again.
+const maxRetry = time.Minute
+
 // postpone tries again later what the disk or the journal refused.
 func (l *loop) postpone(a *active, now time.Time, err error) {
 	a.tries++
-	a.retryAt = now.Add(min(time.Second<<min(a.tries-1, 10), time.Minute))
+	a.retryAt = now.Add(min(time.Second<<min(a.tries-1, 10), maxRetry))
 	a.dirty = true
 	l.problems[a.run.Pipeline] = err.Error()
 }
@@ -361,6 +367,7 @@ func (l *loop) append(pipeline string, e journal.Entry, record journal.PipelineR
 		return false
 	}
 	l.records[pipeline] = record
+	delete(l.next, pipeline)
 	return true
 }
 
@@ -511,6 +518,7 @@ func (l *loop) follow() {
 		}
 	}
 	l.peekedAt = time.Time{}
+	clear(l.next)
 	l.tag()
 }
 

@@ -28,7 +28,7 @@ func (l *loop) peek(now time.Time) {
 			return func(l *loop) {
 				if err == nil && l.digests[name] != digest { // one that cannot be asked now did not change
 					l.digests[name] = digest
-					clear(l.looked)
+					clear(l.next)
 				}
 			}
 		})

@@ -80,7 +80,6 @@ type Wanted struct {
 type Runner struct {
 	opts   Options
 	calls  chan func(*loop)
-	status atomic.Pointer[Status]
 	ended  chan struct{} // closed when Serve has returned
 	wanted atomic.Pointer[Wanted]
 	fresh  chan struct{} // wanted is new
@@ -101,7 +100,6 @@ func New(opts Options) *Runner {
 		opts.KeepCache = 30 * 24 * time.Hour
 	}
 	r := &Runner{opts: opts, calls: make(chan func(*loop)), ended: make(chan struct{}), fresh: make(chan struct{}, 1)}
-	r.status.Store(&Status{FormatVersion: StatusFormat, Pipelines: []PipelineStatus{}})
 	return r
 }
 
@@ -151,8 +149,25 @@ func (r *Runner) do(ctx context.Context, f func(*loop) error) error {
 	}
 }
 
-// Status tells of every declared pipeline. It is immutable.
-func (r *Runner) Status() *Status { return r.status.Load() }
+// statusLimit is how long the loop may take to tell how it is.
+const statusLimit = 5 * time.Second
+
+// Status tells of every declared pipeline; of none before Git was read, or where
+// nothing runs any more. It is made when it is asked for: with a thousand pipelines
+// that is too much for every turn.
+func (r *Runner) Status() *Status {
+	ctx, cancel := context.WithTimeout(context.Background(), statusLimit)
+	defer cancel()
+	var status *Status
+	err := r.do(ctx, func(l *loop) error {
+		status = l.status(time.Now())
+		return nil
+	})
+	if err != nil {
+		return &Status{FormatVersion: StatusFormat, Pipelines: []PipelineStatus{}}
+	}
+	return status
+}
 
 // Runs lists runs, newest first.
 func (r *Runner) Runs(ctx context.Context, pipeline string) ([]run.Summary, error) {

@@ -17,56 +17,47 @@ import (
 // maxQueued bounds the runs of one pipeline that wait.
 const maxQueued = 10
 
-// trigger starts what is due, and says when to ask again.
+// trigger starts what is due, and says when to ask again. Of a thousand pipelines only
+// those are looked at whose time has come, or about which something changed.
 func (l *loop) trigger(now time.Time) (wake time.Time) {
-	if l.wanted == nil {
-		return time.Time{}
-	}
 	l.peek(now)
 	for _, p := range l.wanted.Config.Pipelines {
-		record := l.records[p.Name]
-		look := looked{record: record.Since, print: l.prints[p.Name], peeked: l.peekedAt}
-		if last := l.looked[p.Name]; last.looked == look && (last.next.IsZero() || now.Before(last.next)) {
-			wake = earlier(wake, last.next)
-			continue
+		next, looked := l.next[p.Name]
+		if !looked || !next.IsZero() && !now.Before(next) {
+			delete(l.next, p.Name)
+			next = l.look(p, now)
+			l.next[p.Name] = next
 		}
-		if text := scheduleText(p.Schedule); text != record.Schedule {
-			record.Schedule, record.Fired = text, now
-			reason := text
-			if text == "" {
-				reason = "none any more"
-			}
-			if !l.append(p.Name, journal.Entry{Action: journal.ActionSchedule, Commit: l.commit(), Reason: reason}, record, now) {
-				continue
-			}
-		}
-		cause, start, next, err := due(moment{
-			pipeline: p, record: record, fingerprint: l.prints[p.Name], digests: l.digests, now: now,
-		})
-		if err != nil {
-			l.problems[p.Name] = err.Error()
-			continue
-		}
-		if start {
-			l.triggered(p, cause, now)
-			continue // until its run has begun, and the journal says so
-		}
-		l.looked[p.Name] = outlook{looked: look, next: next}
 		wake = earlier(wake, next)
 	}
 	return wake
 }
 
-// looked is what the answer of due depends on, apart from the time.
-type looked struct {
-	record, peeked time.Time
-	print          string
-}
-
-// outlook is when a pipeline is due next, if nothing changes.
-type outlook struct {
-	looked
-	next time.Time
+// look starts a run of a pipeline if one is due, and says when one will be by its
+// schedule.
+func (l *loop) look(p *spec.Pipeline, now time.Time) (next time.Time) {
+	record := l.records[p.Name]
+	if text := scheduleText(p.Schedule); text != record.Schedule {
+		record.Schedule, record.Fired = text, now
+		reason := text
+		if text == "" {
+			reason = "none any more"
+		}
+		if !l.append(p.Name, journal.Entry{Action: journal.ActionSchedule, Commit: l.commit(), Reason: reason}, record, now) {
+			return now.Add(maxRetry)
+		}
+	}
+	cause, start, next, err := due(moment{pipeline: p, record: record, fingerprint: l.prints[p.Name], digests: l.digests, now: now})
+	switch {
+	case err != nil:
+		l.problems[p.Name] = err.Error()
+		return time.Time{}
+	case start:
+		l.triggered(p, cause, now)
+		return now.Add(l.opts.Interval) // when its run has begun, it is looked at anew
+	default:
+		return next
+	}
 }
 
 // earlier is the first of two times, where zero is never.
@@ -170,17 +161,7 @@ func (l *loop) enqueue(r *run.Run, cause run.Cause) error {
 
 // nextID is one above every number that was ever given, as far as anything tells.
 func (l *loop) nextID(pipeline string) string {
-	newest := l.records[pipeline].Number
-	for _, a := range l.active {
-		if a.run.Pipeline == pipeline {
-			newest = max(newest, number(a.run.ID))
-		}
-	}
-	if summaries, err := l.opts.Store.List(l.ctx, pipeline); err == nil {
-		for _, s := range summaries {
-			newest = max(newest, number(s.ID))
-		}
-	}
+	newest := max(l.records[pipeline].Number, l.numbers[pipeline])
 	if l.wanted != nil {
 		for _, v := range l.wanted.Config.Versions {
 			if v.Pipeline == pipeline {
@@ -188,6 +169,7 @@ func (l *loop) nextID(pipeline string) string {
 			}
 		}
 	}
+	l.numbers[pipeline] = newest + 1
 	return pipeline + "-" + strconv.Itoa(newest+1)
 }
 

@@ -11,15 +11,15 @@ import (
 	"github.com/fairlead/fairlead/spec"
 )
 
-// publishStatus makes what people see.
-func (l *loop) publishStatus(now time.Time) {
+// status is what people see.
+func (l *loop) status(now time.Time) *Status {
 	status := &Status{FormatVersion: StatusFormat, Pipelines: []PipelineStatus{}}
 	if l.wanted != nil {
 		for _, p := range l.wanted.Config.Pipelines {
 			status.Pipelines = append(status.Pipelines, l.statusOf(p, now))
 		}
 	}
-	l.r.status.Store(status)
+	return status
 }
 
 func (l *loop) statusOf(p *spec.Pipeline, now time.Time) PipelineStatus {

@@ -39,6 +39,9 @@ func due(m moment) (cause run.Cause, start bool, wake time.Time, err error) {
 		// Times before the schedule was known are none that were missed.
 		if m.record.Schedule == scheduleText(m.pipeline.Schedule) {
 			at, now, missed := s.Due(m.record.Fired, m.now, m.pipeline.Schedule.Missed)
+			if m.pipeline.Schedule.Missed == spec.MissedSkip {
+				missed = 0 // nothing makes up for them
+			}
 			if now {
 				return run.Cause{Kind: spec.TriggerSchedule, Scheduled: at, Reason: scheduleReason(at, missed, m.pipeline.Schedule.Zone)}, true, time.Time{}, nil
 			}
