@@ -170,14 +170,14 @@ func (p *printer) nodes(r *run.Run, now time.Time, variants int) {
 		step := r.Definition.Step(first.Step)
 		if !isVaried(step) {
 			l := lookOf(first)
-			add(l, "", first.ID, l.words, took(first.Started, first.Finished, now), tryText(first, step), nodeText(r, first, now))
+			add(l, "", first.ID, l.words, nodeTook(first, now), tryText(first, step), nodeText(r, first, now))
 		} else {
 			l := groupLook(group)
 			add(l, "", first.Step, fmt.Sprintf("%d of %d", endedIn(group), len(group)), groupTook(group, now), "", groupText(r, first.Step))
 			shown, hidden := telling(group, variants)
 			for _, n := range shown {
 				l := lookOf(n)
-				add(l, "  ", n.ID, l.words, took(n.Started, n.Finished, now), tryText(n, step), strings.TrimSpace(settings(n.Values)+"  "+nodeText(r, n, now)))
+				add(l, "  ", n.ID, l.words, nodeTook(n, now), tryText(n, step), strings.TrimSpace(settings(n.Values)+"  "+nodeText(r, n, now)))
 			}
 			if hidden > 0 {
 				add(look{" ", dim, ""}, "  ", fmt.Sprintf("%d more", hidden), "", "", "", "")
@@ -249,12 +249,20 @@ func groupLook(group []*run.Node) look {
 	return lookOf(group[0])
 }
 
+// nodeTook is how long a node ran itself.
+func nodeTook(n *run.Node, now time.Time) string {
+	if n.From != "" {
+		return "-"
+	}
+	return took(n.Started, n.Finished, now)
+}
+
 // groupTook is from the first start of a variant to the last end.
 func groupTook(group []*run.Node, now time.Time) string {
 	var started, finished time.Time
 	open := false
 	for _, n := range group {
-		if n.Started.IsZero() {
+		if n.Started.IsZero() || n.From != "" {
 			continue
 		}
 		if started.IsZero() || n.Started.Before(started) {

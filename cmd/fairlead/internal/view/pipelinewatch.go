@@ -110,7 +110,7 @@ func progressOf(r *run.Run) (ended, total int) {
 
 // phaseNews say what a run does now.
 var phaseNews = map[run.Phase]string{
-	run.Queued:     "waits for another run of the pipeline to end",
+	run.Queued:     "is queued: a pipeline has one run at a time",
 	run.Preparing:  "prepares: images are pinned, data is fetched and checked",
 	run.Judging:    "its steps have ended; gates are judged",
 	run.Publishing: "its gates have passed; the version is published",
