@@ -192,6 +192,22 @@ func TestVersionsAreSortedOldestFirst(t *testing.T) {
 	}
 }
 
+// What is known now is evaluated under the same budget as everywhere.
+func TestExpressionsOfFactsHaveABudget(t *testing.T) {
+	big := "[for a in range(1000) : [for b in range(1000) : b]]"
+	for _, use := range []string{
+		"when = length(" + big + ") > param.a", "env = { A = param.a, B = join(\"\", flatten(" + big + ")) }", "command = concat(flatten(" + big + "), [param.a])",
+		"command = [param.a" + strings.Repeat(", local.l", 3000) + "]", "env = merge({ A = param.a }, { for k in setproduct(range(300), range(300)) : \"k${k[0]}\" => 1... })",
+	} {
+		repo := tree{"a.hcl": "locals {\n  l = range(1000)\n}\npipeline \"p\" {\n  param \"a\" {\n    default = 1\n  }\n  step \"s\" {\n    image = \"s:1\"\n    " + use + "\n  }\n}\n"}
+		start := time.Now()
+		_, diags := NewLoader().Load(repo, Options{})
+		if took := time.Since(start); !diags.HasErrors() || took > tooLong {
+			t.Errorf("%.60s: took %s, %d diagnostics", use, took, len(diags))
+		}
+	}
+}
+
 // Metrics are any number that a program computes with; none may keep the repo from
 // being read once it is merged.
 func TestEveryFiniteMetricCanBeRead(t *testing.T) {
