@@ -301,6 +301,11 @@ func (m *machine) judge() {
 		r.Phase = Exiting
 		return
 	}
+	if r.Reproduces != "" { // what it makes was judged when it was published
+		r.end(Succeeded, "")
+		r.Phase = Exiting
+		return
+	}
 	var results []gate.Result
 	for _, g := range r.Definition.Gates {
 		results = append(results, gate.Judge(g, m.facts))
@@ -317,7 +322,7 @@ func (m *machine) judge() {
 	case len(denied) > 0:
 		r.end(Denied, strings.Join(denied, "; "))
 		r.Phase = Exiting
-	case r.Definition.Publish == nil || r.Reproduces != "":
+	case r.Definition.Publish == nil:
 		r.end(Succeeded, "")
 		r.Phase = Exiting
 	default:

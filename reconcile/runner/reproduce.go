@@ -64,7 +64,7 @@ func reproduction(id string, v *spec.Version, cfg *spec.Config, now time.Time) (
 			return nil, err
 		}
 	}
-	p.Gates, p.Timeout = nil, 0 // publish stays: it says what the artifact is
+	p.Timeout = 0 // gates and publish stay: they say which metrics and which artifact are the version's
 	p.Steps = slices.DeleteFunc(p.Steps, func(s *spec.Step) bool { return s.Exit })
 	r, err := run.New(id, &p, v.Params, now)
 	if err != nil {

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/fairlead/fairlead/providers/memory"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
@@ -306,5 +308,36 @@ func TestTriggers(t *testing.T) {
 	s.load(strings.Replace(strings.Replace(digitsRepo, "param \"share\"", "on = [change]\n  param \"share\"", 1), "0.2", "0.25", 1))
 	if r := s.ended("train-2"); r.Outcome != run.Succeeded || r.Params["share"] != 0.25 {
 		t.Errorf("%s %s %v", r.Outcome, r.Reason, r.Params)
+	}
+}
+
+func TestAVersionIsMadeAgain(t *testing.T) {
+	s := newSite(t, digitsRepo)
+	s.up()
+	s.run(nil)
+	v := s.pushed.all()[0]
+	s.wanted.Config.Versions = []*spec.Version{&v}
+	s.runner.Follow(s.wanted)
+	s.startedNodes()
+	again, err := s.runner.Reproduce(t.Context(), runner.ReproduceOrder{Model: "digits", Version: "1.0.1", Actor: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.ended(again.ID)
+	if r.Outcome != run.Succeeded || r.Published != nil || len(s.pushed.all()) != 1 {
+		t.Fatalf("%s %s, published %+v", r.Outcome, r.Reason, r.Published)
+	}
+	if got := s.startedNodes(); !slices.Equal(got, []string{"evaluate", "fit.0", "fit.1", "split"}) {
+		t.Errorf("started %v: nothing may come from the cache", got)
+	}
+	made, err := r.Version(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if agreement := registry.Agree(&v, made); !agreement.Agrees || !maps.Equal(made.Metrics, v.Metrics) {
+		t.Errorf("%+v: metrics %v, recorded %v", agreement, made.Metrics, v.Metrics)
+	}
+	if _, err := s.runner.Reproduce(t.Context(), runner.ReproduceOrder{Model: "digits", Version: "9.0.0", Actor: "ann"}); !errors.Is(err, runner.ErrUnknown) {
+		t.Errorf("got %v", err)
 	}
 }
