@@ -32,9 +32,8 @@ type loop struct {
 	wanted *Wanted          // nil: nothing was accepted yet
 	prints map[string]string
 	// records are what the journal holds of each pipeline.
-	records map[string]journal.PipelineRecord
-	// digests are what datasets that pipelines wait for are now.
-	digests  map[string]string
+	records  map[string]journal.PipelineRecord
+	peeks    map[string]peek // what datasets are that pipelines wait for
 	peekedAt time.Time
 	// next is when each pipeline has to be looked at; zero: never. One that is not in it
 	// is looked at now.
@@ -77,7 +76,7 @@ type listing struct {
 func newLoop(ctx context.Context, r *Runner, wg *sync.WaitGroup) (*loop, error) {
 	l := &loop{
 		r: r, opts: &r.opts, ctx: ctx, wg: wg, back: make(chan func(*loop)), hints: r.opts.Runtime.Events(ctx),
-		digests: map[string]string{}, problems: map[string]string{}, prints: map[string]string{}, tagged: map[string]bool{}, numbers: map[string]int{}, next: map[string]time.Time{}, active: map[string]*active{},
+		peeks: map[string]peek{}, problems: map[string]string{}, prints: map[string]string{}, tagged: map[string]bool{}, numbers: map[string]int{}, next: map[string]time.Time{}, active: map[string]*active{},
 	}
 	if err := l.awaitJournal(); err != nil {
 		return nil, err

@@ -19,20 +19,37 @@ func (l *loop) peek(now time.Time) {
 	}
 	l.peekedAt = now
 	for _, name := range triggers(l.wanted.Config) {
-		d := l.dataset(name)
-		if d == nil {
+		d, before := l.dataset(name), l.peeks[name]
+		if d == nil || d.Digest == "" && d.Source.Kind == spec.SourceHTTP && now.Sub(before.at) < peekHTTP {
 			continue
 		}
+		before.at = now
+		l.peeks[name] = before
 		l.work(func(ctx context.Context) func(*loop) {
-			digest, err := peeked(ctx, l.opts, d)
+			is, err := peeked(ctx, l.opts, d, before)
 			return func(l *loop) {
-				if err == nil && l.digests[name] != digest { // one that cannot be asked now did not change
-					l.digests[name] = digest
+				if err != nil { // one that cannot be asked now did not change
+					return
+				}
+				is.at = now
+				l.peeks[name] = is
+				if is.digest != before.digest {
 					clear(l.next)
 				}
 			}
 		})
 	}
+}
+
+// digests are what datasets that pipelines wait for are now, as far as that is known.
+func (l *loop) digests() map[string]string {
+	digests := map[string]string{}
+	for name, p := range l.peeks {
+		if p.digest != "" {
+			digests[name] = p.digest
+		}
+	}
+	return digests
 }
 
 // outside are the facts of a run that are not its own.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/expect"
@@ -41,7 +42,7 @@ func (j *job) prepare(ctx context.Context) (*run.Prepared, error) {
 		if !run.Reads(&j.run.Definition, d.Name) {
 			continue
 		}
-		if p.Datasets[d.Name], err = fetchDataset(ctx, j.opts, d); err != nil {
+		if p.Datasets[d.Name], err = j.fetchDataset(ctx, d); err != nil {
 			broken = append(broken, fmt.Errorf("dataset.%s: %w", d.Name, err))
 		}
 	}
@@ -76,8 +77,9 @@ func (j *job) pin(ctx context.Context, p *run.Prepared) error {
 
 // fetchDataset brings a dataset into the store and holds it against what is declared
 // of it.
-func fetchDataset(ctx context.Context, opts *Options, d *spec.Dataset) (run.Dataset, error) {
-	content, digest, err := bring(ctx, opts, d)
+func (j *job) fetchDataset(ctx context.Context, d *spec.Dataset) (run.Dataset, error) {
+	opts := j.opts
+	content, digest, err := j.bring(ctx, d)
 	if err != nil {
 		return run.Dataset{}, err
 	}
@@ -113,7 +115,8 @@ func fetchDataset(ctx context.Context, opts *Options, d *spec.Dataset) (run.Data
 
 // bring puts a dataset into the store. The digest is that of the file as sha256sum
 // has it, or of an artifact's manifest.
-func bring(ctx context.Context, opts *Options, d *spec.Dataset) (reconcile.Content, string, error) {
+func (j *job) bring(ctx context.Context, d *spec.Dataset) (reconcile.Content, string, error) {
+	opts := j.opts
 	switch d.Source.Kind {
 	case spec.SourceRepo:
 		sum := sha256.Sum256(d.Source.Data)
@@ -134,6 +137,9 @@ func bring(ctx context.Context, opts *Options, d *spec.Dataset) (reconcile.Conte
 		}
 		content, err := opts.Artifacts.Fetch(ctx, withDigest(d.Source.Location, digest))
 		return content, digest, err
+	case spec.SourceVolume:
+		content, err := j.importVolume(ctx, d)
+		return content, content.Digest, err
 	default:
 		return reconcile.Content{}, "", fmt.Errorf("a source of the kind %q cannot be read here", d.Source.Kind)
 	}
@@ -171,21 +177,42 @@ func check(ctx context.Context, opts *Options, d *spec.Dataset, content reconcil
 	return expect.Check(reader, d.Expect)
 }
 
-// peeked is what a dataset is now, as cheaply as that can be told.
-func peeked(ctx context.Context, opts *Options, d *spec.Dataset) (digest string, err error) {
+// peeked is what a dataset is now, as far as that can be told without bringing it all
+// here each time: of a volume it cannot. version is what the server of an address said
+// before, and says now.
+func peeked(ctx context.Context, opts *Options, d *spec.Dataset, before peek) (peek, error) {
 	switch {
 	case d.Digest != "":
-		return d.Digest, nil
+		return peek{digest: d.Digest}, nil
 	case d.Source.Kind == spec.SourceRepo:
 		sum := sha256.Sum256(d.Source.Data)
-		return digestText(sum[:]), nil
+		return peek{digest: digestText(sum[:])}, nil
 	case d.Source.Kind == spec.SourceOCI:
-		return opts.Artifacts.Resolve(ctx, d.Source.Location)
+		digest, err := opts.Artifacts.Resolve(ctx, d.Source.Location)
+		return peek{digest: digest}, err
+	case d.Source.Kind == spec.SourceHTTP:
+		body, version, err := opts.Download.Get(ctx, d.Source.Location, before.version)
+		if err != nil || body == nil {
+			return before, err
+		}
+		hash := sha256.New()
+		_, err = io.Copy(hash, body)
+		return peek{digest: digestText(hash.Sum(nil)), version: version}, errors.Join(err, body.Close())
 	default:
-		_, digest, err = bring(ctx, opts, d)
-		return digest, err
+		return before, fmt.Errorf("a source of the kind %q cannot be asked whether it changed", d.Source.Kind)
 	}
 }
+
+// peek is what a dataset was when it was looked at.
+type peek struct {
+	digest  string
+	version string // of the server: an ETag
+	at      time.Time
+}
+
+// peekHTTP is how often an address is asked: where the server tells no version, all of
+// the data comes each time.
+const peekHTTP = 15 * time.Minute
 
 // triggers are the datasets that pipelines are started by.
 func triggers(cfg *spec.Config) []string {

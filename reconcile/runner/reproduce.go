@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -92,7 +93,8 @@ func sameData(v *spec.Version, cfg *spec.Config, name, digest string) error {
 	d := cfg.Datasets[i]
 	now := d.Digest
 	if d.Source.Kind == spec.SourceRepo {
-		now, _ = peeked(context.Background(), nil, d) // of the repo's own bytes: nothing is asked
+		sum := sha256.Sum256(d.Source.Data)
+		now = digestText(sum[:])
 	}
 	if now != "" && now != digest {
 		return fmt.Errorf("%w: %s was made from dataset.%s as %s, and it is %s now; check out the commit %s to reproduce it", ErrRefused, v.ID(), name, digest, now, v.Commit)

@@ -47,7 +47,7 @@ func (l *loop) look(p *spec.Pipeline, now time.Time) (next time.Time) {
 			return now.Add(maxRetry)
 		}
 	}
-	cause, start, next, err := due(moment{pipeline: p, record: record, fingerprint: l.prints[p.Name], digests: l.digests, now: now})
+	cause, start, next, err := due(moment{pipeline: p, record: record, fingerprint: l.prints[p.Name], digests: l.digests(), now: now})
 	switch {
 	case err != nil:
 		l.problems[p.Name] = err.Error()

@@ -141,7 +141,7 @@ While it runs:
 	root.AddCommand(
 		p.validateCommand(), p.fmtCommand(), p.planCommand(), p.applyCommand(), p.destroyCommand(), p.serveCommand(),
 		p.statusCommand(), p.rolloutCommand(), p.pipelineCommand(), p.modelCommand(), p.reproduceCommand(), p.historyCommand(), p.liveCommand(), p.explainCommand(), p.schemaCommand(), p.gatewayCommand(), p.oipCommand(), p.versionCommand(),
-		p.evaluateCommand(), p.profileCommand(),
+		p.evaluateCommand(), p.profileCommand(), p.copyCommand(),
 		p.policyCommand(), p.scoreCommand(),
 	)
 	return root

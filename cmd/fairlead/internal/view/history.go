@@ -92,7 +92,7 @@ func actionColor(a journal.Action) string {
 		return yellow
 	case journal.ActionApprove, journal.ActionResume, journal.ActionRetry:
 		return cyan
-	case journal.ActionStart, journal.ActionStep, journal.ActionWeight, journal.ActionFinish, journal.ActionSupersede, journal.ActionRelease, journal.ActionRemove, journal.ActionRun, journal.ActionEnd:
+	case journal.ActionStart, journal.ActionStep, journal.ActionWeight, journal.ActionFinish, journal.ActionSupersede, journal.ActionRelease, journal.ActionRemove, journal.ActionRun, journal.ActionEnd, journal.ActionSchedule:
 	}
 	return ""
 }
