@@ -54,8 +54,9 @@ var homes = map[string][]string{
 }
 
 // forTests are the providers that the tests of the layers below cmd may use: the
-// ports in memory, and the suites that hold providers to them.
-var forTests = []string{"providers/memory", "providers/providertest"}
+// ports in memory, the suites that hold providers to them, and the stores that need
+// nothing but a directory.
+var forTests = []string{"providers/memory", "providers/providertest", "providers/oci", "providers/runstore"}
 
 // listed is what `go list` says of a package.
 type listed struct {
