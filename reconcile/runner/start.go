@@ -152,10 +152,14 @@ func (l *loop) enqueue(r *run.Run, cause run.Cause) error {
 		return fmt.Errorf("%w: %d runs of %s wait already; cancel some: fairlead pipeline cancel RUN", ErrRefused, waiting, r.Pipeline)
 	}
 	r.Environment, r.Trigger, r.Phase = l.opts.Scope.Environment, cause, run.Queued
+	a := l.add(r)
+	if l.first(a) {
+		r.Phase = run.Preparing
+	}
 	if err := l.opts.Store.Save(l.ctx, r); err != nil {
+		delete(l.active, r.ID)
 		return fmt.Errorf("store run %s: %w", r.ID, err)
 	}
-	l.add(r)
 	return nil
 }
 
