@@ -61,11 +61,11 @@ func (c *Client) Get(ctx context.Context, address, version string) (content io.R
 		return nil, "", fmt.Errorf("fetch %s: %w: %w", shown, reconcile.ErrUnavailable, err)
 	}
 	now = response.Header.Get("ETag")
-	switch {
-	case response.StatusCode == http.StatusNotModified:
+	switch response.StatusCode {
+	case http.StatusNotModified:
 		stop()
 		return nil, now, response.Body.Close()
-	case response.StatusCode == http.StatusOK:
+	case http.StatusOK:
 		return &body{from: response.Body, watchdog: watchdog, idle: idle, stop: stop, shown: shown, want: response.ContentLength}, now, nil
 	}
 	stop()

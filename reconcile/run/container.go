@@ -49,7 +49,7 @@ func (r *Run) Container(n *Node, scope reconcile.Scope, places Places, secrets m
 		},
 		Binds: []reconcile.Bind{{Source: places.Out, Target: OutputsDir}},
 	}
-	c.Container.Restart = spec.RestartNo
+	c.Restart = spec.RestartNo
 	if n.KeyOf != nil {
 		c.Command = n.KeyOf.Command
 		maps.Copy(c.EnvValues, n.KeyOf.Env)

@@ -156,6 +156,7 @@ func producer(p *spec.Pipeline, in spec.Input) string {
 		if s := p.Select(in.Name); s != nil {
 			return s.Of
 		}
+	case spec.InputDataset:
 	}
 	return ""
 }
@@ -215,6 +216,7 @@ func (r *Run) sources(in spec.Input) map[string]*Node {
 			}
 		}
 		return nodes
+	case spec.InputDataset:
 	}
 	return nil
 }

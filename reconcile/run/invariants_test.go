@@ -45,7 +45,10 @@ func TestRandomLives(t *testing.T) {
 				w.programs[attemptKey(n.ID, attempt)] = rapid.SampledFrom([]program{
 					{takes: 5 * time.Second, metrics: map[string]float64{"accuracy": 0.9}},
 					{takes: 3 * time.Second, metrics: map[string]float64{"accuracy": 0.95}},
-					{takes: time.Second, code: 1}, {hang: true}, {vanish: true}, {oom: true},
+					{takes: time.Second, code: 1},
+					{hang: true},
+					{vanish: true},
+					{oom: true},
 				}).Draw(rt, n.ID)
 			}
 		}

@@ -86,6 +86,7 @@ func (m *machine) act(exit bool) {
 		case NodeCollecting:
 			c.Kind = CommandCollect
 			m.command(c)
+		default: // nothing is under way
 		}
 	}
 }

@@ -22,7 +22,7 @@ func fillParams(p *spec.Pipeline, given map[string]any) (map[string]any, error) 
 			value = param.Default
 		}
 		if value == nil {
-			return nil, fmt.Errorf("pipeline %s needs the parameter %s, which has no default: -p %s=...", p.Name, param.Name, param.Name)
+			return nil, fmt.Errorf("pipeline %s needs the parameter %s, which has no default; give it with -p %s=VALUE", p.Name, param.Name, param.Name)
 		}
 		converted, err := convertParam(param, value)
 		if err != nil {

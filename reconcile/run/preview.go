@@ -44,6 +44,7 @@ func (m *machine) preview(n *Node, before *Run, look Look) NodePreview {
 		}
 		n.Phase = NodeWaiting
 		return v
+	default: // the cache is to be asked
 	}
 	if hit := look(n.Key); hit != nil {
 		m.looked(n, Answer{Hit: hit})

@@ -48,7 +48,6 @@ type world struct {
 	startErr   map[string]error
 	cancel     *run.Order
 	outside    expr.Facts
-	log        []string
 }
 
 func newWorld(t *testing.T, p *spec.Pipeline, params map[string]any) *world {

@@ -65,6 +65,7 @@ func (l *loop) carryOut(a *active, c run.Command) {
 				l.list(a)
 			case run.CommandPublish:
 				l.noted(a, answer)
+			default:
 			}
 		}
 	})

@@ -3,7 +3,6 @@ package runner_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -105,7 +104,7 @@ func TestSchedulesForThirtyDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// The bubble begins at midnight UTC, 2000-01-01. The clocks of New York change on
 		// April 2nd, those of Berlin and of Lord Howe on March 26th of that year.
-		time.Sleep(time.Date(2000, 3, 10, 0, 0, 30, 0, time.UTC).Sub(time.Now()))
+		time.Sleep(time.Until(time.Date(2000, 3, 10, 0, 0, 30, 0, time.UTC)))
 		begin := time.Now()
 		cfg := scheduled()
 		store := &shelf{runs: map[string]*run.Run{}, results: map[string]run.Result{}, fired: map[string][]time.Time{}}
@@ -118,7 +117,7 @@ func TestSchedulesForThirtyDays(t *testing.T) {
 		live := func(d time.Duration) {
 			runs := runner.New(runner.Options{
 				Scope: scope, Runtime: engine.Runtime(scope), Artifacts: nothing{}, Store: store, Journal: books, Publisher: &proposals{},
-				Interval: time.Hour, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), KeepRuns: 1,
+				Interval: time.Hour, Log: slog.New(slog.DiscardHandler), KeepRuns: 1,
 				KeepModels: func(context.Context, *spec.Config) (map[string]bool, error) { return nil, nil },
 			})
 			ctx, cancel := context.WithCancel(context.Background())

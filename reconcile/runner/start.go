@@ -91,6 +91,7 @@ func (l *loop) triggered(p *spec.Pipeline, cause run.Cause, now time.Time) {
 	}
 	if len(current) > 0 {
 		switch p.Concurrency {
+		case spec.RunQueue:
 		case spec.RunSkip:
 			return
 		case spec.RunReplace:

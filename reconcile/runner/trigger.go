@@ -66,6 +66,7 @@ func due(m moment) (cause run.Cause, start bool, wake time.Time, err error) {
 				}
 				return run.Cause{Kind: spec.TriggerDataset, Dataset: t.Dataset, Reason: reason}, true, wake, nil
 			}
+		case spec.TriggerManual, spec.TriggerSchedule, spec.TriggerDrift: // not of what is known here
 		}
 	}
 	return run.Cause{}, false, wake, nil
