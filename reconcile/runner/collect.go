@@ -126,9 +126,9 @@ const outputCheck = 2 * time.Second
 func (j *job) watch(ctx context.Context) (spec.StepCause, error) {
 	defer close(j.done)
 	n, s := j.node(), j.step()
-	c, found := j.container(ctx)
-	if !found {
-		return "", nil
+	c, found, err := j.container(ctx)
+	if err != nil || !found {
+		return "", err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

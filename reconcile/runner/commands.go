@@ -42,10 +42,14 @@ func (l *loop) carryOut(a *active, c run.Command) {
 	id := a.run.ID
 	l.work(func(context.Context) func(*loop) {
 		answer := j.do(ctx)
+		again := unanswered(c.Kind, answer)
+		if again {
+			pause(ctx, commandRetry)
+		}
 		stopped := ctx.Err() != nil
 		cancel()
 		return func(l *loop) {
-			if c.Kind != run.CommandWatch { // one watch for an attempt is enough
+			if c.Kind != run.CommandWatch || again { // one watch for an attempt is enough
 				delete(a.flying, key)
 			}
 			if l.active[id] != a || l.ctx.Err() != nil {
@@ -69,6 +73,33 @@ func (l *loop) carryOut(a *active, c run.Command) {
 			}
 		}
 	})
+}
+
+// commandRetry is the wait before the answer that a command came to nothing which Step
+// then names again at once: the engine may be away for long.
+const commandRetry = time.Second
+
+// unanswered tells whether a command came to nothing, and is only to be tried again.
+func unanswered(kind run.CommandKind, answer run.Answer) bool {
+	switch kind {
+	case run.CommandTidy:
+		return answer.Err != nil
+	case run.CommandStop:
+		return answer.Err != nil && !errors.Is(answer.Err, run.ErrNeverStarted)
+	case run.CommandWatch:
+		return answer.Err != nil && answer.Cause == ""
+	default:
+		return false
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // job is one command at work, on a copy of the run.
@@ -174,7 +205,7 @@ func (j *job) start(ctx context.Context) error {
 	}
 	id, err := j.opts.Runtime.Create(ctx, j.run.Container(n, j.opts.Scope, places, secrets))
 	if errors.Is(err, reconcile.ErrNameTaken) {
-		if c, found := j.container(ctx); found && c.State != reconcile.StateCreated {
+		if c, found, listErr := j.container(ctx); listErr == nil && found && c.State != reconcile.StateCreated {
 			return nil // it was started already
 		}
 	}
@@ -203,18 +234,19 @@ func (j *job) secrets(ctx context.Context, names []string) (map[string]spec.Sens
 	return j.opts.Secrets.Resolve(ctx, list)
 }
 
-// container finds the container of the attempt.
-func (j *job) container(ctx context.Context) (reconcile.Container, bool) {
+// container finds the container of the attempt. That the engine does not say is no
+// proof that there is none.
+func (j *job) container(ctx context.Context) (c reconcile.Container, found bool, err error) {
 	containers, err := j.opts.Runtime.List(ctx, reconcile.Filter{Run: j.run.ID})
 	if err != nil {
-		return reconcile.Container{}, false
+		return reconcile.Container{}, false, err
 	}
 	for _, c := range containers {
 		if c.Node == j.command.Node && c.Attempt == j.command.Attempt {
-			return c, true
+			return c, true, nil
 		}
 	}
-	return reconcile.Container{}, false
+	return reconcile.Container{}, false, nil
 }
 
 // stop ends the attempt's container, and tells if there is none.
@@ -251,7 +283,11 @@ func (j *job) tidy(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	if c, found := j.container(ctx); found {
+	c, found, err := j.container(ctx)
+	if err != nil {
+		return err
+	}
+	if found {
 		if err := j.opts.Runtime.Remove(ctx, c.ID); err != nil {
 			return err
 		}
