@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -180,7 +181,10 @@ func (j *job) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	n, s := j.node(), j.step()
-	image := j.run.Images[s.Image]
+	image, err := j.image(ctx, s)
+	if err != nil {
+		return err
+	}
 	if err := j.opts.Runtime.EnsureImage(ctx, image, nil); err != nil {
 		return err
 	}
@@ -195,7 +199,6 @@ func (j *job) start(ctx context.Context) error {
 			places.Inputs[name][variant] = dir
 		}
 	}
-	var err error
 	if places.Out, err = j.opts.Store.Work(ctx, j.run.ID, n.ID, n.Attempt, s.Outputs); err != nil {
 		return err
 	}
@@ -213,6 +216,22 @@ func (j *job) start(ctx context.Context) error {
 		return err
 	}
 	return j.opts.Runtime.Start(ctx, id)
+}
+
+// image is the pinned one of a step. An exit step may have to run though preparing the
+// run failed, before it came to that image.
+func (j *job) image(ctx context.Context, s *spec.Step) (reconcile.Image, error) {
+	if image, pinned := j.run.Images[s.Image]; pinned {
+		return image, nil
+	}
+	image, err := j.opts.Runtime.Resolve(ctx, s.Image)
+	if err != nil {
+		return reconcile.Image{}, fmt.Errorf("%s: image %s: %w", s.Pos, s.Image, err)
+	}
+	images := map[string]reconcile.Image{s.Image: image} // the run's own belong to the loop
+	maps.Copy(images, j.run.Images)
+	j.run.Images = images
+	return image, nil
 }
 
 // secrets resolves secrets by name.

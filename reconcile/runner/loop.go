@@ -341,6 +341,9 @@ func (l *loop) begin(a *active, now time.Time) bool {
 	if at := a.run.Trigger.Scheduled; at.After(record.Fired) {
 		record.Fired = at
 	}
+	if a.run.Reproduces == "" {
+		record.Datasets = l.seen(a.run, record.Datasets)
+	}
 	reason := string(a.run.Trigger.Kind)
 	if a.run.Trigger.Reason != "" {
 		reason = a.run.Trigger.Reason
@@ -352,6 +355,22 @@ func (l *loop) begin(a *active, now time.Time) bool {
 	a.begun = true
 	delete(l.problems, a.run.Pipeline)
 	return true
+}
+
+// seen adds to the datasets that a pipeline was run for what those are now that start
+// it. A run that fails before it reads them is not started again for the same data.
+func (l *loop) seen(r *run.Run, before map[string]string) map[string]string {
+	digests := l.digests()
+	datasets := maps.Clone(before)
+	for _, t := range r.Definition.On {
+		if digest := digests[t.Dataset]; t.Kind == spec.TriggerDataset && digest != "" {
+			if datasets == nil {
+				datasets = map[string]string{}
+			}
+			datasets[t.Dataset] = digest
+		}
+	}
+	return datasets
 }
 
 // append journals a decision about a pipeline.
@@ -380,10 +399,12 @@ func (l *loop) finish(a *active, now time.Time) {
 		Started: r.Created, At: r.Finished,
 	}
 	if len(r.Datasets) > 0 {
-		record.Datasets = map[string]string{}
+		datasets := map[string]string{} // a dataset may start it that it does not read
+		maps.Copy(datasets, record.Datasets)
 		for name, d := range r.Datasets {
-			record.Datasets[name] = d.Digest
+			datasets[name] = d.Digest
 		}
+		record.Datasets = datasets
 	}
 	reason := string(r.Outcome)
 	if r.Reason != "" {
