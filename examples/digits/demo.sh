@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The whole way of a change, on this machine: a Git repository becomes a model
-# that serves; what is killed comes back; a good version is promoted under load
-# because the evidence is good; a bad one is found out, rolled back and held until
-# Git takes it back. `make demo` runs it; `make clean` takes everything away again.
+# that serves; what is killed comes back; a pipeline trains a version, tests it and
+# proposes it; merged, it is promoted under load because the evidence is good; one
+# that came around the pipeline is bad, is found out, rolled back and held until Git
+# takes it back. `make demo` runs it; `make clean` takes everything away again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -56,7 +57,8 @@ clean() {
   if docker version >/dev/null 2>&1; then
     [[ -x $fairlead ]] && "$fairlead" destroy --yes
     # Images that something else still uses stay.
-    docker image ls -q --filter reference='digits:1.*' --filter reference='fairlead:self-*' | sort -u | xargs -r docker image rm >/dev/null 2>&1 || true
+    docker image ls -q --filter reference='digits:1.*' --filter reference='digits-steps:1' --filter reference='fairlead:demo' \
+      --filter reference='fairlead:self-*' | sort -u | xargs -r docker image rm >/dev/null 2>&1 || true
   fi
   rm -rf "$work"
 }
@@ -132,15 +134,15 @@ half_way() { status_says '"step": 2' && grep -q '"weight": 50' "$work/status.jso
 journal_is_in_git() { status_says '"pending": 0'; }
 replicas() { docker ps -q --filter label=io.fairlead.owner=fairlead-demo --filter label=io.fairlead.kind=model "$@"; }
 three_replicas() { (($(replicas | wc -l) == 3)); }
-serving() { replicas --filter ancestor=digits:1.1.0 | sort; }
+serving() { replicas --filter "label=io.fairlead.revision=$(sed -n 's/^ *"serving": "\(.*\)",/\1/p' "$work/status.json")" | sort; }
 bad_is_gone() { [[ -z $(replicas --all --filter ancestor=digits:1.2.0) ]]; }
 
 # --- what people do -----------------------------------------------------------
 
 commit() { git -C "$repo" -c user.name=demo -c user.email=demo@example.com commit -qam "$1"; }
 
-# edit FROM TO changes the spec, as a person would.
-edit() { sed -i.bak "s/$1/$2/g" "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"; }
+# edit SCRIPT changes the spec, as a person would.
+edit() { sed -i.bak -E "$1" "$repo/digits.hcl" && rm "$repo/digits.hcl.bak"; }
 
 ask() { "$work/ask" --url "$url" "$@"; }
 
@@ -161,11 +163,12 @@ interrupted=''
 trap ended EXIT
 trap 'interrupted=yes; exit 130' INT TERM HUP
 mkdir -p "$work"
-say "0. Two versions of a model, trained here on real digits, packed without any registry"
-(cd examples/digits && go run ./train && go run ./image --load weights/digits-1.0.0.json weights/digits-1.1.0.json && go build -o "$work/ask" ./ask)
+say "0. A model server, the steps of a pipeline, and Fairlead itself, packed without any registry"
+(cd examples/digits && go run ./train --kind linear --version 1.0.0 && go run ./image --load weights/digits-1.0.0.json &&
+  go run ./image --load --steps && go run ./image --load --program "$fairlead" --name fairlead --version demo && go build -o "$work/ask" ./ask)
 SECONDS=0
 
-say "1. A config repository: one file of HCL, and a commit"
+say "1. A config repository: the model, its pipeline and its data, and a commit"
 mkdir -p "$repo"
 cp -R examples/digits/config/. "$repo"
 git -C "$repo" init -q -b main
@@ -179,42 +182,50 @@ serve
 await 60 "a model that serves" in_sync
 run "$fairlead" status
 say "   ... and the model reads real digits, through the gateway"
-ask --n 50
+ask --n 20
 
-say "3. A commit scales it: containers are added, none is replaced"
-edit 'replicas    = 2' 'replicas    = 3'
+say "3. A commit scales it, and somebody kills a replica: Git wins"
+edit 's/^(  replicas +=) 2/\1 3/'
 commit "digits: three replicas"
 await 60 "the third replica" in_sync
-
-say "4. Somebody kills a replica and removes another: both come back"
-victims=$(replicas | head -n 2)
-# shellcheck disable=SC2086
-set -- $victims
-docker kill "$1" >/dev/null && docker rm -f "$2" >/dev/null
+docker kill "$(replicas | head -n 1)" >/dev/null
 await 60 "three replicas that run" three_replicas
 await 60 "what Git wants" in_sync
-ask --n 200 --quiet
 
-say "5. A commit brings version 1.1.0, while $rate requests a second keep coming"
+say "4. The pipeline makes a better version: six networks, of which the best is tested, and proposed if it passes the gates"
+grep -nE '^  (step|select|gate|publish) |^    (matrix|maximize|require|artifact|version) ' "$repo/training.hcl"
+run "$fairlead" pipeline run train_digits
+proposal=fairlead/publish/digits
+run git -C "$repo" --no-pager diff "main...$proposal" -- digits.hcl
+run git -C "$repo" --no-pager diff --stat "main...$proposal"
+
+say "5. A person merges the proposal, while $rate requests a second keep coming"
 grep -nE '^  rollout|^    (step|check)|^      (weight|hold|metric|max|max_vs_stable) ' "$repo/digits.hcl"
 "$work/ask" --url "$url" --n 1000000 --rate "$rate" --quiet >"$work/load.txt" 2>&1 & # not the function: its process is to be stopped
 load=$!
 echo "$load" >"$work/load.pid"
 watch
-edit '1\.0\.0' '1.1.0'
-commit "digits 1.1.0"
+git -C "$repo" -c user.name=demo -c user.email=demo@example.com merge -q --no-ff -m "digits 1.0.1, as the pipeline proposes" "$proposal"
 await 90 "half of the requests to the candidate, and evidence of it" half_way
-run "$fairlead" rollout show digits
 await 90 "the promotion" in_sync
 sleep 0.7 # the watch looks twice a second
 stop watch
-run "$fairlead" status
 
-say "6. A commit brings version 1.2.0, which measured as well as 1.1.0, but is served with pixels on another scale"
+say "6. The same pipeline again: nothing changed, so nothing runs"
+before=${EPOCHREALTIME/[.,]/}
+run "$fairlead" pipeline run train_digits | sed -n '1,/steps.*cache/p; /is published/p'
+took=$(((${EPOCHREALTIME/[.,]/} - before) / 1000))
+((took < 2000)) || die "a run of which all is in the cache took $took ms; 2000 are allowed"
+say "   ... in $took ms. Git knows where the version comes from, and the same inputs make it again"
+run "$fairlead" model lineage digits
+run "$fairlead" reproduce digits@1.0.1 >"$work/reproduced.txt" || { cat "$work/reproduced.txt"; die "the version could not be made again"; }
+sed -n '/made again by/,/again  /p; $p' "$work/reproduced.txt"
+
+say "7. Somebody packs version 1.2.0 by hand, around the pipeline. Its trainer measured well; it is served with pixels on another scale"
 (cd examples/digits && go run ./train --kind mlp --version 1.2.0 --served-scale 0.0039 --out ../../.demo/weights &&
   go run ./image --load --out ../../.demo/build ../../.demo/weights/digits-1.2.0.json)
 watch
-edit '1\.1\.0' '1.2.0'
+edit '/^  artifact /d; s/^(  version +=).*/\1 "1.2.0"/; s/(digits:)1\.0\.0/\11.2.0/'
 commit "digits 1.2.0"
 await 90 "the rejection of the bad version" held
 await 30 "the end of its replicas" bad_is_gone
@@ -229,30 +240,31 @@ say "   ... and it is in Git, as one commit per decision"
 await 30 "the journal in the config repo" journal_is_in_git
 run git -C "$repo" --no-pager log -1 --format='%h %an: %s%n%n%b' "$journal"
 
-say "7. The daemon is killed and its data deleted: what was decided is in Git, so the bad version stays out"
+say "8. The daemon is killed and its memory deleted: what was decided is in Git, so the bad version stays out"
 stop daemon KILL
-rm -rf "$FAIRLEAD_DATA"
+# All but the artifacts, which are on this disk alone: publish has no registry here.
+find "$FAIRLEAD_DATA" -mindepth 1 -maxdepth 1 ! -name artifacts -exec rm -rf {} +
 serve
 await 60 "the ledger of a daemon without memory" held
 bad_is_gone || die "a rejected version was started again"
 run "$fairlead" rollout show digits
 
-say "8. Git takes the commit back: in sync again, without a container being touched"
+say "9. Git takes the commit back: in sync again, without a container being touched"
 before=$(serving)
 git -C "$repo" -c user.name=demo -c user.email=demo@example.com revert --no-edit HEAD >/dev/null
 run git -C "$repo" --no-pager log --oneline
 await 60 "what Git wants" in_sync
-[[ $(serving) == "$before" ]] || die "replicas of 1.1.0 were replaced"
+[[ $(serving) == "$before" ]] || die "replicas of 1.0.1 were replaced"
 run "$fairlead" status
 kill "$load" && wait "$load" || { cat "$work/load.txt"; die "a request failed while versions came and went"; }
 rm "$work/load.pid"
 cat "$work/load.txt"
-exposed=$(answered '1\.2\.0') promoted=$(answered '1\.1\.0')
+exposed=$(answered '1\.2\.0') promoted=$(answered '1\.0\.1')
 ((${promoted:-0} > 0 && ${exposed:-0} > 0)) || die "a version never answered; that is no rollout"
 total=$(($(answered '1\.0\.0') + promoted + exposed))
 say "   $total requests, none failed; $exposed of them reached the bad version"
 
-say "9. The daemon stops; the model goes on"
+say "10. The daemon stops; the model goes on"
 stop daemon
 ask --n 200 --quiet
 

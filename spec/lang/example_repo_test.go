@@ -13,7 +13,7 @@ import (
 func TestTheExampleIsACanaryWithThreeChecks(t *testing.T) {
 	const root = "../../examples/digits/config"
 	files := tree{}
-	for _, path := range []string{"digits.hcl", "warmup/digits.json"} {
+	for _, path := range []string{"digits.hcl", "training.hcl", "model-card.md", "data/digits.csv.gz", "warmup/digits.json"} {
 		content, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
 		if err != nil {
 			t.Fatal(err)

@@ -1,6 +1,5 @@
-# The config repo of the example: what it says is what serves.
-# Two lines change from one version of the model to the next; how the next one
-# takes over is said below, under rollout.
+# The config repo of the example: what it says is what serves. This file has the
+# model, and how a new version takes over; training.hcl says how versions are made.
 
 variable "registry" {
   type        = string
@@ -11,6 +10,8 @@ variable "registry" {
 model "digits" {
   description = "Reads handwritten digits, 8x8 pixels."
   owners      = ["@vision"]
+  license     = "Apache-2.0"
+  card        = "model-card.md"
   version     = "1.0.0"
   image       = "${var.registry}digits:1.0.0"
   protocol    = open_inference
@@ -18,11 +19,13 @@ model "digits" {
   replicas    = 2
   read_only   = true
 
+  # The weights of an artifact do not know which version they became.
   # LINGER is how long a stopped server answers as "not ready". Fairlead drains a
   # replica before it stops it, so there is nothing to wait for.
   env = {
-    THREADS = "1"
-    LINGER  = "0s"
+    MODEL_VERSION = model.digits.version
+    THREADS       = "1"
+    LINGER        = "0s"
   }
 
   # Small, so that the engine of a laptop has room for three releases at once: the

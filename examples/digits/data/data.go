@@ -5,6 +5,7 @@
 package data
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 )
 
 // The form of the data.
@@ -45,15 +47,63 @@ func SHA256() string {
 
 // Load returns every digit, in the order of the file.
 func Load() ([]Digit, error) {
-	unzipped, err := gzip.NewReader(bytes.NewReader(compressed))
+	digits, err := Unzip(bytes.NewReader(compressed))
 	if err != nil {
-		return nil, fmt.Errorf("open the embedded digits.csv.gz: %w", err)
-	}
-	digits, err := parse(unzipped)
-	if err != nil {
-		return nil, fmt.Errorf("read the embedded digits.csv.gz: %w", err)
+		return nil, fmt.Errorf("the embedded digits.csv.gz: %w", err)
 	}
 	return digits, nil
+}
+
+// Unzip reads digits in the form of digits.csv.gz.
+func Unzip(r io.Reader) ([]Digit, error) {
+	unzipped, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, fmt.Errorf("unzip: %w", err)
+	}
+	return parse(unzipped)
+}
+
+// Header is the first line of digits that Write wrote: p0 to p63, and label.
+func Header() []string {
+	names := make([]string, 0, Pixels+1)
+	for i := range Pixels {
+		names = append(names, "p"+strconv.Itoa(i))
+	}
+	return append(names, "label")
+}
+
+// Write writes digits as CSV with a first line of names, for those who read columns
+// by their names.
+func Write(w io.Writer, digits []Digit) error {
+	rows := csv.NewWriter(w)
+	if err := rows.Write(Header()); err != nil {
+		return err
+	}
+	fields := make([]string, Pixels+1)
+	for _, d := range digits {
+		for i, pixel := range d.Pixels {
+			fields[i] = strconv.Itoa(int(pixel))
+		}
+		fields[Pixels] = strconv.Itoa(d.Label)
+		if err := rows.Write(fields); err != nil {
+			return err
+		}
+	}
+	rows.Flush()
+	return rows.Error()
+}
+
+// Read reads what Write wrote.
+func Read(r io.Reader) ([]Digit, error) {
+	lines := bufio.NewReader(r)
+	names, err := lines.ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if strings.TrimSpace(names) != strings.Join(Header(), ",") {
+		return nil, errors.New("the first line must name the columns p0 to p63 and label")
+	}
+	return parse(lines)
 }
 
 func parse(r io.Reader) ([]Digit, error) {
@@ -103,10 +153,13 @@ const TestShare = 0.3
 // compared.
 const splitSeed = 20
 
-// Split divides the digits into those to train on and those to test with. It is
-// stratified: each class gives the same share to the test. The order within
-// both parts is shuffled, so any prefix is a fair sample.
-func Split(digits []Digit) (train, test []Digit) {
+// Split divides the digits into those to train on and those to test with.
+func Split(digits []Digit) (train, test []Digit) { return SplitBy(digits, TestShare) }
+
+// SplitBy is Split with another share. It is stratified: each class gives the same
+// share to the test. The order within both parts is shuffled, so any prefix is a
+// fair sample; and a larger share takes all that a smaller one takes.
+func SplitBy(digits []Digit, testShare float64) (train, test []Digit) {
 	random := rand.New(rand.NewPCG(splitSeed, splitSeed))
 	shuffled := make([]Digit, len(digits))
 	for to, from := range random.Perm(len(digits)) {
@@ -117,7 +170,7 @@ func Split(digits []Digit) (train, test []Digit) {
 		sizes[d.Label]++
 	}
 	for _, d := range shuffled {
-		if float64(taken[d.Label]) < TestShare*float64(sizes[d.Label]) {
+		if float64(taken[d.Label]) < testShare*float64(sizes[d.Label]) {
 			taken[d.Label]++
 			test = append(test, d)
 		} else {

@@ -14,10 +14,18 @@ import (
 // archive is an image in the format of `docker save`: a tar of its layers (tars
 // themselves), its configuration, and a manifest that names them.
 type archive struct {
-	tag     string // NAME:VERSION
-	version string
-	id      string // of the image: the hash of its configuration
-	tar     []byte
+	tag string // NAME:VERSION
+	id  string // of the image: the hash of its configuration
+	tar []byte
+}
+
+// content is what an image is made of.
+type content struct {
+	name, version string
+	arch          string
+	entrypoint    string // absolute
+	ports         []string
+	layers        []layer
 }
 
 // layer is a set of files that are added together.
@@ -50,7 +58,7 @@ type imageConfig struct {
 
 type containerConfig struct {
 	User         string              `json:"User"`
-	ExposedPorts map[string]struct{} `json:"ExposedPorts"`
+	ExposedPorts map[string]struct{} `json:"ExposedPorts,omitempty"`
 	Entrypoint   []string            `json:"Entrypoint"`
 	Labels       map[string]string   `json:"Labels"`
 }
@@ -72,24 +80,28 @@ type manifestEntry struct {
 	Layers   []string
 }
 
-func newArchive(tag, version, arch string, layers []layer) (*archive, error) {
+func newArchive(c content) (*archive, error) {
+	tag := c.name + ":" + c.version
 	config := imageConfig{
-		Architecture: arch, OS: "linux", Created: epoch,
+		Architecture: c.arch, OS: "linux", Created: epoch,
 		Config: containerConfig{
 			User:         nobody,
-			ExposedPorts: map[string]struct{}{"8080/tcp": {}},
-			Entrypoint:   []string{"/server"},
+			ExposedPorts: map[string]struct{}{},
+			Entrypoint:   []string{c.entrypoint},
 			Labels: map[string]string{
-				"org.opencontainers.image.title":    "digits",
-				"org.opencontainers.image.version":  version,
+				"org.opencontainers.image.title":    c.name,
+				"org.opencontainers.image.version":  c.version,
 				"org.opencontainers.image.licenses": "Apache-2.0",
 			},
 		},
 		RootFS: rootFS{Type: "layers"},
 	}
-	var content layer
+	for _, port := range c.ports {
+		config.Config.ExposedPorts[port] = struct{}{}
+	}
+	var files layer
 	manifest := manifestEntry{RepoTags: []string{tag}}
-	for _, l := range layers {
+	for _, l := range c.layers {
 		text, err := writeTar(l)
 		if err != nil {
 			return nil, err
@@ -98,7 +110,7 @@ func newArchive(tag, version, arch string, layers []layer) (*archive, error) {
 		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, "sha256:"+sum)
 		config.History = append(config.History, history{epoch, "add /" + l[len(l)-1].name})
 		manifest.Layers = append(manifest.Layers, sum+"/layer.tar")
-		content = append(content, file{sum + "/", 0o755, nil}, file{sum + "/layer.tar", 0o644, text})
+		files = append(files, file{sum + "/", 0o755, nil}, file{sum + "/layer.tar", 0o644, text})
 	}
 	configText, err := json.Marshal(config)
 	if err != nil {
@@ -110,12 +122,12 @@ func newArchive(tag, version, arch string, layers []layer) (*archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the manifest: %w", err)
 	}
-	content = append(content, file{manifest.Config, 0o644, configText}, file{"manifest.json", 0o644, manifestText})
-	whole, err := writeTar(content)
+	files = append(files, file{manifest.Config, 0o644, configText}, file{"manifest.json", 0o644, manifestText})
+	whole, err := writeTar(files)
 	if err != nil {
 		return nil, err
 	}
-	return &archive{tag: tag, version: version, id: "sha256:" + id, tar: whole}, nil
+	return &archive{tag: tag, id: "sha256:" + id, tar: whole}, nil
 }
 
 func writeTar(files []file) ([]byte, error) {

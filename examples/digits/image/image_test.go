@@ -69,6 +69,36 @@ func TestBrokenWeightsAreNotPacked(t *testing.T) {
 	}
 }
 
+func TestAProgramIsPackedAlone(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "tool")
+	if err := os.WriteFile(program, []byte("a tool"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set := settings{program: program, name: "tool", version: "3", arch: runtime.GOARCH}
+	archives, err := set.archives(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := untar(t, archives[0].tar)
+	var manifest []manifestEntry
+	decode(t, files["manifest.json"], &manifest)
+	var config imageConfig
+	decode(t, files[manifest[0].Config], &config)
+	if archives[0].tag != "tool:3" || !slices.Equal(config.Config.Entrypoint, []string{"/tool"}) || len(config.Config.ExposedPorts) != 0 {
+		t.Errorf("%s runs %v and has ports %v", archives[0].tag, config.Config.Entrypoint, config.Config.ExposedPorts)
+	}
+	if got := string(untar(t, files[manifest[0].Layers[0]])["tool"]); got != "a tool" {
+		t.Errorf("/tool is %q", got)
+	}
+}
+
+func TestAProgramNeedsAName(t *testing.T) {
+	err := run(t.Context(), []string{"--program", "tool", "--out", t.TempDir()}, t.Output())
+	if err == nil || !strings.Contains(err.Error(), "--name") {
+		t.Errorf("got %v, want an error about --name", err)
+	}
+}
+
 func TestLoadSaysWhatTheEngineSays(t *testing.T) {
 	cases := map[string]struct {
 		status int

@@ -3,9 +3,10 @@
 //
 //	go run ./server --weights weights/digits-1.1.0.json
 //
-// In the image it needs no flags: the weights are at /model/weights. A few things
-// can also be set in the environment, since that is what a container gets:
-// MODEL_NAME, THREADS and LINGER.
+// In a container it needs no flags: it takes the weights of the artifact that is
+// mounted at /mnt/model, and without one those of the image, at /model/weights. A few
+// things can also be set in the environment, since that is what a container gets:
+// MODEL_NAME, MODEL_VERSION, THREADS and LINGER.
 //
 // On SIGTERM it first says that it is not ready, lingers for a moment so that
 // gateways can turn away, finishes the requests that are open, and ends.
@@ -13,9 +14,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -42,8 +45,24 @@ type settings struct {
 	address string
 	weights string
 	name    string
+	version string
 	threads int           // 0: as many as the container may use
 	linger  time.Duration // from the stop signal to closing the listener
+}
+
+// Where a container has its weights.
+const (
+	artifactWeights = "/mnt/model/weights.json"
+	imageWeights    = "/model/weights"
+)
+
+// ownWeights is the file of the artifact where one is mounted, else that of the
+// image. An artifact that cannot be read is not passed over.
+func ownWeights(artifact, image string) string {
+	if _, err := os.Stat(artifact); errors.Is(err, fs.ErrNotExist) {
+		return image
+	}
+	return artifact
 }
 
 // run serves until ctx ends.
@@ -58,6 +77,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 	}
 	if set.name != "" {
 		weights.Name = set.name
+	}
+	if set.version != "" {
+		weights.Version = set.version
+	}
+	if weights.Version == "" {
+		return fmt.Errorf("%s does not say which version it is; set --version or $MODEL_VERSION", set.weights)
 	}
 	model, err := newModel(weights)
 	if err != nil {
@@ -81,7 +106,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 }
 
 func parse(args []string, getenv func(string) string) (settings, error) {
-	set := settings{name: getenv("MODEL_NAME"), linger: 2 * time.Second}
+	set := settings{name: getenv("MODEL_NAME"), version: getenv("MODEL_VERSION"), linger: 2 * time.Second}
 	var err error
 	if v := getenv("THREADS"); v != "" {
 		if set.threads, err = strconv.Atoi(v); err != nil || set.threads < 1 {
@@ -95,8 +120,9 @@ func parse(args []string, getenv func(string) string) (settings, error) {
 	}
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.StringVar(&set.address, "listen", ":8080", "address to listen on")
-	flags.StringVar(&set.weights, "weights", "/model/weights", "weights file, written by train")
+	flags.StringVar(&set.weights, "weights", ownWeights(artifactWeights, imageWeights), "weights file")
 	flags.StringVar(&set.name, "name", set.name, "name of the model; default: $MODEL_NAME, else the name in the weights")
+	flags.StringVar(&set.version, "version", set.version, "version of the model; default: $MODEL_VERSION, else the version in the weights")
 	flags.DurationVar(&set.linger, "linger", set.linger, "how long to answer as not ready before the listener closes, also $LINGER")
 	if err := flags.Parse(args); err != nil {
 		return set, err

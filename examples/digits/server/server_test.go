@@ -83,11 +83,40 @@ func TestStopEndsWithoutError(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	t.Setenv("MODEL_NAME", "digits-eu")
+	t.Setenv("MODEL_VERSION", "7.0.1")
 	t.Setenv("THREADS", "1")
 	address, _ := start(t, "--linger", "0s")
 	status, body := get(t, "http://"+address+"/v2/models/digits-eu")
-	if status != http.StatusOK || !strings.Contains(body, `"name":"digits-eu"`) {
-		t.Errorf("got %d %s, want the model under the name digits-eu", status, body)
+	if status != http.StatusOK || !strings.Contains(body, `"name":"digits-eu","versions":["7.0.1"]`) {
+		t.Errorf("got %d %s, want the model under the name digits-eu, in version 7.0.1", status, body)
+	}
+}
+
+func TestTheArtifactComesBeforeTheImage(t *testing.T) {
+	artifact := filepath.Join(t.TempDir(), "weights.json")
+	if got := ownWeights(artifact, "image"); got != "image" {
+		t.Errorf("without an artifact got %s", got)
+	}
+	if err := os.WriteFile(artifact, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := ownWeights(artifact, "image"); got != artifact {
+		t.Errorf("with an artifact got %s", got)
+	}
+}
+
+func TestWeightsWithoutVersionNeedOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weights.json")
+	weights := &nn.Weights{
+		FormatVersion: nn.WeightsFormat, Name: "digits", Kind: "linear", Scale: 1,
+		Network: *nn.New(rand.New(rand.NewPCG(1, 1)), data.Pixels, data.Classes),
+	}
+	if err := weights.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	err := run(t.Context(), []string{"--weights", path}, func(string) string { return "" }, t.Output())
+	if err == nil || !strings.Contains(err.Error(), "MODEL_VERSION") {
+		t.Errorf("got %v, want an error that names MODEL_VERSION", err)
 	}
 }
 

@@ -32,9 +32,9 @@ func compareSlopes(t *testing.T, n *Network, batch []Example, values, slopes []f
 	const little = 1e-6
 	for i, at := range values {
 		values[i] = at + little
-		above := n.loss(batch)
+		above := n.Loss(batch)
 		values[i] = at - little
-		below := n.loss(batch)
+		below := n.Loss(batch)
 		values[i] = at
 		measured := (above - below) / (2 * little)
 		if math.Abs(measured-slopes[i]) > 1e-7 {
@@ -47,9 +47,9 @@ func TestTrainSeparatesBlobs(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	examples := blobs(random, 300)
 	n := New(random, 5, 8, 3)
-	before := n.loss(examples)
+	before := n.Loss(examples)
 	Train(n, examples, Options{Epochs: 20, Batch: 16, Rate: 0.05, Momentum: 0.9}, random)
-	if after := n.loss(examples); after > before/5 {
+	if after := n.Loss(examples); after > before/5 {
 		t.Errorf("loss went from %.3f to %.3f only", before, after)
 	}
 	if a := n.Accuracy(examples); a < 0.98 {
@@ -113,7 +113,7 @@ func TestWeightsFile(t *testing.T) {
 
 	bad := map[string]struct{ from, to, want string }{
 		"another format":       {`"format_version":1`, `"format_version":2`, "format_version 2"},
-		"no version":           {`"version":"1.0.0"`, `"version":""`, "version is missing"},
+		"no name":              {`"name":"digits"`, `"name":""`, "name is missing"},
 		"no scale":             {`"scale":0.0625`, `"scale":0`, "scale is 0"},
 		"layers of wrong size": {`"in":2`, `"in":3`, "6 weights, 3 x 3 are needed"},
 		"not JSON":             {`{`, `<`, "is not a weights file"},

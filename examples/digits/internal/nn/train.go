@@ -57,8 +57,8 @@ func (n *Network) step(gradient, velocity *Network, rate float64, o Options) {
 	}
 }
 
-// loss is the mean cross entropy of the batch.
-func (n *Network) loss(batch []Example) float64 {
+// Loss is the mean cross entropy of the batch.
+func (n *Network) Loss(batch []Example) float64 {
 	sum := 0.0
 	for _, e := range batch {
 		sum -= math.Log(n.Probabilities(e.X)[e.Class])

@@ -13,9 +13,11 @@ const WeightsFormat = 1
 // Weights is a trained network with what has to be known about it.
 type Weights struct {
 	FormatVersion int    `json:"format_version"`
-	Name          string `json:"name"`    // of the model
-	Version       string `json:"version"` // of the model
-	Kind          string `json:"kind"`    // linear or mlp
+	Name          string `json:"name"` // of the model
+	// Version is that of the model, or empty where only its place in the registry
+	// says so: equal training makes equal files then, whatever they are called.
+	Version string `json:"version,omitempty"`
+	Kind    string `json:"kind"` // linear or mlp
 	// Scale is what a server multiplies each raw pixel with before the first
 	// layer. A scale that is not the one of the training makes a bad model out
 	// of good weights (training-serving skew).
@@ -70,8 +72,8 @@ func (w *Weights) validate() error {
 	switch {
 	case w.FormatVersion != WeightsFormat:
 		return fmt.Errorf("it has format_version %d, this program reads %d", w.FormatVersion, WeightsFormat)
-	case w.Name == "" || w.Version == "":
-		return errors.New("name or version is missing")
+	case w.Name == "":
+		return errors.New("the name is missing")
 	case w.Scale <= 0:
 		return fmt.Errorf("scale is %v, it must be above 0", w.Scale)
 	}
