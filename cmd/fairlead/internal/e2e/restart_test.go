@@ -87,6 +87,7 @@ func (p *privateEngine) start() {
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	// An engine that was killed leaves its number, which another process may have by now.
 	_ = os.Remove(filepath.Join(p.dir, "engine.pid"))
+	p.awaitContainerd()
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -110,6 +111,25 @@ func (p *privateEngine) start() {
 			p.t.Skipf("no private Docker Engine can be started here: %s", p.log.tail())
 		case <-deadline:
 			p.t.Fatalf("the private Docker Engine does not answer: %s", p.log.tail())
+		}
+	}
+}
+
+// awaitContainerd waits for the end of the containerd of an engine that was killed,
+// which dies with it, and forgets its number: the next engine would wait for whoever
+// has that.
+func (p *privateEngine) awaitContainerd() {
+	file := filepath.Join(p.dir, "exec", "containerd", "containerd.pid")
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-again.C {
+		pid, err := os.ReadFile(file)
+		if err != nil {
+			return
+		}
+		if number, err := strconv.Atoi(strings.TrimSpace(string(pid))); err != nil || !p.isContainerd(number) {
+			_ = os.Remove(file)
+			return
 		}
 	}
 }
