@@ -131,7 +131,25 @@ func (l *loop) takeUp() error {
 		}
 		l.add(r).begun = record.Current == s.ID
 	}
+	l.giveUpLost(time.Now())
 	return nil
+}
+
+// giveUpLost ends the runs that the journal knows as under way and the store does not
+// know any more: the data directory was lost.
+func (l *loop) giveUpLost(now time.Time) {
+	for _, pipeline := range slices.Sorted(maps.Keys(l.records)) {
+		record := l.records[pipeline]
+		lost := record.Current
+		if lost == "" || l.active[lost] != nil {
+			continue
+		}
+		const reason = "what was known of it was lost with the data directory"
+		record.Current = ""
+		record.Last = &journal.RunEnded{Run: lost, Outcome: string(run.Failed), Reason: reason, Started: record.Since, At: now}
+		e := journal.Entry{Action: journal.ActionEnd, Run: lost, Reason: string(run.Failed) + ": " + reason}
+		l.append(pipeline, e, record, now) // a journal that cannot be written is a problem of the status; the next run says so, too
+	}
 }
 
 func (l *loop) add(r *run.Run) *active {

@@ -3,12 +3,15 @@ package runner_test
 import (
 	"errors"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fairlead/fairlead/providers/memory"
+	"github.com/fairlead/fairlead/providers/oci"
+	"github.com/fairlead/fairlead/providers/runstore"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/registry"
@@ -340,4 +343,50 @@ func TestAVersionIsMadeAgain(t *testing.T) {
 	if _, err := s.runner.Reproduce(t.Context(), runner.ReproduceOrder{Model: "digits", Version: "9.0.0", Actor: "ann"}); !errors.Is(err, runner.ErrUnknown) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestARunWhoseDataIsLostIsGivenUp(t *testing.T) {
+	s := newSite(t, digitsRepo)
+	s.set("split", func(c reconcile.ContainerSpec) *memory.Process { p := good(c); p.Runs = memory.Forever; return p })
+	s.up()
+	id := s.start(nil)
+	s.await("it runs", func() bool { return s.nodePhase(id, "split") == run.NodeRunning })
+	s.stop()
+	if err := os.RemoveAll(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.store, err = runstore.New(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	if s.blobs, err = oci.New(oci.Options{Dir: s.dir + "/artifacts"}); err != nil {
+		t.Fatal(err)
+	}
+	s.set("split", nil)
+	s.up()
+	s.await("its container is removed", func() bool { return len(s.engine.All()) == 0 })
+	if last := s.runner.Status().Pipelines[0].Last; last == nil || last.Outcome != run.Failed || !strings.Contains(last.Reason, "data directory") {
+		t.Errorf("last %+v", last)
+	}
+	if r := s.run(nil); r.ID != "train-2" || r.Outcome != run.Succeeded {
+		t.Errorf("%s %s %s", r.ID, r.Outcome, r.Reason)
+	}
+}
+
+func TestAMergedVersionIsTagged(t *testing.T) {
+	s := newSite(t, strings.Replace(digitsRepo, "version  = patch", "version  = patch\n    tags     = true", 1))
+	s.up()
+	s.run(nil)
+	v := s.pushed.all()[0]
+	tags := func() map[string]string {
+		s.pushed.mu.Lock()
+		defer s.pushed.mu.Unlock()
+		return maps.Clone(s.pushed.tags)
+	}
+	if len(tags()) > 0 {
+		t.Fatalf("tagged before it was merged: %v", tags())
+	}
+	s.wanted.Config.Versions = []*spec.Version{&v}
+	s.runner.Follow(s.wanted)
+	s.await("it is tagged", func() bool { return tags()["digits@v1.0.1"] == s.wanted.Tree.Commit().ID })
 }
