@@ -7,7 +7,7 @@ RACE      := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 LDFLAGS   := -s -w $(if $(VERSION),-X github.com/fairlead/fairlead/cmd/fairlead/internal/cli.buildVersion=$(VERSION))
 LINT      := $(GO) tool -modfile=$(CURDIR)/.ci/tools.mod golangci-lint
 
-.PHONY: engine build demo test lint bench bench-gateway bench-judge fuzz generate clean
+.PHONY: engine build demo test test-python lint bench bench-gateway bench-judge fuzz generate clean
 
 # A Docker Engine that answers: the one that runs, or on Debian, as root, a new one.
 engine:
@@ -17,8 +17,8 @@ engine:
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/fairlead
 
-# A repository becomes a model that serves and heals; a good version is promoted, a
-# bad one rolled back.
+# A repository becomes a model that serves and heals; a pipeline trains a version and
+# proposes it; a good one is promoted, a bad one rolled back.
 demo: engine build
 	@examples/digits/demo.sh
 
@@ -28,6 +28,11 @@ test:
 	$(if $(RACE),,@echo 'make test: no C compiler, so the tests run without the race detector.' >&2)
 	$(GO) test $(RACE) -timeout 14m ./...
 	cd examples/digits && $(GO) test $(RACE) ./...
+
+# The pipeline of a Python team, with Debian's scikit-learn. The first time its base
+# image is made, which needs root, a network and some minutes.
+test-python: engine build
+	@examples/sklearn/test.sh
 
 lint:
 	$(LINT) run ./...
