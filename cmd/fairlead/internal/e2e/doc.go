@@ -19,8 +19,18 @@
 //	prometheus_test.go    a Prometheus elsewhere gives the same verdicts
 //	held_test.go          what was rejected stays out until a person says retry
 //
-// Those of rollouts try a little of each by default, and all of it with
-// FAIRLEAD_ROLLOUTS=20, the number of rollouts of each kind; -v shows the figures.
+//	pipelinepublish_test.go  from an empty cache to a version that serves; what runs
+//	                         again after which change
+//	pipelinefail_test.go     each way a step fails ends its run with a reason, and
+//	                         nothing else
+//	pipelinecrash_test.go    kill -9 anywhere in a run, a second daemon, an engine that
+//	                         dies: no step runs twice, nothing is left
+//	pipelineorders_test.go   runs are ended, resumed, let pass; lineage outlives the
+//	                         data directory
+//
+// Those of rollouts, of runs that are killed and of much log try a little of each by
+// default, and all of it with FAIRLEAD_ROLLOUTS=20, the number of rollouts of each
+// kind; -v shows the figures.
 //
 // The rest is the harness. An environment is one owner's share of the engine, so
 // tests do not see each other; it is taken down when its test ends, and what is

@@ -334,6 +334,29 @@ func TestSecondDaemonTakesOverARun(t *testing.T) {
 	w.journaledOnce(id)
 }
 
+// With the daemon its data goes, too. Nobody knows the run any more: its containers are
+// removed, and the next run is another one.
+func TestContainersOfARunThatNobodyKnowsAreRemoved(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t)
+	w.open(strings.ReplaceAll(sixSteps, `"sleep 300ms"`, `"sleep 1h"`))
+	id := w.begin("train")
+	w.until("steps run that take long", func() bool { return len(w.starts.ofRun(id)) >= 3 })
+	w.until("the journal is delivered", func() bool { s, ok := w.status(); return ok && s.Journal.Pending == 0 && s.Journal.Error == "" })
+	w.daemon.kill()
+	if err := os.RemoveAll(w.data); err != nil {
+		t.Fatal(err)
+	}
+	w.serve(w.dir)
+	w.nothingLeft()
+	w.follows(w.change(sixSteps))
+	next := w.done("train")
+	w.succeeded(next)
+	if next.ID == id || next.Published == nil {
+		t.Errorf("the next run is %s, published %+v", next.ID, next.Published)
+	}
+}
+
 // The engine dies with the containers of a run, and comes back: what had succeeded
 // stays, and what was lost is tried again without being asked for retries.
 func TestEngineThatIsStartedAgainInARun(t *testing.T) {
