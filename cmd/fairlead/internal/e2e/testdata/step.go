@@ -108,7 +108,7 @@ func seen() (string, error) {
 
 func print(bytes string) error {
 	n, err := strconv.ParseInt(bytes, 10, 64)
-	line := strings.Repeat("all work and no play ", 50) + "\n"
+	line := strings.Repeat("all work and no play ", 200) + "\n"
 	w := bufio.NewWriterSize(os.Stdout, 1<<20)
 	for ; n > 0 && err == nil; n -= int64(len(line)) {
 		_, err = w.WriteString(line)
