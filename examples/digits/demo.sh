@@ -248,6 +248,7 @@ serve
 await 60 "the ledger of a daemon without memory" held
 bad_is_gone || die "a rejected version was started again"
 run "$fairlead" rollout show digits
+run "$fairlead" model versions digits
 
 say "9. Git takes the commit back: in sync again, without a container being touched"
 before=$(serving)
