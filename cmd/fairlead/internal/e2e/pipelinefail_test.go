@@ -184,7 +184,7 @@ pipeline "neighbour" {
 func TestEachFailureOfAStepEndsTheRunWithItsReason(t *testing.T) {
 	t.Parallel()
 	w := newWorkshop(t)
-	w.repo.write("digits.csv", digitsTable)
+	w.write("digits.csv", digitsTable)
 	text := neighbours
 	for _, f := range failures {
 		text += f.hcl()

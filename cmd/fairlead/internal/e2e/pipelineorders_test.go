@@ -66,7 +66,7 @@ pipeline "train" {
 func TestPeopleEndResumeAndOverrideRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorkshop(t)
-	w.repo.write("digits.csv", digitsTable)
+	w.write("digits.csv", digitsTable)
 	w.open(ordered)
 
 	id := w.begin("train", "-p", "wait=1h")
@@ -170,7 +170,7 @@ func TestLineageOutlivesTheDataDirectory(t *testing.T) {
 	if out, code := w.fairlead("reproduce", "digits@1.0.1", "--actor", "ann"); code == 0 || !strings.Contains(out, image.ID[:19]) {
 		t.Errorf("without its image reproduce ends with %d and does not name it:\n%s", code, out)
 	}
-	w.repo.write("digits.csv", digitsTable+"7,8\n")
+	w.write("digits.csv", digitsTable+"7,8\n")
 	w.git("commit", "-q", "-am", "more data")
 	w.follows(w.git("rev-parse", "HEAD"))
 	if out, code := w.fairlead("reproduce", "digits@1.0.1", "--actor", "ann"); code == 0 || !strings.Contains(out, "dataset.digits") || !strings.Contains(out, first.Commit) {

@@ -106,7 +106,7 @@ var allNodes = []string{"evaluate", "fit.0", "fit.1", "report", "split"}
 func newTraining(t *testing.T) *workshop {
 	t.Helper()
 	w := newWorkshop(t)
-	w.repo.write("digits.csv", digitsTable)
+	w.write("digits.csv", digitsTable)
 	return w
 }
 
@@ -283,7 +283,7 @@ func TestOnlyWhatDependsOnAChangeRunsAgain(t *testing.T) {
 		{"resources and retries", replaced("outputs = [\"page\"]", "outputs = [\"page\"]\n    retries = 2\n    timeout = \"1m\""), nil, nil},
 		{"an environment value", replaced(`"plain"`, `"fancy"`), nil, []string{"evaluate", "fit.0", "fit.1"}},
 		{"one more variant", replaced("[32, 64]", "[32, 64, 48]"), nil, []string{"fit.2"}},
-		{"one byte of the data", func() { w.repo.write("digits.csv", strings.Replace(digitsTable, "5,6", "5,7", 1)) }, nil, append(dependent, "fit.2", "report")},
+		{"one byte of the data", func() { w.write("digits.csv", strings.Replace(digitsTable, "5,6", "5,7", 1)) }, nil, append(dependent, "fit.2", "report")},
 		{"the digest of an image", func() { w.rebuild(t) }, nil, append(dependent, "fit.2", "report")},
 	} {
 		if c.change != nil {
