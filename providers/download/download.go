@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -32,6 +33,7 @@ func (c *Client) Get(ctx context.Context, address, version string) (content io.R
 	if err != nil { // the error would repeat it, with a password perhaps
 		return nil, "", errors.New("the address of the data is none that can be fetched; it begins with https://")
 	}
+	parsed.RawQuery, parsed.Fragment = "", "" // which may be a signature
 	shown := parsed.Redacted()
 	ctx, cancel := context.WithCancel(ctx)
 	idle := c.Idle
@@ -58,7 +60,7 @@ func (c *Client) Get(ctx context.Context, address, version string) (content io.R
 		if errors.Is(err, context.Canceled) && !watchdog.Stop() {
 			err = fmt.Errorf("it did not answer within %s", idle)
 		}
-		return nil, "", fmt.Errorf("fetch %s: %w: %w", shown, reconcile.ErrUnavailable, err)
+		return nil, "", &awayError{fmt.Errorf("fetch %s: %w", shown, err)}
 	}
 	now = response.Header.Get("ETag")
 	switch response.StatusCode {
@@ -71,7 +73,7 @@ func (c *Client) Get(ctx context.Context, address, version string) (content io.R
 	stop()
 	err = fmt.Errorf("fetch %s: the server answers %s", shown, response.Status)
 	if response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests {
-		err = fmt.Errorf("%w: %w", reconcile.ErrUnavailable, err)
+		err = &awayError{err}
 	}
 	return nil, "", errors.Join(err, response.Body.Close())
 }
@@ -84,12 +86,29 @@ func (c *Client) client() *http.Client {
 		if len(via) >= maxRedirects {
 			return fmt.Errorf("it is redirected more than %d times", maxRedirects)
 		}
+		request.Header.Del("Referer") // it would tell the next host the whole address
 		if via[0].URL.Scheme == "https" && request.URL.Scheme != "https" {
 			return errors.New("it is redirected from https to a connection that anybody can change")
+		}
+		if inside(request.URL.Hostname()) && !inside(via[0].URL.Hostname()) {
+			return fmt.Errorf("it is redirected to %s, which is inside of this host or network", request.URL.Hostname())
 		}
 		return nil
 	}}
 }
+
+// inside tells whether a host is named as one that only this host or network reaches.
+func inside(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsUnspecified())
+}
+
+// awayError is one that may pass by itself. Its text is that of the cause: the words of
+// ErrUnavailable are about an engine.
+type awayError struct{ cause error }
+
+func (e *awayError) Error() string   { return e.cause.Error() }
+func (e *awayError) Unwrap() []error { return []error{e.cause, reconcile.ErrUnavailable} }
 
 // body ends a download that stands still, and one that is cut off.
 type body struct {
@@ -111,7 +130,7 @@ func (b *body) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF
 		fallthrough
 	case err != nil && !errors.Is(err, io.EOF):
-		err = fmt.Errorf("fetch %s: %w: cut off after %d bytes: %w", b.shown, reconcile.ErrUnavailable, b.got, err)
+		err = &awayError{fmt.Errorf("fetch %s: cut off after %d bytes: %w", b.shown, b.got, err)}
 	}
 	return n, err
 }

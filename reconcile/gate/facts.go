@@ -79,6 +79,9 @@ func ModelFacts(cfg *spec.Config, m *spec.Model, now time.Time) Subject {
 // VersionOf is the entry of the registry for the version that a model declares, or
 // nil: there is none, or the model serves another artifact than that of the entry.
 func VersionOf(cfg *spec.Config, m *spec.Model) *spec.Version {
+	if m.Artifact == nil { // what it serves is in its image, which no entry is about
+		return nil
+	}
 	first, _ := slices.BinarySearchFunc(cfg.Versions, m.Name, func(v *spec.Version, name string) int { return cmp.Compare(v.Model, name) })
 	for _, v := range cfg.Versions[first:] {
 		switch {

@@ -32,6 +32,18 @@ const (
 type Override struct {
 	Actor  string `json:"actor"`
 	Reason string `json:"reason"`
+	// Detail is what was found when the word was given: it is about nothing else. "": it
+	// is about whatever is found.
+	Detail string `json:"detail,omitempty"`
+}
+
+// ID tells results apart: a policy is judged about several objects, and a gate may have
+// its name.
+func (r *Result) ID() string {
+	if r.Policy {
+		return "policy." + r.Name + " " + r.Subject
+	}
+	return r.Name
 }
 
 // Denies tells whether the result keeps what it is about from going on.

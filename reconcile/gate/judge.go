@@ -121,8 +121,8 @@ func WithOverrides(results []Result, overrides map[string]Override) []Result {
 	results = slices.Clone(results)
 	for i := range results {
 		r := &results[i]
-		word, said := overrides[r.Name]
-		if said && r.Level == spec.LevelSoft && r.Outcome != Passed {
+		word, said := overrides[r.ID()]
+		if said && (word.Detail == "" || word.Detail == r.Detail) && r.Level == spec.LevelSoft && r.Outcome != Passed {
 			r.Override = &word
 		}
 	}

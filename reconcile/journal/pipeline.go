@@ -49,6 +49,7 @@ type RunPublished struct {
 	Version  string    `json:"version"`
 	Artifact string    `json:"artifact"`
 	Content  string    `json:"content"` // digest of the files alone
+	Profile  string    `json:"profile,omitempty"`
 	Branch   string    `json:"branch,omitempty"`
 	Commit   string    `json:"commit,omitempty"`
 	At       time.Time `json:"at"`

@@ -33,9 +33,7 @@ func (r *Run) Container(n *Node, scope reconcile.Scope, places Places, secrets m
 		Image:     r.Images[s.Image],
 		Container: s.Container,
 		NoNetwork: !s.Network,
-		EnvValues: map[string]string{
-			"FAIRLEAD_INPUTS": InputsDir, "FAIRLEAD_OUTPUTS": OutputsDir, "FAIRLEAD_STEP": n.ID,
-		},
+		EnvValues: map[string]string{},
 		Labels: map[string]string{
 			reconcile.LabelOwner:       scope.Owner,
 			reconcile.LabelEnvironment: scope.Environment,
@@ -54,6 +52,8 @@ func (r *Run) Container(n *Node, scope reconcile.Scope, places Places, secrets m
 		c.Command = n.KeyOf.Command
 		maps.Copy(c.EnvValues, n.KeyOf.Env)
 	}
+	maps.Copy(c.EnvValues, map[string]string{"FAIRLEAD_INPUTS": InputsDir, "FAIRLEAD_OUTPUTS": OutputsDir, "FAIRLEAD_STEP": n.ID})
+	c.Mounts = withTmp(s.Container)
 	for _, name := range slices.Sorted(maps.Keys(places.Inputs)) {
 		variants := places.Inputs[name]
 		for _, variant := range slices.Sorted(maps.Keys(variants)) {
@@ -69,6 +69,18 @@ func (r *Run) Container(n *Node, scope reconcile.Scope, places Places, secrets m
 		put(&c.SecretFiles, file, secrets[secret])
 	}
 	return c
+}
+
+// tmpSize bounds what a step may keep in /tmp, in bytes of memory.
+const tmpSize = 1 << 30
+
+// withTmp adds a /tmp in memory where the rest of the container's own files cannot be
+// written to: many programs, Python's among them, do nothing without one.
+func withTmp(c spec.Container) []spec.Mount {
+	if !c.ReadOnlyRoot || slices.ContainsFunc(c.Mounts, func(m spec.Mount) bool { return m.Target == "/tmp" }) {
+		return c.Mounts
+	}
+	return append(slices.Clone(c.Mounts), spec.Mount{Type: spec.MountTmpfs, Target: "/tmp", Size: tmpSize})
 }
 
 // UsedSecrets are the names of the secrets that the steps of a pipeline are given.

@@ -13,6 +13,12 @@ import (
 // MaxMetrics bounds the file of a step's metrics, in bytes.
 const MaxMetrics = 1 << 20
 
+// maxFigures bounds the metrics of one step: they go into messages and records.
+const maxFigures = 1000
+
+// metricName holds nothing that could be a line of its own in a message.
+var metricName = regexp.MustCompile(`^[\pL\pN_.,:/@+ -]{1,128}$`)
+
 // noNumber finds what Python's json and others write and JSON does not have.
 var noNumber = regexp.MustCompile(`[:\[,]\s*(-?(?:NaN|Infinity|Inf|nan|inf))\b`)
 
@@ -54,6 +60,15 @@ func flatten(into map[string]float64, prefix string, from map[string]any, depth 
 		if prefix != "" {
 			name = prefix + "." + name
 		}
+		if !metricName.MatchString(name) {
+			return fmt.Errorf("the name of a metric is %.60q; use letters, digits and _ . , : / @ + -, at most 128", name)
+		}
+		if _, twice := into[name]; twice {
+			return fmt.Errorf("the metric %s is there twice, once as an object", name)
+		}
+		if len(into) >= maxFigures {
+			return fmt.Errorf("there are more than %d metrics", maxFigures)
+		}
 		switch v := value.(type) {
 		case json.Number:
 			number, err := v.Float64()
@@ -77,7 +92,7 @@ func flatten(into map[string]float64, prefix string, from map[string]any, depth 
 func kindOf(v any) string {
 	switch v := v.(type) {
 	case string:
-		return fmt.Sprintf("the text %.40q", v)
+		return "a text" // which one is for the step's log: a reason is journaled
 	case bool:
 		return fmt.Sprintf("%t; write 1 or 0", v)
 	default:

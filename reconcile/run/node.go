@@ -16,6 +16,12 @@ import (
 // nodes moves the exit steps on, or all others.
 func (m *machine) nodes(exit bool) {
 	m.facts = m.run.Facts(m.in.Outside)
+	m.active = map[string]*Node{}
+	for _, n := range m.run.Nodes {
+		if n.active() {
+			m.active[n.Key] = n
+		}
+	}
 	for _, n := range m.run.Order() {
 		if m.run.Step(n).Exit != exit {
 			continue
@@ -127,7 +133,7 @@ func (m *machine) consider(n *Node) {
 	}
 	n.KeyOf, n.Key = &parts, parts.Key()
 	n.Phase = NodeReady
-	if (!s.NoCache || r.Trigger.Resumes != "") && !r.Fresh && !s.Exit {
+	if (!s.NoCache && !r.Fresh || len(r.Chain) > 0) && !s.Exit {
 		n.Phase = NodeLooking
 	}
 }
@@ -201,6 +207,7 @@ func (m *machine) queue(n *Node) {
 		m.in.Slots--
 		n.Attempt++
 		n.Litter = append(n.Litter, n.Attempt)
+		m.active[n.Key] = n
 		n.Phase, n.Launched, n.Started, n.Finished = NodeStarting, time.Time{}, time.Time{}, time.Time{}
 		n.Cause, n.Reason, n.ExitCode = "", "", 0
 	}
@@ -214,12 +221,8 @@ func (m *machine) busy(n *Node) bool {
 	if m.in.Busy[n.Key] {
 		return true
 	}
-	for _, other := range m.run.Nodes {
-		if other != n && other.Key == n.Key && other.active() {
-			return true
-		}
-	}
-	return false
+	other := m.active[n.Key]
+	return other != nil && other != n && other.active()
 }
 
 // room tells whether the pipeline's own limit allows another node.
@@ -299,13 +302,21 @@ func (m *machine) observe(n *Node, stopping bool) {
 		m.exited(n, c)
 	case stopping:
 		n.Cause, n.Reason, n.Phase = "", m.run.Reason, NodeStopping
-	case s.Timeout > 0:
-		if at := n.Launched.Add(s.Timeout); m.now.Before(at) {
+	case timeoutOf(s) > 0:
+		limit := timeoutOf(s)
+		if at := n.Launched.Add(limit); m.now.Before(at) {
 			m.wakeAt(at)
 		} else {
-			n.Cause, n.Reason, n.Phase = spec.CauseTimeout, fmt.Sprintf("it took longer than its timeout of %s", s.Timeout), NodeStopping
+			n.Cause, n.Reason, n.Phase = spec.CauseTimeout, fmt.Sprintf("it took longer than its timeout of %s", limit), NodeStopping
 		}
 	}
+}
+
+func timeoutOf(s *spec.Step) time.Duration {
+	if s.Exit && s.Timeout == 0 {
+		return exitTimeout
+	}
+	return s.Timeout
 }
 
 // over tells whether a container has ended.
@@ -438,13 +449,16 @@ func (m *machine) looked(n *Node, a Answer) {
 	hit, s := a.Hit, m.run.Step(n)
 	switch {
 	case hit == nil, s.MaxAge > 0 && m.now.Sub(hit.At) > s.MaxAge,
-		s.NoCache && hit.Run != m.run.Trigger.Resumes: // only what this run goes on with counts
+		(s.NoCache || m.run.Fresh) && !m.run.goesOnWith(hit.Run): // only what this run goes on with counts
 		n.Phase = NodeReady
 		return
 	}
 	n.Phase, n.From, n.Outputs, n.Metrics = NodeSucceeded, hit.Run, hit.Outputs, hit.Metrics
 	n.Started, n.Finished = m.now, m.now
 }
+
+// goesOnWith tells whether this run resumes the other one, directly or not.
+func (r *Run) goesOnWith(other string) bool { return slices.Contains(r.Chain, other) }
 
 func (m *machine) collected(n *Node, a Answer) {
 	if a.Err == nil {

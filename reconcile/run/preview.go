@@ -114,8 +114,15 @@ func Resumed(id string, old *Run, params map[string]any, now time.Time) (*Run, e
 	if err != nil {
 		return nil, err
 	}
-	r.Environment, r.Commit, r.Reproduces = old.Environment, old.Commit, old.Reproduces
-	r.Overrides = maps.Clone(old.Overrides)
+	r.Environment, r.Commit = old.Environment, old.Commit
+	r.Fresh, r.Reproduces, r.Recorded = old.Fresh, old.Reproduces, old.Recorded
+	r.Chain = append(slices.Clone(old.Chain), old.ID)
+	if old.Reproduces != "" {
+		r.Images = old.Images
+	}
+	if len(params) == 0 { // with others the figures are others, of which nobody said anything
+		r.Overrides = maps.Clone(old.Overrides)
+	}
 	return r, nil
 }
 

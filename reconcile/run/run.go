@@ -42,19 +42,27 @@ type Run struct {
 	Overrides map[string]gate.Override `json:"overrides,omitempty"`
 	// Reproduces is the version that the run makes again, MODEL@VERSION; it publishes
 	// nothing then.
-	Reproduces string       `json:"reproduces,omitempty"`
-	Cancelled  *Order       `json:"cancelled,omitempty"`
-	Published  *Publication `json:"published,omitempty"`
+	Reproduces string `json:"reproduces,omitempty"`
+	// Chain are the runs that this one goes on with, the first one first.
+	Chain []string `json:"chain,omitempty"`
+	// Recorded are the digests that its datasets must have, by name.
+	Recorded  map[string]string `json:"recorded,omitempty"`
+	Cancelled *Order            `json:"cancelled,omitempty"`
+	Published *Publication      `json:"published,omitempty"`
 
 	Outcome  Outcome   `json:"outcome,omitempty"` // "" while it is not decided
 	Reason   string    `json:"reason,omitempty"`
 	Created  time.Time `json:"created"`
-	Started  time.Time `json:"started,omitzero"`
+	Began    time.Time `json:"began,omitzero"`   // when it was not queued any more
+	Started  time.Time `json:"started,omitzero"` // when it was prepared
 	Finished time.Time `json:"finished,omitzero"`
+	// Judged is when the gates were judged first. It is the time of the version.
+	Judged time.Time `json:"judged,omitzero"`
 	// Tries counts failures in a row of what the run does as a whole: to prepare, to
 	// publish; it is tried again at RetryAt.
-	Tries   int       `json:"tries,omitempty"`
-	RetryAt time.Time `json:"retry_at,omitzero"`
+	Tries      int       `json:"tries,omitempty"`
+	TriedSince time.Time `json:"tried_since,omitzero"`
+	RetryAt    time.Time `json:"retry_at,omitzero"`
 }
 
 // Cause is why a run was started.

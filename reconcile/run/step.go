@@ -23,6 +23,8 @@ type Input struct {
 	Listed     bool
 	ListedAt   time.Time
 	Containers []reconcile.Container
+	// Unsettled: what Outside says of the versions that are live is not known yet.
+	Unsettled bool
 	// Slots is how many more nodes may begin now.
 	Slots int
 	// Busy are keys of the cache that other runs are computing.
@@ -96,11 +98,15 @@ func New(id string, p *spec.Pipeline, params map[string]any, now time.Time) (*Ru
 }
 
 const (
-	// maxTries is how often what the run does as a whole is tried.
-	maxTries = 8
+	// patience is how long it is tried again what the run does as a whole, where that may
+	// pass by itself: a remote that is away over night costs no training.
+	patience = 12 * time.Hour
 	// firstWait is the wait after the first failure; each next one is twice as long.
 	firstWait = time.Second
 	maxWait   = time.Minute
+	// exitTimeout is that of an exit step which declares none: neither the run's timeout
+	// nor a person ends it.
+	exitTimeout = time.Hour
 )
 
 // Step moves a run on as far as the input lets it, and returns what should be under
@@ -108,6 +114,9 @@ const (
 // changes the run it is given; the caller stores it before it carries anything out.
 func Step(r *Run, in Input, now time.Time) (commands []Command, wake time.Time) {
 	m := &machine{run: r, in: in, now: now}
+	if r.Phase != Queued && r.Began.IsZero() {
+		r.Began = now
+	}
 	for _, answer := range in.Answers {
 		m.take(answer)
 	}
@@ -126,12 +135,32 @@ func Step(r *Run, in Input, now time.Time) (commands []Command, wake time.Time) 
 // being proposed is proposed: then it is too late.
 func (m *machine) cancel() {
 	r, order := m.run, m.in.Cancel
-	if order == nil || r.Outcome != "" || r.Phase == Done || r.Phase == Publishing && (r.Published != nil || !m.now.Before(r.RetryAt)) {
+	if order == nil || r.Outcome != "" || r.Phase == Done || m.proposing() {
 		return
 	}
 	r.Cancelled = order
 	r.Reason = ""
 	r.end(Cancelled, cancelReason(order))
+}
+
+// proposing tells whether a version has been proposed, or may be just now: then the run
+// cannot end in any other way before the answer has come.
+func (m *machine) proposing() bool {
+	r := m.run
+	return r.Phase == Publishing && (r.Published != nil || !m.now.Before(r.RetryAt))
+}
+
+// Drop ends a run that was queued and never began.
+func Drop(r *Run, order *Order, now time.Time) {
+	r.Cancelled = order
+	r.end(Cancelled, cancelReason(order))
+	r.skipTo(Done)
+	for _, n := range r.Nodes {
+		if !n.Phase.Ended() {
+			n.Phase, n.Reason = NodeCancelled, "the run never began"
+		}
+	}
+	r.Finished = now
 }
 
 func cancelReason(o *Order) string {
@@ -151,6 +180,7 @@ type machine struct {
 	in       Input
 	now      time.Time
 	facts    expr.Facts
+	active   map[string]*Node // nodes that hold a slot, by key
 	commands []Command
 	wake     time.Time
 }
@@ -201,12 +231,14 @@ func (m *machine) take(a Answer) {
 func (m *machine) failed(a Answer, what string) bool {
 	r := m.run
 	if a.Err == nil {
-		r.Tries, r.RetryAt = 0, time.Time{}
+		r.Tries, r.RetryAt, r.TriedSince = 0, time.Time{}, time.Time{}
 		return false
 	}
-	r.Tries++
-	if a.Transient && r.Tries < maxTries {
-		r.RetryAt = m.now.Add(min(firstWait<<(r.Tries-1), maxWait))
+	if r.Tries++; r.Tries == 1 {
+		r.TriedSince = m.now
+	}
+	if a.Transient && m.now.Sub(r.TriedSince) < patience {
+		r.RetryAt = m.now.Add(min(firstWait<<min(r.Tries-1, 10), maxWait))
 		r.Reason = fmt.Sprintf("%s: attempt %d: %v", what, r.Tries, a.Err)
 		return true
 	}
@@ -219,10 +251,10 @@ func (m *machine) failed(a Answer, what string) bool {
 func (m *machine) expire() {
 	r := m.run
 	limit := r.Definition.Timeout
-	if limit == 0 || r.Started.IsZero() || r.Outcome != "" || r.Phase == Done {
+	if limit == 0 || r.Began.IsZero() || r.Outcome != "" || r.Phase == Done || m.proposing() {
 		return
 	}
-	if at := r.Started.Add(limit); m.now.Before(at) {
+	if at := r.Began.Add(limit); m.now.Before(at) {
 		m.wakeAt(at)
 		return
 	}
@@ -249,6 +281,12 @@ func (m *machine) advance() {
 			r.Phase = Judging
 		}
 	case Judging:
+		if m.in.Unsettled {
+			return // what is live is not known yet
+		}
+		if r.Judged.IsZero() {
+			r.Judged = m.now
+		}
 		m.judge()
 	case Publishing:
 		m.publish()

@@ -28,6 +28,9 @@ func (j *job) collect(ctx context.Context) run.Answer {
 	}
 	outputs := map[string]reconcile.Content{}
 	for _, name := range s.Outputs {
+		if err := realDirectory(out, name); err != nil {
+			return run.Answer{Err: err, Cause: spec.CauseOutput}
+		}
 		content, err := j.opts.Artifacts.Put(ctx, filepath.Join(out, name))
 		switch {
 		case err != nil && transient(err):
@@ -55,6 +58,20 @@ func (j *job) collect(ctx context.Context) run.Answer {
 		}
 	}
 	return run.Answer{Outputs: outputs, Metrics: metrics}
+}
+
+// realDirectory refuses an output that the container put something else in the place
+// of: a link to a directory of the host would be read as root. No process of the
+// container is left that could change it now.
+func realDirectory(out, name string) error {
+	info, err := os.Lstat(filepath.Join(out, name))
+	switch {
+	case err != nil:
+		return fmt.Errorf("output %s: its directory %s/%s is gone", name, run.OutputsDir, name)
+	case !info.IsDir():
+		return fmt.Errorf("output %s: the directory %s/%s was replaced by a %s", name, run.OutputsDir, name, info.Mode().Type())
+	}
+	return nil
 }
 
 // readMetrics reads a file that a container wrote: it may be a link to anywhere, or
@@ -94,15 +111,25 @@ func readMetrics(out, name string) (map[string]float64, error) {
 // errTooMuch ends the walk.
 var errTooMuch = errors.New("too much")
 
+// maxFiles is how many files and directories a step may leave below its outputs.
+const maxFiles = 1_000_000
+
 // tooMuch tells whether a step wrote more than it may.
 func tooMuch(dir string, limit int64) error {
 	if limit <= 0 {
 		return nil
 	}
 	var size int64
+	files := 0
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // what goes while it is counted counts nothing
+		}
 		if err != nil {
-			return nil //nolint:nilerr // a file that goes while it is counted counts nothing
+			return err // what cannot be counted may be anything: a path that is too long
+		}
+		if files++; files > maxFiles {
+			return errTooMuch
 		}
 		if info, err := d.Info(); err == nil && info.Mode().IsRegular() {
 			size += info.Size()
@@ -113,7 +140,10 @@ func tooMuch(dir string, limit int64) error {
 		return nil
 	})
 	if errors.Is(err, errTooMuch) {
-		return fmt.Errorf("it wrote more than the %d MiB below %s that max_output allows", limit>>20, run.OutputsDir)
+		return fmt.Errorf("it wrote more than the %d MiB below %s that max_output allows, or more than %d files", limit>>20, run.OutputsDir, maxFiles)
+	}
+	if err != nil {
+		return fmt.Errorf("what it wrote below %s cannot be counted: %w", run.OutputsDir, err)
 	}
 	return nil
 }
@@ -133,9 +163,10 @@ func (j *job) watch(ctx context.Context) (spec.StepCause, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	logged := make(chan struct{})
+	var broken error
 	go func() {
 		defer close(logged)
-		j.keepLog(ctx, c.ID)
+		broken = j.keepLog(ctx, c.ID)
 	}()
 	out, err := j.opts.Store.Work(ctx, j.run.ID, n.ID, n.Attempt, nil)
 	if err != nil {
@@ -147,6 +178,9 @@ func (j *job) watch(ctx context.Context) (spec.StepCause, error) {
 	for {
 		select {
 		case <-logged:
+			if ctx.Err() == nil && transient(broken) {
+				return "", broken // it may run on: it is watched again
+			}
 			return "", nil
 		case <-ctx.Done():
 			<-logged
@@ -175,22 +209,21 @@ func (j *job) stopAndKeep(ctx context.Context, id string, logged <-chan struct{}
 }
 
 // keepLog copies the log of a container to the store, without the values of secrets.
-func (j *job) keepLog(ctx context.Context, id string) {
+func (j *job) keepLog(ctx context.Context, id string) error {
 	n, s := j.node(), j.step()
 	log, err := j.opts.Store.CreateLog(ctx, j.run.ID, n.ID, n.Attempt, s.MaxLog)
 	if err != nil {
-		return // a log that cannot be kept is no reason to end a step
+		return err // that is no reason to end a step
 	}
 	secrets, err := j.secrets(ctx, run.UsedSecrets(&j.run.Definition))
 	if err != nil {
 		_, _ = io.WriteString(log, "fairlead: the log is not kept: its secrets could not be read, so they could not be blotted out\n")
-		_ = log.Close()
-		return
+		return log.Close()
 	}
 	w := &redactor{to: log, secrets: secrets}
-	if err := j.opts.Runtime.Follow(ctx, id, w); err != nil && ctx.Err() == nil {
+	err = j.opts.Runtime.Follow(ctx, id, w)
+	if err != nil && ctx.Err() == nil {
 		_, _ = fmt.Fprintf(w, "\nfairlead: the log ends here: %v\n", err)
 	}
-	_ = w.flush()
-	_ = log.Close()
+	return errors.Join(err, w.flush(), log.Close())
 }

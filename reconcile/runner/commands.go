@@ -28,7 +28,7 @@ func (l *loop) carryOut(a *active, c run.Command) {
 	}
 	ctx, cancel := context.WithCancel(l.ctx)
 	a.flying[key] = cancel
-	j := &job{opts: l.opts, run: a.run.Clone(), command: c, wanted: l.wanted, record: l.records[a.run.Pipeline]}
+	j := &job{opts: l.opts, run: a.run.Clone(), command: c, wanted: l.wanted, record: l.records[a.run.Pipeline], live: l.live(), proposed: l.everProposed()}
 	if c.Kind == run.CommandTidy {
 		j.watching = a.watching[c.Node]
 	}
@@ -43,6 +43,7 @@ func (l *loop) carryOut(a *active, c run.Command) {
 	id := a.run.ID
 	l.work(func(context.Context) func(*loop) {
 		answer := j.do(ctx)
+		answer.Err = j.redacted(ctx, answer.Err)
 		again := unanswered(c.Kind, answer)
 		if again {
 			pause(ctx, commandRetry)
@@ -60,16 +61,18 @@ func (l *loop) carryOut(a *active, c run.Command) {
 			if stopped && answer.Err != nil {
 				answer.Transient = true
 			}
-			a.answers = append(a.answers, answer)
 			a.dirty = true
+			if c.Kind == run.CommandPublish && answer.Err == nil {
+				a.unnoted = &answer // it counts when it is in the journal
+				return
+			}
+			a.answers = append(a.answers, answer)
 			switch c.Kind {
 			case run.CommandStart:
 				delete(a.flying, "watch "+c.Node)
 				l.list(a)
 			case run.CommandStop, run.CommandWatch: // it has ended
 				l.list(a)
-			case run.CommandPublish:
-				l.noted(a, answer)
 			default:
 			}
 		}
@@ -105,11 +108,15 @@ func pause(ctx context.Context, d time.Duration) {
 
 // job is one command at work, on a copy of the run.
 type job struct {
-	opts     *Options
-	run      *run.Run
-	command  run.Command
-	wanted   *Wanted
-	record   journal.PipelineRecord
+	opts    *Options
+	run     *run.Run
+	command run.Command
+	wanted  *Wanted
+	record  journal.PipelineRecord
+	live    map[string]string // version by model
+	// proposed are the versions that runs here ever proposed, merged or not.
+	proposed []*spec.Version
+	preview  bool          // nothing is to be started
 	watching chan struct{} // closed when the log of the node's attempt is complete
 	done     chan struct{} // to be closed by a watch
 }
@@ -142,6 +149,24 @@ func (j *job) do(ctx context.Context) run.Answer {
 	default:
 		return run.Answer{Err: fmt.Errorf("command %q is not known", j.command.Kind)}
 	}
+}
+
+// redacted is an error without the values of the run's secrets: what a container wrote
+// may be quoted in it, and reasons are journaled.
+func (j *job) redacted(ctx context.Context, err error) error {
+	names := run.UsedSecrets(&j.run.Definition)
+	if err == nil || len(names) == 0 {
+		return err
+	}
+	values, failed := j.secrets(ctx, names)
+	if failed != nil {
+		return err // without them nothing was started that could quote them
+	}
+	clean := spec.Redact(err.Error(), maps.Values(values))
+	if clean == err.Error() {
+		return err
+	}
+	return errors.New(clean)
 }
 
 // transient tells whether trying again may help.

@@ -54,6 +54,8 @@ type active struct {
 	// answers that no Step has seen yet.
 	answers []run.Answer
 	flying  map[string]context.CancelFunc // commands under way, by node and kind
+	// unnoted is the answer of a publication that the journal does not have yet.
+	unnoted *run.Answer
 	// watching holds, by node, what is closed when the log of its attempt is complete.
 	watching map[string]chan struct{}
 	list     listing
@@ -126,10 +128,16 @@ func (l *loop) takeUp() error {
 			continue
 		}
 		r, err := l.opts.Store.Load(l.ctx, s.ID)
-		if err != nil {
-			return fmt.Errorf("take up run %s: %w", s.ID, err)
+		if err != nil { // the others are not to suffer for it
+			l.problems[s.Pipeline] = fmt.Sprintf("run %s cannot be taken up: %v", s.ID, err)
+			l.opts.Log.Error("a run cannot be taken up", "run", s.ID, "error", err)
+			continue
 		}
 		l.add(r).begun = record.Current == s.ID
+	}
+	if err != nil {
+		l.opts.Log.Error("some runs cannot be read", "error", err)
+		return nil
 	}
 	l.giveUpLost(time.Now())
 	return nil
@@ -227,11 +235,18 @@ func (l *loop) turn(now time.Time) (wake time.Time) {
 	return wake
 }
 
+// unsettledRetry is how soon it is asked again what is live, after a start.
+const unsettledRetry = time.Second
+
 // move brings one run on by one Step.
 func (l *loop) move(a *active, now time.Time) {
 	a.dirty, a.wake = false, time.Time{}
-	if a.run.Phase == run.Queued && a.cancel == nil {
-		if !l.first(a) {
+	if a.run.Phase == run.Queued {
+		switch {
+		case a.cancel != nil:
+			l.drop(a, now)
+			return
+		case !l.first(a):
 			return
 		}
 		a.run.Phase = run.Preparing
@@ -239,15 +254,22 @@ func (l *loop) move(a *active, now time.Time) {
 	if !a.begun && !l.begin(a, now) {
 		return
 	}
+	if a.unnoted != nil && !l.noted(a, now) {
+		return
+	}
 	before := a.run.Active()
 	in := run.Input{
 		Answers: a.answers, Listed: a.list.known, ListedAt: a.list.at, Containers: a.list.containers,
 		Slots: l.slots(), Busy: l.busy(a), Outside: l.outside(a.run, now), Policies: l.policies(a.run, now), Cancel: a.cancel,
 	}
+	in.Unsettled = l.opts.LiveVersions != nil && l.live() == nil
 	a.answers = nil
 	old := a.run.Clone()
 	commands, wake := run.Step(a.run, in, now)
 	a.wake = wake
+	if in.Unsettled && a.run.Phase == run.Judging {
+		a.wake = earlier(a.wake, now.Add(unsettledRetry))
+	}
 	if !l.store(a, now) {
 		return
 	}
@@ -259,9 +281,22 @@ func (l *loop) move(a *active, now time.Time) {
 		l.finish(a, now)
 		return
 	}
+	if cancel, busy := a.flying[""]; busy && a.run.Phase == run.Exiting {
+		cancel() // what was to be prepared is needed no more
+	}
 	for _, c := range commands {
 		l.carryOut(a, c)
 	}
+}
+
+// drop ends a run that never began. The journal knows nothing of it.
+func (l *loop) drop(a *active, now time.Time) {
+	run.Drop(a.run, a.cancel, now)
+	if !l.store(a, now) {
+		return
+	}
+	delete(l.active, a.run.ID)
+	l.wakeAll()
 }
 
 // wakeAll lets every run look again: a slot is free.
@@ -360,7 +395,7 @@ func (l *loop) begin(a *active, now time.Time) bool {
 		record.Fired = at
 	}
 	if a.run.Reproduces == "" {
-		record.Datasets = l.seen(a.run, record.Datasets)
+		record.Datasets = l.seen(&a.run.Definition, record.Datasets)
 	}
 	reason := string(a.run.Trigger.Kind)
 	if a.run.Trigger.Reason != "" {
@@ -377,10 +412,10 @@ func (l *loop) begin(a *active, now time.Time) bool {
 
 // seen adds to the datasets that a pipeline was run for what those are now that start
 // it. A run that fails before it reads them is not started again for the same data.
-func (l *loop) seen(r *run.Run, before map[string]string) map[string]string {
+func (l *loop) seen(p *spec.Pipeline, before map[string]string) map[string]string {
 	digests := l.digests()
 	datasets := maps.Clone(before)
-	for _, t := range r.Definition.On {
+	for _, t := range p.On {
 		if digest := digests[t.Dataset]; t.Kind == spec.TriggerDataset && digest != "" {
 			if datasets == nil {
 				datasets = map[string]string{}
@@ -421,6 +456,10 @@ func (l *loop) finish(a *active, now time.Time) {
 		maps.Copy(datasets, record.Datasets)
 		for name, d := range r.Datasets {
 			datasets[name] = d.Digest
+			if p, watched := l.peeks[name]; watched { // it is as new as any look
+				p.digest = d.Digest
+				l.peeks[name] = p
+			}
 		}
 		record.Datasets = datasets
 	}
@@ -555,9 +594,23 @@ func (l *loop) follow() {
 			a.dirty = true
 		}
 	}
+	l.forgetSchedules(declared, now)
 	l.peekedAt = time.Time{}
 	clear(l.next)
 	l.tag()
+}
+
+// forgetSchedules notes of pipelines that left Git that no time of theirs comes any
+// more: those that pass until they come back are not made up for.
+func (l *loop) forgetSchedules(declared map[string]bool, now time.Time) {
+	for _, pipeline := range slices.Sorted(maps.Keys(l.records)) {
+		record := l.records[pipeline]
+		if declared[pipeline] || record.Schedule == "" {
+			continue
+		}
+		record.Schedule = ""
+		l.append(pipeline, journal.Entry{Action: journal.ActionSchedule, Commit: l.commit(), Reason: "none any more: it is not in Git"}, record, now)
+	}
 }
 
 // tag writes a tag, as GTO reads it, for each version that a pipeline proposed with

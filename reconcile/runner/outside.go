@@ -20,22 +20,27 @@ func (l *loop) peek(now time.Time) {
 	l.peekedAt = now
 	for _, name := range triggers(l.wanted.Config) {
 		d, before := l.dataset(name), l.peeks[name]
-		if d == nil || d.Digest == "" && d.Source.Kind == spec.SourceHTTP && now.Sub(before.at) < peekHTTP {
+		if d == nil || before.flying || d.Digest == "" && d.Source.Kind == spec.SourceHTTP && now.Sub(before.at) < peekHTTP {
 			continue
 		}
-		before.at = now
+		before.at, before.flying = now, true
 		l.peeks[name] = before
 		l.work(func(ctx context.Context) func(*loop) {
+			ctx, cancel := context.WithTimeout(ctx, peekLimit)
+			defer cancel()
 			is, err := peeked(ctx, l.opts, d, before)
 			return func(l *loop) {
-				if err != nil { // one that cannot be asked now did not change
-					return
+				last := l.peeks[name]
+				last.flying = false
+				// One that cannot be asked now did not change. One that a run has read
+				// meanwhile is told by the next peek.
+				if err == nil && last.digest == before.digest {
+					last.digest, last.version = is.digest, is.version
+					if is.digest != before.digest {
+						clear(l.next)
+					}
 				}
-				is.at = now
-				l.peeks[name] = is
-				if is.digest != before.digest {
-					clear(l.next)
-				}
+				l.peeks[name] = last
 			}
 		})
 	}

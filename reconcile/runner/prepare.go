@@ -42,9 +42,14 @@ func (j *job) prepare(ctx context.Context) (*run.Prepared, error) {
 		if !run.Reads(&j.run.Definition, d.Name) {
 			continue
 		}
-		if p.Datasets[d.Name], err = j.fetchDataset(ctx, d); err != nil {
+		got, err := j.fetchDataset(ctx, d)
+		if recorded := j.run.Recorded[d.Name]; err == nil && recorded != "" && got.Digest != recorded {
+			err = fmt.Errorf("it is %s now, and %s was made from %s", got.Digest, j.run.Reproduces, recorded)
+		}
+		if err != nil {
 			broken = append(broken, fmt.Errorf("dataset.%s: %w", d.Name, err))
 		}
+		p.Datasets[d.Name] = got
 	}
 	return p, errors.Join(broken...)
 }
@@ -101,11 +106,11 @@ func (j *job) fetchDataset(ctx context.Context, d *spec.Dataset) (run.Dataset, e
 			got.Checked = append(got.Checked, a.Detail)
 			continue
 		}
-		text := fmt.Sprintf("%s: %s", a.Pos, a.Detail)
-		if a.FirstLine > 0 {
-			text += fmt.Sprintf(" (first in line %d: %s)", a.FirstLine, a.FirstText)
+		if d.Personal { // reasons are journaled, and stay
+			failed = append(failed, fmt.Sprintf("%s: %s %s: %d of %d values break it, the first in line %d", a.Pos, a.Assertion, a.Column, a.Broken, a.Checked, a.FirstLine))
+			continue
 		}
-		failed = append(failed, text)
+		failed = append(failed, fmt.Sprintf("%s: %s", a.Pos, a.Detail))
 	}
 	if len(failed) > 0 {
 		return run.Dataset{}, fmt.Errorf("it is not what is expected of it: %s", strings.Join(failed, "; "))
@@ -128,7 +133,11 @@ func (j *job) bring(ctx context.Context, d *spec.Dataset) (reconcile.Content, st
 			return reconcile.Content{}, "", err
 		}
 		hash := sha256.New()
-		content, err := opts.Artifacts.PutFile(ctx, d.Source.File, io.TeeReader(body, hash))
+		bounded := &io.LimitedReader{R: body, N: maxDownload + 1}
+		content, err := opts.Artifacts.PutFile(ctx, d.Source.File, io.TeeReader(bounded, hash))
+		if bounded.N <= 0 {
+			err = fmt.Errorf("it has more than %d GiB; put data of this size into a registry or a volume", maxDownload>>30)
+		}
 		return content, digestText(hash.Sum(nil)), errors.Join(err, body.Close())
 	case spec.SourceOCI:
 		digest, err := opts.Artifacts.Resolve(ctx, d.Source.Location)
@@ -138,12 +147,18 @@ func (j *job) bring(ctx context.Context, d *spec.Dataset) (reconcile.Content, st
 		content, err := opts.Artifacts.Fetch(ctx, withDigest(d.Source.Location, digest))
 		return content, digest, err
 	case spec.SourceVolume:
+		if j.preview {
+			return reconcile.Content{}, "", errors.New("what is in a volume is known when a run has copied it")
+		}
 		content, err := j.importVolume(ctx, d)
 		return content, content.Digest, err
 	default:
 		return reconcile.Content{}, "", fmt.Errorf("a source of the kind %q cannot be read here", d.Source.Kind)
 	}
 }
+
+// maxDownload bounds a dataset that comes over HTTP, in bytes.
+const maxDownload = 64 << 30
 
 func digestText(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }
 
@@ -208,11 +223,15 @@ type peek struct {
 	digest  string
 	version string // of the server: an ETag
 	at      time.Time
+	flying  bool // it is being looked at
 }
 
 // peekHTTP is how often an address is asked: where the server tells no version, all of
 // the data comes each time.
 const peekHTTP = 15 * time.Minute
+
+// peekLimit is how long one look may take.
+const peekLimit = 10 * time.Minute
 
 // triggers are the datasets that pipelines are started by.
 func triggers(cfg *spec.Config) []string {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/semver"
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/gate"
@@ -21,7 +24,7 @@ import (
 
 // publish stores what the run made as a version of the model, and proposes it.
 func (j *job) publish(ctx context.Context) (*run.Publication, error) {
-	now := time.Now()
+	now := j.run.Judged // and not the time of this attempt: each would be another artifact
 	p := j.run.Definition.Publish
 	if j.wanted == nil {
 		return nil, errors.New("nothing was read from Git yet")
@@ -41,8 +44,8 @@ func (j *job) publish(ctx context.Context) (*run.Publication, error) {
 	if model == nil {
 		return nil, fmt.Errorf("%s: model.%s is not declared any more", p.Pos, v.Model)
 	}
-	if model.Card != nil && (p.Card == "" || model.Card.Path == p.Card) {
-		v.Card, v.CardHash = model.Card.Path, model.Card.Hash
+	if err := j.card(v, p, model); err != nil {
+		return nil, err
 	}
 	pkg, err := j.modelPackage(ctx, v, model)
 	if err != nil {
@@ -53,7 +56,7 @@ func (j *job) publish(ctx context.Context) (*run.Publication, error) {
 		return nil, fmt.Errorf("store %s: %w", v.ID(), err)
 	}
 	v.Artifact = published.Ref
-	live := liveVersions(cfg, nil)
+	live := liveVersions(cfg, j.live)
 	i := slices.IndexFunc(live, func(l *spec.Version) bool { return l.Model == v.Model })
 	var before *spec.Version
 	if i >= 0 {
@@ -76,15 +79,32 @@ func (j *job) known(v *spec.Version) *run.Publication {
 			}
 		}
 	}
-	if len(j.record.Published) == 0 {
+	if len(j.record.Published) == 0 || j.run.Fresh { // who wants it anew, wants the branch anew
 		return nil
 	}
 	last := j.record.Published[len(j.record.Published)-1]
 	if last.Model == v.Model && last.Content == v.Content && last.Content != "" {
 		return &run.Publication{
 			Version: last.Version, Artifact: last.Artifact, Branch: last.Branch, Commit: last.Commit, At: v.Created,
-			Unneeded: fmt.Sprintf("run %s proposed the same bytes already, on the branch %s", last.Run, last.Branch),
+			Unneeded: fmt.Sprintf("run %s proposed the same bytes already, on the branch %s; where that is gone, run it with --fresh", last.Run, last.Branch),
 		}
+	}
+	return nil
+}
+
+// card notes the model card of the version: the one that publish names, or the
+// model's own.
+func (j *job) card(v *spec.Version, p *spec.Publish, m *spec.Model) error {
+	switch {
+	case p.Card != "":
+		text, err := j.wanted.Tree.Read(p.Card)
+		if err != nil {
+			return fmt.Errorf("%s: publish.card: %w", p.Pos, err)
+		}
+		sum := sha256.Sum256(text)
+		v.Card, v.CardHash = p.Card, digestText(sum[:])
+	case m.Card != nil:
+		v.Card, v.CardHash = m.Card.Path, m.Card.Hash
 	}
 	return nil
 }
@@ -92,11 +112,14 @@ func (j *job) known(v *spec.Version) *run.Publication {
 // number is the version that comes next.
 func (j *job) number(cfg *spec.Config, p *spec.Publish) (string, error) {
 	if p.Bump != "" {
-		return registry.Next(cfg.Versions, cfg.Model(p.Model.ServedName()), p.Bump)
+		return registry.Next(slices.Concat(cfg.Versions, j.proposed), cfg.Model(p.Model.ServedName()), p.Bump)
 	}
-	text, err := p.Version.Text(j.run.Facts(outside(cfg, nil, time.Now())))
+	text, err := p.Version.Text(j.run.Facts(outside(cfg, j.live, time.Now())))
 	if err != nil {
 		return "", fmt.Errorf("%s: publish.version: %w", p.Pos, err)
+	}
+	if !semver.IsValid("v" + text) {
+		return "", fmt.Errorf("%s: publish.version gives %q, which is no semantic version, MAJOR.MINOR.PATCH", p.Pos, text)
 	}
 	for _, v := range cfg.Versions {
 		if v.Model == p.Model.ServedName() && v.Version == text {
@@ -228,29 +251,54 @@ func short40(commit string) string {
 	return commit
 }
 
-// noted journals what was proposed.
-func (l *loop) noted(a *active, answer run.Answer) {
+// noted journals what was proposed, and lets the run have its answer. Until the journal
+// can be written the run waits: else the artifact would be collected while people
+// review the proposal.
+func (l *loop) noted(a *active, now time.Time) bool {
+	answer := *a.unnoted
 	p := answer.Publication
-	if answer.Err != nil || p == nil || p.Unneeded != "" {
-		return
+	if p.Unneeded == "" {
+		record := l.records[a.run.Pipeline]
+		publish := a.run.Definition.Publish
+		published := journal.RunPublished{
+			Run: a.run.ID, Model: publish.Model.ServedName(), Version: p.Version, Artifact: p.Artifact, Branch: p.Branch, Commit: p.Commit, At: p.At,
+			Content: theOne(a.run.Digests(publish.Artifact)),
+		}
+		if publish.Profile != nil {
+			published.Profile = theOne(a.run.Digests(*publish.Profile))
+		}
+		record.Published = append(slices.Clone(record.Published), published)
+		if over := len(record.Published) - maxPublished; over > 0 {
+			record.Published = record.Published[over:]
+		}
+		e := journal.Entry{
+			Action: journal.ActionPublish, Run: a.run.ID, Commit: a.run.Commit, Version: published.Model + "@" + p.Version,
+			Reason: fmt.Sprintf("%s, on the branch %s", p.Artifact, p.Branch),
+		}
+		if !l.append(a.run.Pipeline, e, record, now) {
+			l.postpone(a, now, errors.New(l.problems[a.run.Pipeline]))
+			return false
+		}
 	}
-	record := l.records[a.run.Pipeline]
-	published := journal.RunPublished{
-		Run: a.run.ID, Model: a.run.Definition.Publish.Model.ServedName(), Version: p.Version, Artifact: p.Artifact, Branch: p.Branch, Commit: p.Commit, At: p.At,
-	}
-	for _, digest := range a.run.Digests(a.run.Definition.Publish.Artifact) {
-		published.Content = digest
-	}
-	record.Published = append(slices.Clone(record.Published), published)
-	if over := len(record.Published) - maxPublished; over > 0 {
-		record.Published = record.Published[over:]
-	}
-	// An entry that cannot be written does not undo the branch, which says the same.
-	l.append(a.run.Pipeline, journal.Entry{
-		Action: journal.ActionPublish, Run: a.run.ID, Commit: a.run.Commit, Version: published.Model + "@" + p.Version,
-		Reason: fmt.Sprintf("%s, on the branch %s", p.Artifact, p.Branch),
-	}, record, p.At)
+	a.unnoted, a.tries = nil, 0
+	a.answers = append(a.answers, answer)
+	return true
 }
+
+// everProposed are the versions that any pipeline here proposed: a number that was given
+// once is never given to other bytes.
+func (l *loop) everProposed() []*spec.Version {
+	var versions []*spec.Version
+	for _, record := range l.records {
+		for _, p := range record.Published {
+			versions = append(versions, &spec.Version{Model: p.Model, Version: p.Version})
+		}
+	}
+	return versions
+}
+
+// theOne is the digest of an input that is no fan-in.
+func theOne(digests map[string]string) string { return digests[""] }
 
 // maxPublished is how many proposals a record remembers.
 const maxPublished = 50

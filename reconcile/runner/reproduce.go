@@ -60,6 +60,9 @@ func reproduction(id string, v *spec.Version, cfg *spec.Config, now time.Time) (
 	if err := json.Unmarshal([]byte(v.Definition), &p); err != nil {
 		return nil, fmt.Errorf("%w: the pipeline in the entry of %s does not read: %w", ErrRefused, v.ID(), err)
 	}
+	if err := run.Check(&p); err != nil {
+		return nil, fmt.Errorf("%w: the pipeline in the entry of %s is none: %w", ErrRefused, v.ID(), err)
+	}
 	for name, digest := range v.Data {
 		if err := sameData(v, cfg, name, digest); err != nil {
 			return nil, err
@@ -71,7 +74,7 @@ func reproduction(id string, v *spec.Version, cfg *spec.Config, now time.Time) (
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	r.Commit, r.Fresh, r.Reproduces = v.Commit, true, v.ID()
+	r.Commit, r.Fresh, r.Reproduces, r.Recorded = v.Commit, true, v.ID(), v.Data
 	r.Images = map[string]reconcile.Image{}
 	for node, made := range v.Steps {
 		step, _, _ := strings.Cut(node, ".")

@@ -31,7 +31,8 @@ type Options struct {
 	Publisher Publisher
 	Lineage   run.Lineage // may be nil
 	// LiveVersions gives the version of each model that takes the traffic now, by
-	// served name. It may be nil: then the declared ones count.
+	// served name; nil while that is not known yet. It may be nil: then the declared
+	// ones count.
 	LiveVersions func() map[string]string
 
 	// Parallel is how many steps of all pipelines may run at a time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -37,10 +38,15 @@ func (l *loop) trigger(now time.Time) (wake time.Time) {
 // schedule.
 func (l *loop) look(p *spec.Pipeline, now time.Time) (next time.Time) {
 	record := l.records[p.Name]
-	if text := scheduleText(p.Schedule); text != record.Schedule {
+	// The clock was wrong once: without this nothing would fire until then.
+	ahead := record.Fired.After(now.Add(time.Hour))
+	if text := scheduleText(p.Schedule); text != record.Schedule || ahead {
 		record.Schedule, record.Fired = text, now
 		reason := text
-		if text == "" {
+		switch {
+		case ahead:
+			reason += fmt.Sprintf(", from now on: the last time was noted as %s, which is still to come", l.records[p.Name].Fired.UTC().Format(time.RFC3339))
+		case text == "":
 			reason = "none any more"
 		}
 		if !l.append(p.Name, journal.Entry{Action: journal.ActionSchedule, Commit: l.commit(), Reason: reason}, record, now) {
@@ -93,6 +99,7 @@ func (l *loop) triggered(p *spec.Pipeline, cause run.Cause, now time.Time) {
 		switch p.Concurrency {
 		case spec.RunQueue:
 		case spec.RunSkip:
+			l.skip(p, cause, now)
 			return
 		case spec.RunReplace:
 			for _, a := range current {
@@ -106,6 +113,16 @@ func (l *loop) triggered(p *spec.Pipeline, cause run.Cause, now time.Time) {
 	if _, err := l.create(p, cause, nil, false, now); err != nil {
 		l.problems[p.Name] = err.Error()
 	}
+}
+
+// skip notes that a cause is dealt with, although nothing starts for it.
+func (l *loop) skip(p *spec.Pipeline, cause run.Cause, now time.Time) {
+	record := l.records[p.Name]
+	if cause.Kind == spec.TriggerSchedule {
+		record.Fired = cause.Scheduled
+	}
+	record.Fingerprint, record.Datasets = l.prints[p.Name], l.seen(p, record.Datasets)
+	l.append(p.Name, journal.Entry{Action: journal.ActionSchedule, Commit: l.commit(), Reason: "skipped, as a run is under way: " + cause.Reason}, record, now)
 }
 
 // sameCause tells whether a run was started for this.
@@ -221,14 +238,21 @@ func (r *Runner) resume(ctx context.Context, o ResumeOrder, change func(*run.Run
 	}
 	var started *run.Run
 	err = r.do(ctx, func(l *loop) error {
+		p := l.pipeline(old.Pipeline)
+		if p == nil {
+			return fmt.Errorf("%w: pipeline %s is not in Git any more", ErrRefused, old.Pipeline)
+		}
 		made, err := run.Resumed(l.nextID(old.Pipeline), old, o.Params, time.Now())
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
+		if made.Reproduces == "" { // what may be published is for Git to say, as it is now
+			made.Definition.Gates, made.Definition.Publish = p.Gates, p.Publish
+		}
 		if change != nil {
 			change(made)
 		}
-		made.Fingerprint = old.Fingerprint
+		made.Fingerprint = l.records[old.Pipeline].Fingerprint // of the newest run: this one is not new
 		if err := l.enqueue(made, run.Cause{Kind: spec.TriggerManual, Actor: o.Actor, Reason: o.Reason, Resumes: old.ID}); err != nil {
 			return err
 		}
@@ -266,18 +290,10 @@ func (r *Runner) Override(ctx context.Context, o OverrideOrder) (*run.Run, error
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(old.Gates, func(g gate.Result) bool { return g.Name == o.Gate })
-	switch {
-	case i < 0:
-		return nil, fmt.Errorf("%w: run %s has no gate %q", ErrUnknown, old.ID, o.Gate)
-	case old.Gates[i].Outcome == gate.Passed:
-		return nil, fmt.Errorf("%w: gate %s passed in run %s", ErrRefused, o.Gate, old.ID)
-	case old.Gates[i].Level != spec.LevelSoft:
-		return nil, fmt.Errorf("%w: gate %s is %s; only soft ones can be overridden", ErrRefused, o.Gate, old.Gates[i].Level)
-	case old.Outcome != run.Denied:
-		return nil, fmt.Errorf("%w: run %s was not denied", ErrRefused, old.ID)
+	words, err := overrides(old, o)
+	if err != nil {
+		return nil, err
 	}
-	word := gate.Override{Actor: o.Actor, Reason: o.Reason}
 	err = r.do(ctx, func(l *loop) error {
 		record := l.records[old.Pipeline]
 		e := journal.Entry{Action: journal.ActionOverride, Run: old.ID, Commit: old.Commit, Actor: o.Actor, To: o.Gate, Reason: o.Reason}
@@ -293,6 +309,38 @@ func (r *Runner) Override(ctx context.Context, o OverrideOrder) (*run.Run, error
 		if next.Overrides == nil {
 			next.Overrides = map[string]gate.Override{}
 		}
-		next.Overrides[o.Gate] = word
+		maps.Copy(next.Overrides, words)
 	})
+}
+
+// overrides are a person's words about every soft condition of that name that denied a
+// run: about what was found there, and nothing else.
+func overrides(old *run.Run, o OverrideOrder) (map[string]gate.Override, error) {
+	words := map[string]gate.Override{}
+	known, hard := false, false
+	for i := range old.Gates {
+		g := &old.Gates[i]
+		if g.Name != o.Gate {
+			continue
+		}
+		known = true
+		switch {
+		case !g.Denies():
+		case g.Level != spec.LevelSoft:
+			hard = true
+		default:
+			words[g.ID()] = gate.Override{Actor: o.Actor, Reason: o.Reason, Detail: g.Detail}
+		}
+	}
+	switch {
+	case !known:
+		return nil, fmt.Errorf("%w: run %s has no gate %q", ErrUnknown, old.ID, o.Gate)
+	case old.Outcome != run.Denied:
+		return nil, fmt.Errorf("%w: run %s was not denied", ErrRefused, old.ID)
+	case hard:
+		return nil, fmt.Errorf("%w: gate %s is hard; only soft ones can be overridden", ErrRefused, o.Gate)
+	case len(words) == 0:
+		return nil, fmt.Errorf("%w: gate %s did not deny run %s", ErrRefused, o.Gate, old.ID)
+	}
+	return words, nil
 }

@@ -82,7 +82,7 @@ func Preview(ctx context.Context, opts *Options, wanted *Wanted, p *spec.Pipelin
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	would.Environment, would.Commit = opts.Scope.Environment, wanted.Tree.Commit().ID
-	j := &job{opts: opts, run: would, wanted: wanted}
+	j := &job{opts: opts, run: would, wanted: wanted, live: live, preview: true}
 	prepared, err := j.prepare(ctx)
 	if err != nil {
 		return &run.Preview{Pipeline: p.Name, Params: would.Params, Problem: err.Error()}, nil //nolint:nilerr // that it could not start is what is asked

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -36,11 +37,12 @@ func (l *loop) tidyUp(now time.Time) {
 	}
 	for _, record := range l.records {
 		for _, p := range record.Published {
-			keep[p.Content] = true
+			keep[p.Content], keep[p.Profile] = true, true
 			keep[digestOf(p.Artifact)] = true
 		}
 	}
 	cfg := l.wanted.Config
+	l.removeStray()
 	l.work(func(ctx context.Context) func(*loop) {
 		if err := tidyUp(ctx, l.opts, cfg, keep, running, now); err != nil && ctx.Err() == nil {
 			// Nothing depends on it, and it is tried again the next time.
@@ -63,19 +65,15 @@ func keepRun(keep map[string]bool, r *run.Run) {
 }
 
 func tidyUp(ctx context.Context, opts *Options, cfg *spec.Config, keep, running map[string]bool, now time.Time) error {
-	if err := removeStray(ctx, opts, running); err != nil {
-		return err
-	}
 	summaries, err := opts.Store.List(ctx, "")
 	if err != nil {
 		return err
 	}
+	var failed []error // of one thing, which keeps the rest from nothing
 	seen := map[string]int{}
 	for _, s := range summaries { // newest first
 		if seen[s.Pipeline]++; seen[s.Pipeline] > opts.KeepRuns && !running[s.ID] {
-			if err := opts.Store.Delete(ctx, s.ID); err != nil {
-				return err
-			}
+			failed = append(failed, opts.Store.Delete(ctx, s.ID))
 		}
 	}
 	results, err := opts.Store.Forget(ctx, now.Add(-opts.KeepCache))
@@ -93,28 +91,29 @@ func tidyUp(ctx context.Context, opts *Options, cfg *spec.Config, keep, running 
 	}
 	maps.Copy(keep, digests)
 	_, err = opts.Artifacts.Collect(ctx, keep, now.Add(-young))
-	return err
+	return errors.Join(append(failed, err)...)
 }
 
 // removeStray removes containers of runs that are not under way: of a store that was
-// lost.
-func removeStray(ctx context.Context, opts *Options, running map[string]bool) error {
-	containers, err := opts.Runtime.List(ctx, reconcile.Filter{})
-	if err != nil {
-		return err
-	}
-	for _, c := range containers {
-		if c.Kind != spec.KindStep || running[c.Run] {
-			continue
+// lost. Which those are is asked after the list, so that a run which began meanwhile
+// keeps its own.
+func (l *loop) removeStray() {
+	l.work(func(ctx context.Context) func(*loop) {
+		containers, err := l.opts.Runtime.List(ctx, reconcile.Filter{})
+		return func(l *loop) {
+			for _, c := range containers {
+				if err != nil || c.Kind != spec.KindStep || l.active[c.Run] != nil {
+					continue
+				}
+				l.work(func(ctx context.Context) func(*loop) {
+					if err := errors.Join(l.opts.Runtime.Stop(ctx, c.ID, 0), l.opts.Runtime.Remove(ctx, c.ID)); err != nil && ctx.Err() == nil {
+						l.opts.Log.Warn("a container of a run that is lost is not removed", "container", c.Name, "error", err)
+					}
+					return func(*loop) {}
+				})
+			}
 		}
-		if err := opts.Runtime.Stop(ctx, c.ID, 0); err != nil {
-			return err
-		}
-		if err := opts.Runtime.Remove(ctx, c.ID); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // digestOf is the digest of a reference, or "".

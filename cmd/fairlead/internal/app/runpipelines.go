@@ -79,10 +79,15 @@ func (s *Site) openLineage(log *slog.Logger) (run.Lineage, error) {
 	return client, nil
 }
 
-// liveVersions are the versions that take the traffic, by model.
+// liveVersions are the versions that take the traffic, by model; nil before models were
+// looked at.
 func (s *Site) liveVersions() map[string]string {
+	models := s.models()
+	if models == nil {
+		return nil
+	}
 	live := map[string]string{}
-	for _, m := range s.models() {
+	for _, m := range models {
 		if m.Stable != nil {
 			live[m.Name] = m.Stable.Version
 		}
