@@ -23,13 +23,18 @@ func Check(cfg *spec.Config, now time.Time) []Result {
 	return Policies(cfg.Policies, cfg.Environment, subjects...)
 }
 
-// OfPipeline tells what becomes of the policies about a pipeline and about the
-// datasets that it reads. They are judged with its gates before a run publishes.
+// OfPipeline tells what becomes of the policies about a pipeline, the datasets that it
+// reads and the model that it publishes. They are judged with its gates before a run publishes.
 func OfPipeline(cfg *spec.Config, p *spec.Pipeline, now time.Time) []Result {
 	subjects := []Subject{PipelineFacts(cfg, p, now)}
 	for _, name := range datasetsOf(p) {
 		if d := dataset(cfg, name); d != nil {
 			subjects = append(subjects, DatasetFacts(cfg, d, now))
+		}
+	}
+	if p.Publish != nil {
+		if m := cfg.Model(p.Publish.Model.ServedName()); m != nil {
+			subjects = append(subjects, ModelFacts(cfg, m, now))
 		}
 	}
 	return Policies(cfg.Policies, cfg.Environment, subjects...)
