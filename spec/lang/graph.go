@@ -29,8 +29,12 @@ func (d *pipelineDecoder) link() {
 // stored whole after each change.
 const maxNodes = 4096
 
+// maxTextFactor is how many times the text of the definition a run may hold: each
+// variant keeps its own environment and command.
+const maxTextFactor = 16
+
 func (d *pipelineDecoder) checkSize() {
-	total := 0
+	total, text, perRun := 0, 0, 0
 	for _, s := range d.p.Steps {
 		n := 1
 		for _, axis := range s.Matrix {
@@ -39,24 +43,32 @@ func (d *pipelineDecoder) checkSize() {
 		if s.Search != nil {
 			n = s.Search.Trials
 		}
-		total += min(n, maxVariants*maxNodes)
+		n = min(n, maxVariants*maxNodes)
+		total += n
+		size := stepText(s)
+		text += size
+		perRun += size * n
 	}
 	if total > maxNodes {
 		d.errorf(d.n.rng, "Too many containers", "A run would have %d containers, with all variants, and %d is the most. Split the pipeline, or try fewer combinations.", total, maxNodes)
 	}
-	text := 0
-	for _, s := range d.p.Steps {
-		text += exprText(s.When)
-		for _, v := range s.Env {
-			text += exprText(v.Expr)
-		}
-		for _, word := range s.Command {
-			text += exprText(word)
-		}
-	}
-	if most := d.ev.limits.TextBytes; text > most {
+	switch most := d.ev.limits.TextBytes; {
+	case text > most:
 		d.errorf(d.n.rng, "Pipeline too large", "Its environment variables and commands have %d bytes together, and %d is the most: each run keeps them. Give the steps long text as a dataset.", text, most)
+	case perRun > most*maxTextFactor:
+		d.errorf(d.n.rng, "Pipeline too large", "With all variants its environment variables and commands have %d bytes together, and %d is the most: each run keeps them. Give the steps long text as a dataset.", perRun, most*maxTextFactor)
 	}
+}
+
+func stepText(s *spec.Step) int {
+	text := exprText(s.When)
+	for _, v := range s.Env {
+		text += exprText(v.Expr)
+	}
+	for _, word := range s.Command {
+		text += exprText(word)
+	}
+	return text
 }
 
 // exprText is the number of bytes of text in an expression.

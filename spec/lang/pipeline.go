@@ -97,11 +97,20 @@ func (d *pipelineDecoder) triggers() []spec.Trigger {
 		case !ok:
 		case slices.Contains(on, trigger):
 			d.errorf(t.rng, "Duplicate trigger", "The trigger is in the list already.")
+		case d.inVolume(name):
+			d.errorf(t.rng, "Volume as trigger", "Nobody tells when the content of a volume changes, so it cannot start a run. Use a schedule, or keep the data in a registry or at an address.")
 		default:
 			on = append(on, trigger)
 		}
 	}
 	return on
+}
+
+// inVolume tells whether a dataset is in a volume of the engine.
+func (d *pipelineDecoder) inVolume(dataset string) bool {
+	return slices.ContainsFunc(d.cfg.Datasets, func(other *spec.Dataset) bool {
+		return other.Name == dataset && other.Source.Kind == spec.SourceVolume
+	})
 }
 
 // dataset is the served name of a dataset that is named.
