@@ -58,6 +58,9 @@ func (l *loop) carryOut(a *active, c run.Command) {
 				return
 			}
 			answer.Command = c
+			if c.Kind == run.CommandTidy {
+				answer.Err = l.leave(a, c, answer.Err)
+			}
 			if stopped && answer.Err != nil {
 				answer.Transient = true
 			}
@@ -77,6 +80,30 @@ func (l *loop) carryOut(a *active, c run.Command) {
 			}
 		}
 	})
+}
+
+// errWorkLeft: the directory of an attempt cannot be removed.
+var errWorkLeft = errors.New("its directory cannot be removed")
+
+// maxTidies is how often it is tried to remove a directory before the run ends without.
+const maxTidies = 10
+
+// leave gives up on a directory that cannot be removed, such as one that a container
+// made as root, where the daemon is not: else the run, and with it its pipeline, would
+// never end.
+func (l *loop) leave(a *active, c run.Command, err error) error {
+	if !errors.Is(err, errWorkLeft) {
+		return err
+	}
+	if a.tidies == nil {
+		a.tidies = map[string]int{}
+	}
+	key := l.opts.Scope.StepName(a.run.ID, c.Node, c.Attempt)
+	if a.tidies[key]++; a.tidies[key] < maxTidies {
+		return err
+	}
+	l.opts.Log.Warn("what a step left is still there", "run", a.run.ID, "step", c.Node, "error", err)
+	return nil
 }
 
 // commandRetry is the wait before the answer that a command came to nothing which Step
@@ -336,5 +363,8 @@ func (j *job) tidy(ctx context.Context) error {
 			return err
 		}
 	}
-	return j.opts.Store.RemoveWork(ctx, j.run.ID, j.command.Node, j.command.Attempt)
+	if err := j.opts.Store.RemoveWork(ctx, j.run.ID, j.command.Node, j.command.Attempt); err != nil {
+		return fmt.Errorf("%w: %w", errWorkLeft, err)
+	}
+	return nil
 }

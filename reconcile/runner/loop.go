@@ -56,6 +56,8 @@ type active struct {
 	flying  map[string]context.CancelFunc // commands under way, by node and kind
 	// unnoted is the answer of a publication that the journal does not have yet.
 	unnoted *run.Answer
+	// tidies counts how often the directory of an attempt could not be removed.
+	tidies map[string]int
 	// watching holds, by node, what is closed when the log of its attempt is complete.
 	watching map[string]chan struct{}
 	list     listing

@@ -22,6 +22,9 @@ import (
 // prepare pins the images of a run, fetches its datasets and checks what is expected
 // of them, and finds out the versions of its secrets.
 func (j *job) prepare(ctx context.Context) (*run.Prepared, error) {
+	if err := j.canPublish(); err != nil {
+		return nil, err
+	}
 	p := &run.Prepared{Images: map[string]reconcile.Image{}, Datasets: map[string]run.Dataset{}}
 	if err := j.pin(ctx, p); err != nil {
 		return nil, err
@@ -52,6 +55,15 @@ func (j *job) prepare(ctx context.Context) (*run.Prepared, error) {
 		p.Datasets[d.Name] = got
 	}
 	return p, errors.Join(broken...)
+}
+
+// canPublish says early what would fail only when everything has been trained.
+func (j *job) canPublish() error {
+	p := j.run.Definition.Publish
+	if p == nil || j.run.Reproduces != "" || j.wanted == nil || j.wanted.Tree.Commit().ID != "" {
+		return nil
+	}
+	return fmt.Errorf("%s: the specs are in a plain directory and in no Git repository, so there is nowhere to propose a version; put them into one, or leave out publish", p.Pos)
 }
 
 func (j *job) datasets() []*spec.Dataset {

@@ -132,8 +132,17 @@ func (p *publisher) Publish(ctx context.Context, w *runner.Wanted, v *spec.Versi
 		return reconcile.Proposed{}, fmt.Errorf("the repo with %s in it would not load, so it is not proposed: %w", v.ID(), err)
 	}
 	return p.proposals.Propose(ctx, reconcile.Proposal{
-		Branch: "fairlead/publish/" + v.Model, Base: w.Tree.Commit().ID, Message: message, Files: files,
+		Branch: p.branch(v.Model), Base: w.Tree.Commit().ID, Message: message, Files: files,
 	})
+}
+
+// branch is where the next version of a model is proposed. Each environment has its
+// own: they may be at different versions.
+func (p *publisher) branch(model string) string {
+	if p.environment == spec.DefaultEnvironment {
+		return "fairlead/publish/" + model
+	}
+	return "fairlead/publish/" + p.environment + "/" + model
 }
 
 // Tag implements runner.Publisher.
