@@ -1,14 +1,19 @@
 package runner_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead/providers/memory"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/run"
+	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -78,5 +83,29 @@ func TestARunThatCannotBePreparedRunsItsExitStepsAndIsNotRepeated(t *testing.T) 
 	s.load(strings.Replace(text, "max  = 5", "max  = 9", 1))
 	if r := s.run(nil); r.Outcome != run.Succeeded {
 		t.Errorf("%s: %s", r.Outcome, r.Reason)
+	}
+}
+
+// Before Git was read nothing is said about what is declared.
+func TestOrdersBeforeGitWasReadAreRefused(t *testing.T) {
+	s := newSite(t, digitsRepo)
+	unread := runner.New(runner.Options{
+		Scope: scope, Runtime: s.engine.Runtime(scope), Artifacts: s.blobs, Store: s.store, Journal: s.journal, Secrets: secrets{s.secret},
+		Publisher: s.pushed, Interval: time.Second, Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- unread.Serve(ctx) }()
+	_, started := unread.Start(ctx, runner.StartOrder{Pipeline: "train", Actor: "ann"})
+	_, previewed := unread.Preview(ctx, "train", nil)
+	_, reproduced := unread.Reproduce(ctx, runner.ReproduceOrder{Model: "digits", Version: "1.0.1", Actor: "ann"})
+	cancel()
+	if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for _, err := range []error{started, previewed, reproduced} {
+		if !errors.Is(err, runner.ErrRefused) || !strings.Contains(err.Error(), "try again in a moment") {
+			t.Errorf("%v", err)
+		}
 	}
 }

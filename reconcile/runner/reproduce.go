@@ -20,6 +20,9 @@ import (
 func (r *Runner) Reproduce(ctx context.Context, o ReproduceOrder) (*run.Run, error) {
 	var started *run.Run
 	err := r.do(ctx, func(l *loop) error {
+		if err := l.informed(); err != nil {
+			return err
+		}
 		v := l.version(o.Model, o.Version)
 		if v == nil {
 			return fmt.Errorf("%w: the registry has no %s@%s", ErrUnknown, o.Model, o.Version)

@@ -195,10 +195,21 @@ func (l *loop) nextID(pipeline string) string {
 	return pipeline + "-" + strconv.Itoa(newest+1)
 }
 
+// informed refuses what cannot be told before Git was read.
+func (l *loop) informed() error {
+	if l.wanted == nil {
+		return fmt.Errorf("%w: the daemon has only begun and does not know yet what Git wants; try again in a moment", ErrRefused)
+	}
+	return nil
+}
+
 // Start starts a run, or queues it behind the one under way.
 func (r *Runner) Start(ctx context.Context, o StartOrder) (*run.Run, error) {
 	var started *run.Run
 	err := r.do(ctx, func(l *loop) error {
+		if err := l.informed(); err != nil {
+			return err
+		}
 		p := l.pipeline(o.Pipeline)
 		if p == nil {
 			return fmt.Errorf("%w: pipeline %q is not declared in %s", ErrUnknown, o.Pipeline, l.opts.Scope.Environment)

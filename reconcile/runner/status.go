@@ -62,6 +62,9 @@ func (r *Runner) Preview(ctx context.Context, pipeline string, params map[string
 	var wanted *Wanted
 	var live map[string]string
 	if err := r.do(ctx, func(l *loop) error {
+		if err := l.informed(); err != nil {
+			return err
+		}
 		if p = l.pipeline(pipeline); p == nil {
 			return fmt.Errorf("%w: pipeline %q is not declared in %s", ErrUnknown, pipeline, l.opts.Scope.Environment)
 		}
