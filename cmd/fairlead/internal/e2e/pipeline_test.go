@@ -63,10 +63,26 @@ func newWorkshopOn(t *testing.T, socket string) *workshop {
 	t.Helper()
 	w := &workshop{environment: newEnvironmentOn(t, socket), repo: newRepo(t)}
 	w.steps = "fairlead-e2e/" + w.owner + "-steps:1"
-	providertest.LoadImage(t, socket, w.steps, built(t, buildStep))
+	w.loadSteps("first build")
 	w.set("PIPELINE_PARALLEL", "4") // whatever the machine has
 	w.starts = watchStarts(t, w.engine, w.owner)
 	return w
+}
+
+// loadSteps gives the steps an image of this workshop's own, so that nobody else
+// misses it where it is removed. Another build of it does the same.
+func (w *workshop) loadSteps(build string) {
+	t := w.environment.t
+	t.Helper()
+	program, err := os.ReadFile(built(t, buildStep))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, append(program, w.owner+", "+build...), 0o755); err != nil { //nolint:gosec // it is to be executed
+		t.Fatal(err)
+	}
+	providertest.LoadImage(t, w.engine.socket, w.steps, path)
 }
 
 // open commits the text, with STEPS for the image of the steps and SERVER for that of

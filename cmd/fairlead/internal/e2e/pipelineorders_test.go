@@ -145,7 +145,7 @@ func TestLineageOutlivesTheDataDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.serve(w.dir)
-	w.converged(w.git("rev-parse", "HEAD"))
+	w.follows(w.git("rev-parse", "HEAD"))
 	after, code := w.fairlead("model", "lineage", "digits@1.0.1")
 	if code != 0 || after != before {
 		t.Errorf("without the data directory lineage ends with %d and says\n%s\nwant\n%s", code, after, before)

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	runs "github.com/fairlead/fairlead/reconcile/run"
 )
@@ -335,16 +333,8 @@ func reordered(t *testing.T, text string) string {
 // rebuild gives the image of the steps other bytes, which do the same.
 func (w *workshop) rebuild(t *testing.T) {
 	t.Helper()
-	program, err := os.ReadFile(built(t, buildStep))
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := filepath.Join(t.TempDir(), "program")
-	if err := os.WriteFile(other, append(program, "another build"...), 0o755); err != nil {
-		t.Fatal(err)
-	}
 	var before struct{ ID string }
 	w.engine.must(http.MethodGet, "/images/"+w.steps+"/json", nil, &before)
 	t.Cleanup(func() { _ = w.engine.call(http.MethodDelete, "/images/"+before.ID+"?force=1", nil, nil) }) // the tag does not hold it any more
-	providertest.LoadImage(t, w.engine.socket, w.steps, other)
+	w.loadSteps("another build")
 }
