@@ -282,7 +282,7 @@ func (c *crashing) ending() {
 	// The first entry of all may have gone with the disk, milliseconds before it was
 	// delivered. What the next daemon finds then is nobody's rollout.
 	adopted := c.loss == itsData && slices.Equal(got, []string{"adopt 0 1"})
-	if !slices.Equal(got, c.decisions) && (!adopted || c.name != "create") {
+	if !slices.Equal(got, c.phase.decisions) && (!adopted || c.name != "create") {
 		t.Errorf("the journal has\n%q, want\n%q", got, c.phase.decisions)
 	}
 	if merged := c.git("rev-list", "--min-parents=2", journalRef); merged != "" {
