@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/fairlead/fairlead/providers/memory"
+	"github.com/fairlead/fairlead/providers/oci"
+	"github.com/fairlead/fairlead/providers/runstore"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/reconcile/runner"
@@ -181,5 +183,57 @@ func TestAHostileDefinitionIsRefused(t *testing.T) {
 		if _, err := s.runner.Reproduce(context.Background(), runner.ReproduceOrder{Model: "digits", Version: "9.0.0", Actor: "ann"}); !errors.Is(err, runner.ErrRefused) && !errors.Is(err, runner.ErrUnknown) {
 			t.Errorf("%s: %v", definition, err)
 		}
+	}
+}
+
+// The data directory is lost, and with it the only copy of what a merged version is.
+// Running its pipeline again brings back the same artifact.
+func TestAnArtifactThatWasLostComesBack(t *testing.T) {
+	s := newSite(t, digitsRepo)
+	s.up()
+	s.run(nil)
+	v := s.pushed.all()[0]
+	s.stop()
+	if err := os.RemoveAll(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.store, err = runstore.New(s.dir); err != nil {
+		t.Fatal(err)
+	}
+	if s.blobs, err = oci.New(oci.Options{Dir: s.dir + "/artifacts"}); err != nil {
+		t.Fatal(err)
+	}
+	s.wanted.Config.Versions = []*spec.Version{&v}
+	s.up()
+	if _, err := s.blobs.Fetch(t.Context(), v.Artifact); err == nil {
+		t.Fatal("it is still there")
+	}
+	r := s.run(nil)
+	if r.Outcome != run.Succeeded || !strings.Contains(r.Published.Unneeded, "is back") || len(s.pushed.all()) != 1 {
+		t.Errorf("%s %s, %+v", r.Outcome, r.Reason, r.Published)
+	}
+	if _, err := s.blobs.Fetch(t.Context(), v.Artifact); err != nil {
+		t.Error(err)
+	}
+}
+
+// A commit brings new data and another definition at once: that is one run.
+func TestOneCommitIsOneRun(t *testing.T) {
+	text := strings.Replace(digitsRepo, "param \"share\"", "on = [change, dataset.digits]\n  param \"share\"", 1)
+	s := newSite(t, text)
+	s.up()
+	if r := s.ended("train-1"); r.Outcome != run.Succeeded {
+		t.Fatalf("%s %s", r.Outcome, r.Reason)
+	}
+	s.data = "a,label\n1,2\n3,4\n5,6\n7,8\n"
+	s.load(strings.Replace(text, "0.2", "0.25", 1))
+	if r := s.ended("train-2"); r.Outcome != run.Succeeded || r.Datasets["digits"].Rows != 4 {
+		t.Fatalf("%s %s", r.Outcome, r.Reason)
+	}
+	// Another look at everything finds nothing more to do.
+	s.load(strings.Replace(text, "0.2", "0.25", 1))
+	if st := s.runner.Status().Pipelines[0]; st.Current != nil || st.Queued != nil {
+		t.Errorf("there is another run: %+v", st)
 	}
 }

@@ -99,6 +99,7 @@ type site struct {
 	pushed  *proposals
 	wanted  *runner.Wanted
 	secret  string
+	data    string // of the dataset
 
 	mu       sync.Mutex
 	programs map[string]func(reconcile.ContainerSpec) *memory.Process // by node
@@ -113,7 +114,7 @@ var scope = reconcile.Scope{Owner: "fairlead", Environment: "default"}
 func newSite(t *testing.T, text string) *site {
 	t.Helper()
 	s := &site{
-		t: t, dir: t.TempDir(), engine: memory.NewEngine(), journal: memory.NewJournal(), pushed: &proposals{}, secret: "hunter2hunter2",
+		t: t, dir: t.TempDir(), engine: memory.NewEngine(), journal: memory.NewJournal(), pushed: &proposals{}, secret: "hunter2hunter2", data: "a,label\n1,2\n3,4\n5,6\n",
 		programs: map[string]func(reconcile.ContainerSpec) *memory.Process{},
 	}
 	s.engine.AddTag("steps:1", "steps 1")
@@ -137,7 +138,7 @@ func newSite(t *testing.T, text string) *site {
 func (s *site) load(text string) {
 	s.t.Helper()
 	text = strings.ReplaceAll(text, "LEVEL", "hard")
-	files := []spec.Content{content("repo.hcl", text), content("digits.csv", "a,label\n1,2\n3,4\n5,6\n")}
+	files := []spec.Content{content("repo.hcl", text), content("digits.csv", s.data)}
 	tree := spec.NewTree(spec.Commit{ID: strings.Repeat("ab", 20)}, files)
 	cfg, diags := lang.NewLoader().Load(tree, lang.Options{})
 	if err := diags.Err(); err != nil {

@@ -441,6 +441,7 @@ func (l *loop) append(pipeline string, e journal.Entry, record journal.PipelineR
 	}
 	l.records[pipeline] = record
 	delete(l.next, pipeline)
+	l.opts.Log.Info(e.Reason, "event", "pipeline_"+string(e.Action), "object", "pipeline."+pipeline, "run", e.Run, "commit", e.Commit, "actor", e.Actor)
 	return true
 }
 
@@ -597,9 +598,24 @@ func (l *loop) follow() {
 		}
 	}
 	l.forgetSchedules(declared, now)
+	l.peekRepo()
 	l.peekedAt = time.Time{}
 	clear(l.next)
 	l.tag()
+}
+
+// peekRepo looks at the datasets that are fixed by the commit. A run for the change of
+// a definition then knows of the data that came with it, and there is no second one.
+func (l *loop) peekRepo() {
+	for _, name := range triggers(l.wanted.Config) {
+		d := l.dataset(name)
+		if d == nil || d.Digest == "" && d.Source.Kind != spec.SourceRepo {
+			continue
+		}
+		if is, err := peeked(l.ctx, l.opts, d, peek{}); err == nil {
+			l.peeks[name] = is
+		}
+	}
 }
 
 // forgetSchedules notes of pipelines that left Git that no time of theirs comes any

@@ -34,8 +34,8 @@ func (j *job) publish(ctx context.Context) (*run.Publication, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known := j.known(v); known != nil {
-		return known, nil
+	if known, err := j.known(ctx, v); known != nil || err != nil {
+		return known, err
 	}
 	if v.Version, err = j.number(cfg, p); err != nil {
 		return nil, err
@@ -71,25 +71,55 @@ func (j *job) publish(ctx context.Context) (*run.Publication, error) {
 
 // known finds the same content among the versions that are in Git, and among those
 // that were proposed last: it needs no new number.
-func (j *job) known(v *spec.Version) *run.Publication {
+func (j *job) known(ctx context.Context, v *spec.Version) (*run.Publication, error) {
 	for _, old := range j.wanted.Config.Versions {
 		if old.Model == v.Model && old.Content == v.Content {
-			return &run.Publication{
-				Version: old.Version, Artifact: old.Artifact, At: v.Created, Unneeded: "what the run made is " + old.ID() + ", byte for byte",
+			why := "what the run made is " + old.ID() + ", byte for byte"
+			back, err := j.bringBack(ctx, old)
+			if err != nil {
+				return nil, err
 			}
+			if back {
+				why += "; its artifact was lost here, and is back"
+			}
+			return &run.Publication{Version: old.Version, Artifact: old.Artifact, At: v.Created, Unneeded: why}, nil
 		}
 	}
 	if len(j.record.Published) == 0 || j.run.Fresh { // who wants it anew, wants the branch anew
-		return nil
+		return nil, nil
 	}
 	last := j.record.Published[len(j.record.Published)-1]
 	if last.Model == v.Model && last.Content == v.Content && last.Content != "" {
 		return &run.Publication{
 			Version: last.Version, Artifact: last.Artifact, Branch: last.Branch, Commit: last.Commit, At: v.Created,
 			Unneeded: fmt.Sprintf("run %s proposed the same bytes already, on the branch %s; where that is gone, run it with --fresh", last.Run, last.Branch),
-		}
+		}, nil
 	}
-	return nil
+	return nil, nil
+}
+
+// bringBack makes the artifact of a version again, where the store lost it with the
+// data directory: of the same files and what the registry recorded it has the same
+// digest.
+func (j *job) bringBack(ctx context.Context, old *spec.Version) (bool, error) {
+	if !strings.HasPrefix(old.Artifact, "oci://"+reconcile.LocalRegistry+"/") {
+		return false, nil
+	}
+	_, err := j.opts.Artifacts.Lookup(ctx, digestOf(old.Artifact))
+	model := j.wanted.Config.Model(old.Model)
+	if model == nil || !errors.Is(err, reconcile.ErrNoContent) {
+		return false, err
+	}
+	pkg, err := j.modelPackage(ctx, old, model)
+	if err != nil {
+		return false, err
+	}
+	pkg.Registry = ""
+	published, err := j.opts.Artifacts.Publish(ctx, pkg)
+	if err == nil && published.Ref != old.Artifact {
+		err = fmt.Errorf("the artifact of %s was lost, and made again it is %s instead of %s: its licence, perhaps, is another one now", old.ID(), published.Ref, old.Artifact)
+	}
+	return err == nil, err
 }
 
 // card notes the model card of the version: the one that publish names, or the
@@ -156,6 +186,9 @@ func (j *job) modelPackage(ctx context.Context, v *spec.Version, m *spec.Model) 
 	}
 	if v.Profile != "" {
 		data, err := onlyFile(ctx, j.opts.Artifacts, v.Profile)
+		if errors.Is(err, reconcile.ErrNoContent) { // of a version whose data was lost: the artifact does without
+			return pkg, nil
+		}
 		if err != nil {
 			return pkg, fmt.Errorf("publish.profile: %w", err)
 		}

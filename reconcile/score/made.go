@@ -35,7 +35,7 @@ func repeatability(s *subject) []Point {
 	}
 	moving := ""
 	for name, step := range v.Steps {
-		if !strings.Contains(step.Image, "@") && (moving == "" || name < moving) {
+		if !strings.Contains(step.Image, "@") && !strings.HasPrefix(step.Image, "sha256:") && (moving == "" || name < moving) {
 			moving = name
 		}
 	}
