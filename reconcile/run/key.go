@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fairlead/fairlead/spec"
@@ -49,11 +50,25 @@ func (r *Run) keyParts(n *Node, facts expr.Facts) (KeyParts, error) {
 		}
 		put(&parts.Inputs, name, digests)
 	}
-	for _, m := range s.Container.Mounts {
-		parts.Mounts = append(parts.Mounts, strings.Join([]string{string(m.Type), m.Source, m.Target}, " "))
-	}
-	slices.Sort(parts.Mounts)
+	parts.Mounts = machineParts(s.Container)
 	return parts, nil
+}
+
+// machineParts are what a step is given of the host. What is in a volume or a directory
+// of the host is not known: a step that reads such has cache = false, or a dataset.
+func machineParts(c spec.Container) []string {
+	var parts []string
+	for _, m := range c.Mounts {
+		parts = append(parts, strings.Join([]string{string(m.Type), m.Source, m.Target, strconv.FormatBool(m.ReadOnly)}, " "))
+	}
+	for _, device := range c.Devices {
+		parts = append(parts, "device "+device)
+	}
+	if gpus := c.Resources.GPUs; gpus.Count != 0 || len(gpus.IDs) > 0 {
+		parts = append(parts, "gpus") // another sum on another processor, however many there are
+	}
+	slices.Sort(parts)
+	return parts
 }
 
 func describeInput(in spec.Input) string {

@@ -340,7 +340,7 @@ func (m *machine) exited(n *Node, c *reconcile.Container) {
 	case c.State == reconcile.StateDead:
 		m.attemptFailed(n, spec.CauseEngine, "the engine could not end its container in order")
 	case c.ExitCode != 0:
-		m.attemptFailed(n, spec.CauseExit, fmt.Sprintf("it ended with exit code %d%s", c.ExitCode, codeText(c.ExitCode)))
+		m.attemptFailed(n, spec.CauseExit, fmt.Sprintf("it ended with exit code %d%s%s", c.ExitCode, codeText(c.ExitCode), perhapsMemory(c.ExitCode, m.run.Step(n).Container.Resources.Memory)))
 	default:
 		n.Phase = NodeCollecting
 	}
@@ -351,6 +351,19 @@ func limitText(memory int64) string {
 		return ""
 	}
 	return fmt.Sprintf(", which is %d MiB", memory>>20)
+}
+
+// killed is the exit code of a process that SIGKILL ended.
+const killed = 128 + 9
+
+// perhapsMemory is a hint where a step with a limit was killed, and not by its run. An
+// engine that learns of the end before the cause says nothing of memory: seen with
+// Docker Engine 20.10 under load.
+func perhapsMemory(code int, limit int64) string {
+	if code != killed || limit == 0 {
+		return ""
+	}
+	return "; perhaps for want of memory, which the engine does not always tell: raise resources.memory" + limitText(limit)
 }
 
 // codeText explains the codes that are no program's own, by the words of the shell

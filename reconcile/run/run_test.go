@@ -151,14 +151,15 @@ func TestHowAttemptsEnd(t *testing.T) {
 		cause   spec.StepCause
 		word    string
 	}{
-		"exit code":         {program: program{code: 3}, cause: spec.CauseExit, word: "exit code 3"},
-		"command not found": {program: program{code: 127}, cause: spec.CauseExit, word: "was not found"},
-		"signal":            {program: program{code: 139}, cause: spec.CauseExit, word: "signal 11"},
-		"out of memory":     {program: program{code: 137, oom: true}, cause: spec.CauseOOM, word: "resources.memory"},
-		"too long":          {program: program{hang: true}, change: func(s *spec.Step) { s.Timeout = time.Minute }, cause: spec.CauseTimeout, word: "timeout of 1m0s"},
-		"vanishes":          {program: program{vanish: true}, cause: spec.CauseEngine, word: "gone"},
-		"no output":         {program: program{err: errors.New("output test was not written"), cause: spec.CauseOutput}, cause: spec.CauseOutput, word: "not written"},
-		"no metric":         {program: program{err: errors.New("the metrics hold NaN"), cause: spec.CauseMetrics}, cause: spec.CauseMetrics, word: "NaN"},
+		"exit code":             {program: program{code: 3}, cause: spec.CauseExit, word: "exit code 3"},
+		"command not found":     {program: program{code: 127}, cause: spec.CauseExit, word: "was not found"},
+		"signal":                {program: program{code: 139}, cause: spec.CauseExit, word: "signal 11"},
+		"out of memory":         {program: program{code: 137, oom: true}, cause: spec.CauseOOM, word: "resources.memory"},
+		"out of memory, unsaid": {program: program{code: 137}, change: func(s *spec.Step) { s.Container.Resources.Memory = 32 << 20 }, cause: spec.CauseExit, word: "raise resources.memory, which is 32 MiB"},
+		"too long":              {program: program{hang: true}, change: func(s *spec.Step) { s.Timeout = time.Minute }, cause: spec.CauseTimeout, word: "timeout of 1m0s"},
+		"vanishes":              {program: program{vanish: true}, cause: spec.CauseEngine, word: "gone"},
+		"no output":             {program: program{err: errors.New("output test was not written"), cause: spec.CauseOutput}, cause: spec.CauseOutput, word: "not written"},
+		"no metric":             {program: program{err: errors.New("the metrics hold NaN"), cause: spec.CauseMetrics}, cause: spec.CauseMetrics, word: "NaN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := digits()
