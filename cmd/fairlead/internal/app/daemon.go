@@ -15,6 +15,7 @@ import (
 	"github.com/fairlead/fairlead/providers/statefile"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/runner"
 )
 
 // Daemon is `fairlead serve`.
@@ -242,6 +243,12 @@ func (d *Daemon) Status() DaemonStatus {
 	if text := d.waiting.Load(); text != nil {
 		s.Engine.Error = *text
 	}
+	if p := d.pipelines(); p != nil {
+		s.Pipelines = p.Status().Pipelines
+		for i := range s.Pipelines {
+			s.Pipelines[i].Definition = nil // whoever wants it asks for the pipeline
+		}
+	}
 	return s
 }
 
@@ -250,4 +257,6 @@ type DaemonStatus struct {
 	controller.Status
 	Version string `json:"version"`
 	Standby string `json:"standby,omitempty"` // why the daemon does not act; empty if it does
+	// Pipelines are those that are declared, without their definitions.
+	Pipelines []runner.PipelineStatus `json:"pipelines,omitempty"`
 }

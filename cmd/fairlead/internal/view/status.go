@@ -9,6 +9,8 @@ import (
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/reconcile/run"
+	"github.com/fairlead/fairlead/reconcile/runner"
 )
 
 // Status prints what the daemon knows.
@@ -42,8 +44,34 @@ func (p *printer) status(s *app.DaemonStatus, now time.Time) {
 		p.models(s.Models, now)
 		p.rollouts(s.Models, now)
 	}
+	p.busyPipelines(s.Pipelines)
 	p.line("")
 	p.summary(s)
+}
+
+// busyPipelines tells of those that run, that cannot, and whose last run did not
+// succeed. The others are of no interest here.
+func (p *printer) busyPipelines(pipelines []runner.PipelineStatus) {
+	first := true
+	for i := range pipelines {
+		s := &pipelines[i]
+		text := ""
+		switch {
+		case s.Problem != "":
+			text = p.v.paint(red, "✗") + " " + s.Problem
+		case s.Current != nil:
+			text = fmt.Sprintf("%s %s: %s, %d of %d steps", p.v.paint(yellow, "…"), s.Current.ID, s.Current.Phase, s.Current.Ended, s.Current.Steps)
+		case s.Last != nil && s.Last.Outcome != run.Succeeded && s.Last.Outcome != run.Cancelled:
+			text = fmt.Sprintf("%s %s: %s: %s", p.v.paint(red, "✗"), s.Last.ID, s.Last.Outcome, s.Last.Reason)
+		default:
+			continue
+		}
+		if first {
+			p.line("")
+			first = false
+		}
+		p.line("  pipeline %s  %s", s.Name, text)
+	}
 }
 
 // summary says what there is to do for a person, if anything.

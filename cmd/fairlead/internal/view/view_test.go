@@ -18,6 +18,8 @@ import (
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/reconcile/run"
+	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -124,6 +126,16 @@ func sampleStatus() *controller.Status {
 
 func TestStatusShowsTroubleAndEveryModel(t *testing.T) {
 	golden(t, "status", func(v *view.View) error { return v.Status(&app.DaemonStatus{Status: *sampleStatus()}, now) })
+}
+
+func TestStatusTellsOfPipelinesThatAreNotAtRest(t *testing.T) {
+	s := &app.DaemonStatus{Status: controller.Status{Environment: "default", Owner: "fairlead", Converged: true}, Pipelines: []runner.PipelineStatus{
+		{Name: "cannot", Problem: "the journal cannot be written, so nothing starts: no space left on device"},
+		{Name: "failed", Last: &run.Summary{ID: "failed-7", Outcome: run.Failed, Reason: "split: it ended with exit code 3"}},
+		{Name: "fine", Last: &run.Summary{ID: "fine-1", Outcome: run.Succeeded}},
+		{Name: "runs", Current: &run.Summary{ID: "runs-2", Phase: run.Running, Ended: 2, Steps: 5}, Last: &run.Summary{ID: "runs-1", Outcome: run.Failed}},
+	}}
+	golden(t, "status-pipelines", func(v *view.View) error { return v.Status(s, now) })
 }
 
 func TestStatusOfADaemonThatStandsByIsWhy(t *testing.T) {
