@@ -222,7 +222,7 @@ func TestKilledInARunTheNextDaemonGoesOnWithIt(t *testing.T) {
 		w.stalked("train", 12, func() int { return 1 + rand.IntN(7) })
 		return
 	}
-	for n := range 60 { // each boundary alone
+	for n := range 75 { // each boundary alone, and some runs that outlive theirs
 		t.Run(fmt.Sprintf("boundary %d", n+1), func(t *testing.T) {
 			w := newStalked(t)
 			w.stalked("train", 1, func() int { return n + 1 })
