@@ -87,6 +87,7 @@ type stalker struct {
 	after  int // boundaries yet to come; 0: nobody dies
 	passed []string
 	died   []string
+	dead   *process // that died last
 	dirs   map[int32]string
 }
 
@@ -193,7 +194,7 @@ func (s *stalker) boundary(name string) (dead bool) {
 	if s.after--; s.after > 0 {
 		return false
 	}
-	s.died = append(s.died, name)
+	s.died, s.dead = append(s.died, name), s.victim
 	_ = s.victim.cmd.Process.Kill() // not waited for here
 	return true
 }
@@ -205,11 +206,15 @@ func (s *stalker) order(victim *process, n int) {
 	s.victim, s.after = victim, n
 }
 
-// spare lets the daemon live, and says how often it died, and where.
+// spare lets the daemon live, and says how often one died, and where. One that was
+// killed has ended then.
 func (s *stalker) spare() (died, passed []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.after = 0
+	if s.dead != nil {
+		<-s.dead.ended
+	}
 	return s.died, s.passed
 }
 
