@@ -523,7 +523,7 @@ func (m *machine) attemptFailed(n *Node, cause spec.StepCause, reason string) {
 }
 
 // engineRetries is how many failures of the engine do not count as retries.
-const engineRetries = 3
+const engineRetries = 10
 
 // backoff is the wait after the n-th failure.
 func backoff(s *spec.Step, n int) time.Duration {
