@@ -46,7 +46,10 @@ type Run struct {
 	// Chain are the runs that this one goes on with, the first one first.
 	Chain []string `json:"chain,omitempty"`
 	// Recorded are the digests that its datasets must have, by name.
-	Recorded  map[string]string `json:"recorded,omitempty"`
+	Recorded map[string]string `json:"recorded,omitempty"`
+	// Contents are those datasets as the store still has them, by name: they are read
+	// from there, whatever is at their sources now.
+	Contents  map[string]string `json:"contents,omitempty"`
 	Cancelled *Order            `json:"cancelled,omitempty"`
 	Published *Publication      `json:"published,omitempty"`
 

@@ -237,3 +237,28 @@ func TestOneCommitIsOneRun(t *testing.T) {
 		t.Errorf("there is another run: %+v", st)
 	}
 }
+
+// The data of the repo moves on; a version is made again from what it was made from, as
+// long as the store has that.
+func TestAVersionIsMadeAgainFromItsOwnData(t *testing.T) {
+	s := newSite(t, digitsRepo)
+	s.up()
+	s.run(nil)
+	v := s.pushed.all()[0]
+	s.data = "a,label\n1,2\n3,4\n5,6\n7,8\n"
+	s.load(digitsRepo)
+	s.wanted.Config.Versions = []*spec.Version{&v}
+	s.runner.Follow(s.wanted)
+	again, err := s.runner.Reproduce(t.Context(), runner.ReproduceOrder{Model: "digits", Version: "1.0.1", Actor: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.ended(again.ID)
+	if r.Outcome != run.Succeeded || r.Datasets["digits"].Digest != v.Data["digits"] {
+		t.Errorf("%s %s, %+v", r.Outcome, r.Reason, r.Datasets)
+	}
+	made, err := r.Version(v.Created)
+	if err != nil || made.Content != v.Content {
+		t.Errorf("%v, %v", made, err)
+	}
+}

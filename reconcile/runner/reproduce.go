@@ -27,10 +27,15 @@ func (r *Runner) Reproduce(ctx context.Context, o ReproduceOrder) (*run.Run, err
 		if v == nil {
 			return fmt.Errorf("%w: the registry has no %s@%s", ErrUnknown, o.Model, o.Version)
 		}
-		again, err := reproduction(l.nextID(v.Pipeline), v, l.wanted.Config, time.Now())
+		stored := func(content string) bool {
+			_, err := l.opts.Artifacts.Lookup(ctx, content)
+			return err == nil
+		}
+		again, err := reproduction(v, l.wanted.Config, stored, time.Now())
 		if err != nil {
 			return err
 		}
+		again.ID = l.nextID(v.Pipeline)
 		if err := l.enqueue(again, run.Cause{Kind: spec.TriggerManual, Actor: o.Actor, Reason: "reproduce " + v.ID()}); err != nil {
 			return err
 		}
@@ -55,7 +60,7 @@ func (l *loop) version(model, version string) *spec.Version {
 // reproduction is the run that makes a version again. It runs no exit steps and no
 // steps that the artifact does not depend on, apart from those that its metrics are
 // of.
-func reproduction(id string, v *spec.Version, cfg *spec.Config, now time.Time) (*run.Run, error) {
+func reproduction(v *spec.Version, cfg *spec.Config, stored func(content string) bool, now time.Time) (*run.Run, error) {
 	if v.Definition == "" {
 		return nil, fmt.Errorf("%w: the entry of %s does not hold the pipeline that made it, so it cannot be run again", ErrRefused, v.ID())
 	}
@@ -66,18 +71,23 @@ func reproduction(id string, v *spec.Version, cfg *spec.Config, now time.Time) (
 	if err := run.Check(&p); err != nil {
 		return nil, fmt.Errorf("%w: the pipeline in the entry of %s is none: %w", ErrRefused, v.ID(), err)
 	}
+	contents := map[string]string{}
 	for name, digest := range v.Data {
+		if content := recordedContent(v, &p, name); content != "" && stored(content) {
+			contents[name] = content
+			continue
+		}
 		if err := sameData(v, cfg, name, digest); err != nil {
 			return nil, err
 		}
 	}
 	p.Timeout = 0 // gates and publish stay: they say which metrics and which artifact are the version's
 	p.Steps = slices.DeleteFunc(p.Steps, func(s *spec.Step) bool { return s.Exit })
-	r, err := run.New(id, &p, v.Params, now)
+	r, err := run.New("", &p, v.Params, now)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	r.Commit, r.Fresh, r.Reproduces, r.Recorded = v.Commit, true, v.ID(), v.Data
+	r.Commit, r.Fresh, r.Reproduces, r.Recorded, r.Contents = v.Commit, true, v.ID(), v.Data, contents
 	r.Images = map[string]reconcile.Image{}
 	for node, made := range v.Steps {
 		step, _, _ := strings.Cut(node, ".")
@@ -88,6 +98,23 @@ func reproduction(id string, v *spec.Version, cfg *spec.Config, now time.Time) (
 		r.Images[s.Image] = reconcile.Image{Ref: s.Image, Pin: made.Image, LocalOnly: !strings.Contains(made.Image, "@")}
 	}
 	return r, nil
+}
+
+// recordedContent is the digest in the store of a dataset that a version was made from.
+func recordedContent(v *spec.Version, p *spec.Pipeline, dataset string) string {
+	for node, made := range v.Steps {
+		step, _, _ := strings.Cut(node, ".")
+		s := p.Step(step)
+		if s == nil {
+			continue
+		}
+		for name, in := range s.Inputs {
+			if in.Kind == spec.InputDataset && in.Name == dataset && made.Inputs[name] != "" {
+				return made.Inputs[name]
+			}
+		}
+	}
+	return ""
 }
 
 // sameData refuses data that is another than the version was made from.

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead/spec"
@@ -188,12 +189,13 @@ func reportUnknownRoot(r *reporter, p place, t hcl.Traversal, root string) {
 			"%q looks like a variable of a shell, and specs are read before any process runs. To pass it on to the container as it is, write $${%s} in the string. If it is text, put it in quotes.", root, root)
 		return
 	}
-	suggestion := didYouMean(root, roots[:])
+	suggestion := didYouMean(root, slices.Concat(roots[:], factRoots[:]))
 	if len(t) == 1 && suggestion == "" {
 		r.errorf(rng, p, "Unknown reference", "A bare word names nothing here. If it is text, put it in quotes: %q.", root)
 		return
 	}
-	r.errorf(rng, p, "Unknown reference", "References start with %s; there is no %q.%s", strings.Join(roots[:], ", "), root, suggestion)
+	r.errorf(rng, p, "Unknown reference", "References start with %s, those to facts, in conditions, and in env and command of a step, with %s; there is no %q.%s",
+		strings.Join(roots[:], ", "), strings.Join(factRoots[:], ", "), root, suggestion)
 }
 
 // validIdentifier tells whether s can stand behind a dot.

@@ -202,6 +202,8 @@ func (r *reader) notAReference(a *arg, expr hclsyntax.Expression) {
 			example = assigned + example
 		}
 		r.errorf(expr.Range(), a.place, "Reference in quotes", "References are written without quotes, so that they can be checked. Write %s.", example)
+	case text != "" && a.schema.Type == schema.Inputs && !strings.HasPrefix(text, "dataset.") && !strings.HasPrefix(text, "step.") && !strings.HasPrefix(text, "select."):
+		r.errorf(expr.Range(), a.place, "Reference in quotes", "A step reads datasets and outputs of other steps. Declare the data:\n    dataset \"NAME\" {\n      source = %q\n    }\nand write dataset.NAME.", text)
 	case text != "":
 		r.errorf(expr.Range(), a.place, "Reference in quotes", "References are written without quotes, so that they can be checked. Write %s%s.", assigned, text)
 	default:

@@ -480,12 +480,16 @@ func nextSteps(r *run.Run) []string {
 	}
 	switch r.Outcome {
 	case run.Succeeded:
-		if r.Published != nil && r.Published.Branch != "" {
+		if r.Published != nil && r.Published.Branch != "" && r.Published.Unneeded == "" {
 			say("merge branch %s to take it live", r.Published.Branch)
 		}
 	case run.Failed:
+		if r.Started.IsZero() {
+			say("correct what is said above, in Git where it is there; then `fairlead pipeline run %s`", r.Pipeline)
+			return steps
+		}
 		for _, n := range r.Order() {
-			if n.Phase == run.NodeFailed && n.Attempt > 0 {
+			if n.Phase == run.NodeFailed && !n.Started.IsZero() {
 				say("`fairlead pipeline logs %s %s` shows what it wrote", r.ID, n.ID)
 				break
 			}
