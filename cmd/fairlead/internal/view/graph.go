@@ -310,11 +310,11 @@ func (n *GraphNode) ofStep(r *run.Run, now time.Time) {
 		}
 		return
 	}
-	ended := endedIn(group)
+	succeeded := succeededIn(group)
 	for _, node := range group {
 		n.Variants = append(n.Variants, graphState(node))
 	}
-	n.Detail = fmt.Sprintf("%d of %d", ended, len(group))
+	n.Detail = fmt.Sprintf("%d of %d", succeeded, len(group))
 	if t := groupTook(group, now); t != "-" {
 		n.Detail += ", " + t
 	}
@@ -325,7 +325,7 @@ func (n *GraphNode) ofStep(r *run.Run, now time.Time) {
 			break
 		}
 	}
-	if ended > 0 && ended < len(group) && n.State != StateFailed {
+	if ended := endedIn(group); ended > 0 && ended < len(group) && n.State != StateFailed {
 		n.State = StateRunning
 	}
 }

@@ -173,7 +173,7 @@ func (p *printer) nodes(r *run.Run, now time.Time, variants int) {
 			add(l, "", first.ID, l.words, nodeTook(first, now), tryText(first, step), nodeText(r, first, now))
 		} else {
 			l := groupLook(group)
-			add(l, "", first.Step, fmt.Sprintf("%d of %d", endedIn(group), len(group)), groupTook(group, now), "", groupText(r, first.Step))
+			add(l, "", first.Step, fmt.Sprintf("%d of %d", succeededIn(group), len(group)), groupTook(group, now), "", groupText(r, first.Step))
 			shown, hidden := telling(group, variants)
 			for _, n := range shown {
 				l := lookOf(n)
@@ -215,6 +215,17 @@ func endedIn(group []*run.Node) int {
 		}
 	}
 	return ended
+}
+
+// succeededIn is how many variants have given something: ended says too little.
+func succeededIn(group []*run.Node) int {
+	succeeded := 0
+	for _, n := range group {
+		if n.Phase == run.NodeSucceeded {
+			succeeded++
+		}
+	}
+	return succeeded
 }
 
 // groupLook is that of the variant which tells most.
