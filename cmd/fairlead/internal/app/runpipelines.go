@@ -132,17 +132,25 @@ func (p *publisher) Publish(ctx context.Context, w *runner.Wanted, v *spec.Versi
 		return reconcile.Proposed{}, fmt.Errorf("the repo with %s in it would not load, so it is not proposed: %w", v.ID(), err)
 	}
 	return p.proposals.Propose(ctx, reconcile.Proposal{
-		Branch: p.branch(v.Model), Base: w.Tree.Commit().ID, Message: message, Files: files,
+		Branch: p.branch(w.Config, v), Base: w.Tree.Commit().ID, Message: message, Files: files,
 	})
 }
 
 // branch is where the next version of a model is proposed. Each environment has its
-// own: they may be at different versions.
-func (p *publisher) branch(model string) string {
-	if p.environment == spec.DefaultEnvironment {
-		return "fairlead/publish/" + model
+// own, as they may be at different versions, and where several pipelines make one model
+// each of them.
+func (p *publisher) branch(cfg *spec.Config, v *spec.Version) string {
+	branch := "fairlead/publish/"
+	if p.environment != spec.DefaultEnvironment {
+		branch += p.environment + "/"
 	}
-	return "fairlead/publish/" + p.environment + "/" + model
+	branch += v.Model
+	for _, other := range cfg.Pipelines {
+		if other.Publish != nil && other.Publish.Model.ServedName() == v.Model && other.Name != v.Pipeline {
+			return branch + "-" + v.Pipeline
+		}
+	}
+	return branch
 }
 
 // Tag implements runner.Publisher.
