@@ -18,7 +18,8 @@ type Card struct {
 	FormatVersion string           `json:"format_version"`
 	Version       *spec.Version    `json:"version"`
 	Places        []registry.Place `json:"places,omitempty"`
-	Text          string           `json:"text,omitempty"` // of the card, without its front matter
+	Declared      string           `json:"declared,omitempty"` // front matter of the card, YAML
+	Text          string           `json:"text,omitempty"`     // of the card, without its front matter
 	// Note says where the text is not what the version was published with.
 	Note string `json:"note,omitempty"`
 }
@@ -42,21 +43,19 @@ func CardOf(v *spec.Version, cards map[string]string, places []registry.Place) *
 			c.Note += fmt.Sprintf(" Its text of then is in commit %s.", v.Commit)
 		}
 	}
-	c.Text = withoutFrontMatter(text)
+	c.Declared, c.Text = frontMatter(text)
 	return c
 }
 
-// withoutFrontMatter is a text without the facts in front of it.
-func withoutFrontMatter(text string) string {
+// frontMatter splits the facts from the text that they stand in front of.
+func frontMatter(text string) (facts, body string) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	rest, found := strings.CutPrefix(text, "---\n")
-	if !found {
-		return strings.TrimSpace(text)
+	if rest, found := strings.CutPrefix(text, "---\n"); found {
+		if facts, body, closed := strings.Cut("\n"+rest, "\n---\n"); closed {
+			return strings.TrimSpace(facts), strings.TrimSpace(body)
+		}
 	}
-	if _, body, closed := strings.Cut("\n"+rest, "\n---\n"); closed {
-		return strings.TrimSpace(body)
-	}
-	return strings.TrimSpace(text)
+	return "", strings.TrimSpace(text)
 }
 
 // Card prints a model card as Markdown: the team's text, then what is known.
@@ -73,6 +72,12 @@ func (v *View) Card(c *Card) error {
 	}
 	if c.Text != "" {
 		out.line("%s", c.Text)
+		out.line("")
+	}
+	if c.Declared != "" {
+		out.line("## Declared")
+		out.line("")
+		out.line("```yaml\n%s\n```", c.Declared)
 		out.line("")
 	}
 	out.line("## Facts of %s", markdown(e.ID()))
