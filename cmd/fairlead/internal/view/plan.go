@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // Plan prints what would change.
@@ -58,6 +59,9 @@ var looks = map[plan.Action]look{
 
 func (p *printer) change(c *plan.Change) {
 	l := looks[c.Action]
+	if c.Action == plan.Replace && c.Rollout != nil && c.Rollout.Strategy == spec.Recreate {
+		l.words = "will be replaced: the old containers go first, and until the new ones are ready nothing answers"
+	}
 	p.line("  # %s %s", p.v.paint(bold, c.Address.String()), l.words)
 	for _, reason := range c.Reasons {
 		p.line("  # (%s)", reason)
