@@ -12,10 +12,14 @@
 // Every model is reconciled on its own key with its own back-off, so one that
 // fails never holds up another, and a newer commit overtakes a failing one.
 //
+// Models are served by package controller, and made by package runner: pipelines run
+// as package run decides, are judged by package gate, and what passes is proposed to
+// the config repo, whose versions package registry knows.
+//
 // This package holds what they all speak of: the [Target] that a model becomes
 // when its image is pinned and its secrets are resolved, its content hash, the
 // revision, and what a container is created from; and the ports through which the
 // outside is reached: [Source], [Snapshots], [Runtime], [Router], [Secrets],
-// [Store]. Each port's contract is written at the interface, and package
+// [Store], [Artifacts], [Proposals]. Each port's contract is written at the interface, and package
 // providers/providertest holds it as a test suite that every provider runs.
 package reconcile
