@@ -215,12 +215,18 @@ func (r *logFollower) open() (grown <-chan struct{}, open bool) {
 			return grown, true
 		}
 	}
-	fd := int(r.file.Fd())
-	err := syscall.Flock(fd, syscall.LOCK_SH|syscall.LOCK_NB)
-	if err == nil {
-		_ = syscall.Flock(fd, syscall.LOCK_UN) // closing it does the same
+	conn, err := r.file.SyscallConn() // which a Close at the same time does no harm to
+	if err != nil {
+		return nil, true // it is closed: the wait says so
 	}
-	return nil, errors.Is(err, syscall.EWOULDBLOCK)
+	var locked error
+	err = conn.Control(func(fd uintptr) {
+		locked = syscall.Flock(int(fd), syscall.LOCK_SH|syscall.LOCK_NB)
+		if locked == nil {
+			_ = syscall.Flock(int(fd), syscall.LOCK_UN) // closing it does the same
+		}
+	})
+	return nil, err != nil || errors.Is(locked, syscall.EWOULDBLOCK)
 }
 
 func (r *logFollower) wait(grown <-chan struct{}) error {
