@@ -308,7 +308,7 @@ func figuresOf(t *rapid.T, rows []string, o evaluate.Options) map[string]float64
 
 func TestRegressionInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		number := rapid.Float64Range(-1e6, 1e6)
+		number := rapid.Map(rapid.IntRange(-1000, 1000), func(n int) float64 { return float64(n) }) // whose sums are exact in any order
 		n := rapid.IntRange(1, 40).Draw(t, "n")
 		var rows []string
 		for range n {
