@@ -328,6 +328,8 @@ func TestStepsOfPipelinesAreLeftAlone(t *testing.T) {
 			if err := errors.Join(err, runtime.Start(t.Context(), id)); err != nil {
 				t.Fatal(err)
 			}
+			time.Sleep(time.Minute) // of the bubble: the daemon lists what is there now
+			synctest.Wait()
 			w.repo.commit(model("digits", replicas(3)))
 			c.Sync()
 			w.await(c, "the refusal", func(st *controller.Status) bool {
