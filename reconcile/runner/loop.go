@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,9 +14,7 @@ import (
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
-	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/run"
-	"github.com/fairlead/fairlead/spec"
 )
 
 // loop owns every run that has not ended. Everything in it belongs to one goroutine.
@@ -386,109 +383,6 @@ func number(id string) int {
 	return n
 }
 
-// begin journals that the run starts.
-func (l *loop) begin(a *active, now time.Time) bool {
-	record := l.records[a.run.Pipeline]
-	record.Number, record.Current = max(record.Number, number(a.run.ID)), a.run.ID
-	if a.run.Fingerprint != "" {
-		record.Fingerprint = a.run.Fingerprint
-	}
-	if at := a.run.Trigger.Scheduled; at.After(record.Fired) {
-		record.Fired = at
-	}
-	if a.run.Reproduces == "" {
-		record.Datasets = l.seen(&a.run.Definition, record.Datasets)
-	}
-	reason := string(a.run.Trigger.Kind)
-	if a.run.Trigger.Reason != "" {
-		reason = a.run.Trigger.Reason
-	}
-	if !l.append(a.run.Pipeline, journal.Entry{Action: journal.ActionRun, Run: a.run.ID, Commit: a.run.Commit, Reason: reason, Actor: a.run.Trigger.Actor}, record, now) {
-		l.postpone(a, now, errors.New(l.problems[a.run.Pipeline]))
-		return false
-	}
-	a.begun = true
-	delete(l.problems, a.run.Pipeline)
-	return true
-}
-
-// seen adds to the datasets that a pipeline was run for what those are now that start
-// it. A run that fails before it reads them is not started again for the same data.
-func (l *loop) seen(p *spec.Pipeline, before map[string]string) map[string]string {
-	digests := l.digests()
-	datasets := maps.Clone(before)
-	for _, t := range p.On {
-		if digest := digests[t.Dataset]; t.Kind == spec.TriggerDataset && digest != "" {
-			if datasets == nil {
-				datasets = map[string]string{}
-			}
-			datasets[t.Dataset] = digest
-		}
-	}
-	return datasets
-}
-
-// append journals a decision about a pipeline.
-func (l *loop) append(pipeline string, e journal.Entry, record journal.PipelineRecord, now time.Time) bool {
-	record.FormatVersion, record.Pipeline, record.Since = journal.RecordFormat, pipeline, now
-	e.At, e.Pipeline, e.PipelineRecord = now, pipeline, &record
-	if e.Actor == "" {
-		e.Actor = journal.Daemon
-	}
-	if err := l.opts.Journal.Append(l.ctx, e); err != nil {
-		l.problems[pipeline] = fmt.Sprintf("the journal cannot be written, so nothing starts: %v", err)
-		return false
-	}
-	l.records[pipeline] = record
-	delete(l.next, pipeline)
-	l.opts.Log.Info(e.Reason, "event", "pipeline_"+string(e.Action), "object", "pipeline."+pipeline, "run", e.Run, "commit", e.Commit, "actor", e.Actor)
-	return true
-}
-
-// finish journals how a run ended, and lets go of it.
-func (l *loop) finish(a *active, now time.Time) {
-	r := a.run
-	record := l.records[r.Pipeline]
-	record.Current = ""
-	record.Last = &journal.RunEnded{
-		Run: r.ID, Outcome: string(r.Outcome), Reason: r.Reason, Commit: r.Commit, Trigger: string(r.Trigger.Kind), Gates: r.Gates,
-		Started: r.Created, At: r.Finished,
-	}
-	if len(r.Datasets) > 0 {
-		datasets := map[string]string{} // a dataset may start it that it does not read
-		maps.Copy(datasets, record.Datasets)
-		for name, d := range r.Datasets {
-			datasets[name] = d.Digest
-			if p, watched := l.peeks[name]; watched { // it is as new as any look
-				p.digest = d.Digest
-				l.peeks[name] = p
-			}
-		}
-		record.Datasets = datasets
-	}
-	reason := string(r.Outcome)
-	if r.Reason != "" {
-		reason += ": " + r.Reason
-	}
-	if !l.append(r.Pipeline, journal.Entry{Action: journal.ActionEnd, Run: r.ID, Commit: r.Commit, Reason: reason, Version: versionOf(r)}, record, now) {
-		l.postpone(a, now, errors.New(l.problems[r.Pipeline]))
-		return
-	}
-	delete(l.problems, r.Pipeline)
-	for _, cancel := range a.flying {
-		cancel()
-	}
-	delete(l.active, r.ID)
-	l.wakeAll()
-}
-
-func versionOf(r *run.Run) string {
-	if r.Published == nil {
-		return ""
-	}
-	return r.Published.Version
-}
-
 // tell reports what changed to the lineage.
 func (l *loop) tell(before, after *run.Run, now time.Time) {
 	if l.opts.Lineage == nil {
@@ -533,39 +427,6 @@ var ended = map[run.NodePhase]run.EventKind{
 	run.NodeSucceeded: run.EventComplete, run.NodeFailed: run.EventFail, run.NodeCancelled: run.EventAbort, run.NodeSkipped: run.EventAbort,
 }
 
-// relist asks the engine again about every run that has containers.
-func (l *loop) relist() {
-	for _, a := range l.active {
-		if a.run.Active() > 0 {
-			l.list(a)
-		}
-	}
-}
-
-// list asks the engine for the containers of a run.
-func (l *loop) list(a *active) {
-	if a.list.flying {
-		a.list.again = true
-		return
-	}
-	a.list.flying, a.list.again, a.list.askedAt = true, false, time.Now()
-	began := time.Now()
-	id := a.run.ID
-	l.work(func(ctx context.Context) func(*loop) {
-		containers, err := l.opts.Runtime.List(ctx, reconcile.Filter{Run: id})
-		return func(l *loop) {
-			a.list.flying = false
-			if err == nil {
-				a.list.known, a.list.at, a.list.containers = true, began, containers
-				a.dirty = true
-			}
-			if a.list.again && l.active[id] == a {
-				l.list(a)
-			}
-		}
-	})
-}
-
 // work lets a worker do something, and the loop take what came of it.
 func (l *loop) work(f func(ctx context.Context) func(*loop)) {
 	l.wg.Go(func() {
@@ -575,113 +436,4 @@ func (l *loop) work(f func(ctx context.Context) func(*loop)) {
 		case <-l.ctx.Done():
 		}
 	})
-}
-
-// follow takes what Git wants now.
-func (l *loop) follow() {
-	w := l.r.wanted.Load()
-	if w == nil {
-		return
-	}
-	l.wanted = w
-	declared := map[string]bool{}
-	l.prints = make(map[string]string, len(w.Config.Pipelines))
-	for _, p := range w.Config.Pipelines {
-		declared[p.Name] = true
-		l.prints[p.Name] = run.Fingerprint(p, w.Config.Datasets)
-	}
-	now := time.Now()
-	for _, a := range l.active {
-		if !declared[a.run.Pipeline] && a.cancel == nil && a.run.Reproduces == "" {
-			a.cancel = &run.Order{Actor: journal.Daemon, Reason: "pipeline." + a.run.Pipeline + " is not in Git any more", At: now}
-			a.dirty = true
-		}
-	}
-	l.forgetSchedules(declared, now)
-	l.peekRepo()
-	l.peekedAt = time.Time{}
-	clear(l.next)
-	l.tag()
-}
-
-// peekRepo looks at the datasets that are fixed by the commit. A run for the change of
-// a definition then knows of the data that came with it, and there is no second one.
-func (l *loop) peekRepo() {
-	for _, name := range triggers(l.wanted.Config) {
-		d := l.dataset(name)
-		if d == nil || d.Digest == "" && d.Source.Kind != spec.SourceRepo {
-			continue
-		}
-		if is, err := peeked(l.ctx, l.opts, d, peek{}); err == nil {
-			l.peeks[name] = is
-		}
-	}
-}
-
-// forgetSchedules notes of pipelines that left Git that no time of theirs comes any
-// more: those that pass until they come back are not made up for.
-func (l *loop) forgetSchedules(declared map[string]bool, now time.Time) {
-	for _, pipeline := range slices.Sorted(maps.Keys(l.records)) {
-		record := l.records[pipeline]
-		if declared[pipeline] || record.Schedule == "" {
-			continue
-		}
-		record.Schedule = ""
-		l.append(pipeline, journal.Entry{Action: journal.ActionSchedule, Commit: l.commit(), Reason: "none any more: it is not in Git"}, record, now)
-	}
-}
-
-// tag writes a tag, as GTO reads it, for each version that a pipeline proposed with
-// tags = true and that people have merged since.
-func (l *loop) tag() {
-	commit := l.commit()
-	if commit == "" {
-		return
-	}
-	for _, v := range l.wanted.Config.Versions {
-		p := l.pipeline(v.Pipeline)
-		if p == nil || p.Publish == nil || !p.Publish.Tags || l.tagged[v.ID()] || !l.proposed(v) {
-			continue
-		}
-		l.tagged[v.ID()] = true
-		l.work(func(ctx context.Context) func(*loop) {
-			err := l.opts.Publisher.Tag(ctx, registry.Tag("", v), commit, fmt.Sprintf("%s\n\nRun %s, artifact %s.\n", v.ID(), v.Run, v.Artifact))
-			return func(l *loop) {
-				if err != nil { // with the next commit it is tried again
-					delete(l.tagged, v.ID())
-					l.opts.Log.Warn("a version is not tagged", "version", v.ID(), "error", err)
-				}
-			}
-		})
-	}
-}
-
-// proposed tells whether a run here proposed the version.
-func (l *loop) proposed(v *spec.Version) bool {
-	return slices.ContainsFunc(l.records[v.Pipeline].Published, func(p journal.RunPublished) bool { return p.Model == v.Model && p.Version == v.Version })
-}
-
-// pipeline is the declared one of that name, or nil.
-func (l *loop) pipeline(name string) *spec.Pipeline {
-	if l.wanted == nil {
-		return nil
-	}
-	for _, p := range l.wanted.Config.Pipelines {
-		if p.Name == name {
-			return p
-		}
-	}
-	return nil
-}
-
-func (l *loop) dataset(name string) *spec.Dataset {
-	if l.wanted == nil {
-		return nil
-	}
-	for _, d := range l.wanted.Config.Datasets {
-		if d.Name == name {
-			return d
-		}
-	}
-	return nil
 }
