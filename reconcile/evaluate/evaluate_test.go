@@ -308,7 +308,12 @@ func figuresOf(t *rapid.T, rows []string, o evaluate.Options) map[string]float64
 
 func TestRegressionInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		number := rapid.Map(rapid.IntRange(-1000, 1000), func(n int) float64 { return float64(n) }) // whose sums are exact in any order
+		number := rapid.Map(rapid.Float64Range(-1e6, 1e6), func(f float64) float64 {
+			if math.Abs(f) < 1e-100 {
+				return 0 // the square of a smaller difference is zero
+			}
+			return f
+		})
 		n := rapid.IntRange(1, 40).Draw(t, "n")
 		var rows []string
 		for range n {
