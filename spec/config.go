@@ -19,6 +19,11 @@ type Config struct {
 	Pipelines    []*Pipeline   // sorted by Name
 	Policies     []*Policy     // sorted by Name
 	Versions     []*Version    // sorted by model, then by version, oldest first
+	Trust        *Trust        // by which the next commit is judged; nil: as the operator says
+	Approvals    []*Approval   // sorted by Model
+	Promotions   []*Promotion  // into this environment, sorted by Name
+	Notifiers    []*Notifier   // sorted by Name
+	Includes     []*Include    // sorted by Name
 	Moved        []Moved
 	Removed      []Removed
 }

@@ -287,6 +287,21 @@ func (j *Journal) At(ctx context.Context, at time.Time) (map[string]journal.Reco
 
 // Pipelines implements journal.Journal.
 func (j *Journal) Pipelines(ctx context.Context) (map[string]journal.PipelineRecord, error) {
+	return recordsIn(ctx, j, journal.PipelineFolder, journal.DecodePipelineRecord)
+}
+
+// Repos implements journal.Journal.
+func (j *Journal) Repos(ctx context.Context) (map[string]journal.RepoRecord, error) {
+	return recordsIn(ctx, j, journal.RepoFolder, journal.DecodeRepoRecord)
+}
+
+// Proposals implements journal.Journal.
+func (j *Journal) Proposals(ctx context.Context) (map[string]journal.ProposalRecord, error) {
+	return recordsIn(ctx, j, journal.ProposalFolder, journal.DecodeProposalRecord)
+}
+
+// recordsIn reads the newest records of a folder.
+func recordsIn[R any](ctx context.Context, j *Journal, folder string, decode func(string, []byte) (R, error)) (records map[string]R, err error) {
 	giveBack, err := take(ctx, j.turn)
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
@@ -294,11 +309,11 @@ func (j *Journal) Pipelines(ctx context.Context) (map[string]journal.PipelineRec
 	at := j.at
 	giveBack()
 	if at == nil {
-		return nil, errors.New("read the records of pipelines: the journal is not open")
+		return nil, fmt.Errorf("read the records of %s: %w", folder, journal.ErrClosed)
 	}
-	records := map[string]journal.PipelineRecord{}
+	records = map[string]R{}
 	err = j.reading(ctx, func(repo *repository, _ plumbing.Hash) (err error) {
-		records, err = at.pipelineRecords(repo)
+		records, err = readRecords(repo, *at, folder, decode)
 		return err
 	})
 	return records, err

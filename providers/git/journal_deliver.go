@@ -431,10 +431,7 @@ func entryOf(repo *repository, commit *object.Commit) (journal.Entry, error) {
 	if err != nil {
 		return journal.Entry{}, err
 	}
-	files := there.models
-	if e.Pipeline != "" {
-		files = there.pipelines
-	}
+	files := there.folders[e.Folder()]
 	i := entryNamed(files, journal.FileName(e.Subject()))
 	if i < 0 {
 		return e, nil
@@ -443,18 +440,8 @@ func entryOf(repo *repository, commit *object.Commit) (journal.Entry, error) {
 	if err != nil {
 		return journal.Entry{}, err
 	}
-	if e.Pipeline != "" {
-		record, err := journal.DecodePipelineRecord(e.Pipeline, data)
-		if err != nil {
-			return journal.Entry{}, err
-		}
-		e.PipelineRecord = &record
-		return e, nil
-	}
-	record, err := journal.DecodeRecord(e.Model, data)
-	if err != nil {
+	if err := e.DecodeInto(data); err != nil {
 		return journal.Entry{}, err
 	}
-	e.Record = &record
 	return e, nil
 }

@@ -34,8 +34,7 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 		if records, err = j.at.records(&repo.repository); err != nil {
 			return err
 		}
-		_, err = j.at.pipelineRecords(&repo.repository)
-		return err
+		return j.at.verifyOthers(&repo.repository)
 	})
 	if err != nil {
 		j.at = nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,11 +19,10 @@ import (
 // position is where the journal stands: a commit, with as much of its trees as
 // the next one is made from. It is never changed, only replaced.
 type position struct {
-	commit plumbing.Hash // zero: nothing was decided yet
-	when   time.Time     // of the committer
-	root   []object.TreeEntry
-	// Of the folders with the records.
-	models, pipelines []object.TreeEntry
+	commit  plumbing.Hash // zero: nothing was decided yet
+	when    time.Time     // of the committer
+	root    []object.TreeEntry
+	folders map[string][]object.TreeEntry // with the records
 }
 
 // positionAt reads the trees of a commit.
@@ -34,15 +34,14 @@ func positionAt(repo *repository, id plumbing.Hash) (position, error) {
 	if err != nil {
 		return position{}, err
 	}
-	p := position{commit: id, when: commit.Committer.When}
+	p := position{commit: id, when: commit.Committer.When, folders: map[string][]object.TreeEntry{}}
 	if p.root, err = treeEntries(repo, commit.TreeHash); err != nil {
 		return position{}, err
 	}
-	if p.models, err = folder(repo, p.root, journal.Folder); err != nil {
-		return position{}, err
-	}
-	if p.pipelines, err = folder(repo, p.root, journal.PipelineFolder); err != nil {
-		return position{}, err
+	for _, name := range journal.Folders() {
+		if p.folders[name], err = folder(repo, p.root, name); err != nil {
+			return position{}, err
+		}
 	}
 	return p, nil
 }
@@ -70,12 +69,7 @@ func entryNamed(entries []object.TreeEntry, name string) int {
 
 // records reads the record of every model.
 func (p position) records(repo *repository) (map[string]journal.Record, error) {
-	return readRecords(repo, p.commit, journal.Folder, p.models, journal.DecodeRecord)
-}
-
-// pipelineRecords reads the record of every pipeline.
-func (p position) pipelineRecords(repo *repository) (map[string]journal.PipelineRecord, error) {
-	return readRecords(repo, p.commit, journal.PipelineFolder, p.pipelines, journal.DecodePipelineRecord)
+	return readRecords(repo, p, journal.Folder, journal.DecodeRecord)
 }
 
 // verify reads every record and keeps none.
@@ -83,13 +77,24 @@ func (p position) verify(repo *repository) error {
 	if _, err := p.records(repo); err != nil {
 		return err
 	}
-	_, err := p.pipelineRecords(repo)
+	return p.verifyOthers(repo)
+}
+
+// verifyOthers reads the records of all that is no model.
+func (p position) verifyOthers(repo *repository) error {
+	if _, err := readRecords(repo, p, journal.PipelineFolder, journal.DecodePipelineRecord); err != nil {
+		return err
+	}
+	if _, err := readRecords(repo, p, journal.RepoFolder, journal.DecodeRepoRecord); err != nil {
+		return err
+	}
+	_, err := readRecords(repo, p, journal.ProposalFolder, journal.DecodeProposalRecord)
 	return err
 }
 
-func readRecords[R any](repo *repository, commit plumbing.Hash, folder string, files []object.TreeEntry, decode func(string, []byte) (R, error)) (map[string]R, error) {
+func readRecords[R any](repo *repository, p position, folder string, decode func(string, []byte) (R, error)) (map[string]R, error) {
 	all := map[string]R{}
-	for _, e := range files {
+	for _, e := range p.folders[folder] {
 		name, ours := journal.NameOf(e.Name)
 		if !ours {
 			continue
@@ -99,7 +104,7 @@ func readRecords[R any](repo *repository, commit plumbing.Hash, folder string, f
 			return nil, err
 		}
 		if all[name], err = decode(name, data); err != nil {
-			return nil, &contentError{commit: commit, path: folder + "/" + e.Name, cause: err}
+			return nil, &contentError{commit: p.commit, path: folder + "/" + e.Name, cause: err}
 		}
 	}
 	return all, nil
@@ -130,13 +135,10 @@ func (p position) next(e journal.Entry, by object.Signature) (position, []plumbi
 		objects = append(objects, o)
 		return o.Hash()
 	}
-	after := position{when: e.At, root: p.root, models: p.models, pipelines: p.pipelines}
-	name, files := journal.Folder, &after.models
-	if e.Pipeline != "" {
-		name, files = journal.PipelineFolder, &after.pipelines
-	}
-	*files = without(*files, journal.FileName(e.Subject()))
-	data, err := recordOf(e)
+	after := position{when: e.At, root: p.root, folders: maps.Clone(p.folders)}
+	name := e.Folder()
+	files := without(after.folders[name], journal.FileName(e.Subject()))
+	data, err := e.EncodedRecord()
 	if err != nil {
 		return position{}, nil, err
 	}
@@ -145,11 +147,14 @@ func (p position) next(e journal.Entry, by object.Signature) (position, []plumbi
 		if err != nil {
 			return position{}, nil, err
 		}
-		*files = append(*files, object.TreeEntry{Name: journal.FileName(e.Subject()), Mode: filemode.Regular, Hash: add(blob)})
+		files = append(files, object.TreeEntry{Name: journal.FileName(e.Subject()), Mode: filemode.Regular, Hash: add(blob)})
 	}
-	after.root = without(after.root, name)
-	if len(*files) > 0 {
-		tree, err := encodedTree(*files)
+	if after.folders == nil {
+		after.folders = map[string][]object.TreeEntry{}
+	}
+	after.folders[name], after.root = files, without(after.root, name)
+	if len(files) > 0 {
+		tree, err := encodedTree(files)
 		if err != nil {
 			return position{}, nil, err
 		}
@@ -165,18 +170,6 @@ func (p position) next(e journal.Entry, by object.Signature) (position, []plumbi
 	}
 	after.commit, after.when = add(commit), when
 	return after, objects, nil
-}
-
-// recordOf is the file that an entry leaves; nil where it removes it.
-func recordOf(e journal.Entry) ([]byte, error) {
-	switch {
-	case e.Record != nil:
-		return journal.EncodeRecord(e.Model, *e.Record)
-	case e.PipelineRecord != nil:
-		return journal.EncodePipelineRecord(e.Pipeline, *e.PipelineRecord)
-	default:
-		return nil, nil
-	}
 }
 
 // encodedCommit makes a commit. Its author's time is that of the decision. Its
@@ -238,17 +231,15 @@ func (p position) changed(q position) map[string]bool {
 			differ[folder+"/"+name] = true
 		}
 	}
-	compare(journal.Folder, p.models, q.models)
-	compare(journal.PipelineFolder, p.pipelines, q.pipelines)
+	for _, name := range journal.Folders() {
+		compare(name, p.folders[name], q.folders[name])
+	}
 	return differ
 }
 
 // recordPath is the file that an entry writes.
 func recordPath(e journal.Entry) string {
-	if e.Pipeline != "" {
-		return journal.PipelineFolder + "/" + journal.FileName(e.Pipeline)
-	}
-	return journal.Folder + "/" + journal.FileName(e.Model)
+	return e.Folder() + "/" + journal.FileName(e.Subject())
 }
 
 // walkBack calls visit for a commit and its first parents, newest first, until

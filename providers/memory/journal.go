@@ -22,9 +22,8 @@ type Journal struct {
 
 // commit is an entry as it is stored.
 type commit struct {
-	message string
-	// model or pipeline is what it is about.
-	model, pipeline string
+	message         string
+	folder, subject string // what it is about
 	record          []byte // nil: the entry removes the record
 }
 
@@ -67,35 +66,49 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 
 // Pipelines implements journal.Journal.
 func (j *Journal) Pipelines(ctx context.Context) (map[string]journal.PipelineRecord, error) {
+	return newest(ctx, j, journal.PipelineFolder, journal.DecodePipelineRecord)
+}
+
+// Repos implements journal.Journal.
+func (j *Journal) Repos(ctx context.Context) (map[string]journal.RepoRecord, error) {
+	return newest(ctx, j, journal.RepoFolder, journal.DecodeRepoRecord)
+}
+
+// Proposals implements journal.Journal.
+func (j *Journal) Proposals(ctx context.Context) (map[string]journal.ProposalRecord, error) {
+	return newest(ctx, j, journal.ProposalFolder, journal.DecodeProposalRecord)
+}
+
+func newest[R any](ctx context.Context, j *Journal, folder string, decode func(string, []byte) (R, error)) (map[string]R, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return after(j.commits, func(c commit) string { return c.pipeline }, journal.DecodePipelineRecord)
+	return after(j.commits, folder, decode)
 }
 
 // records is the state of the models after the commits.
 func records(commits []commit) (map[string]journal.Record, error) {
-	return after(commits, func(c commit) string { return c.model }, journal.DecodeRecord)
+	return after(commits, journal.Folder, journal.DecodeRecord)
 }
 
-// after is the state of those objects after the commits that name gives a name.
-func after[R any](commits []commit, name func(commit) string, decode func(string, []byte) (R, error)) (map[string]R, error) {
+// after is the state of the objects of a folder after the commits.
+func after[R any](commits []commit, folder string, decode func(string, []byte) (R, error)) (map[string]R, error) {
 	all := map[string]R{}
 	for _, c := range commits {
 		switch {
-		case name(c) == "":
+		case c.folder != folder:
 			continue
 		case c.record == nil:
-			delete(all, name(c))
+			delete(all, c.subject)
 			continue
 		}
-		r, err := decode(name(c), c.record)
+		r, err := decode(c.subject, c.record)
 		if err != nil {
 			return nil, err
 		}
-		all[name(c)] = r
+		all[c.subject] = r
 	}
 	return all, nil
 }
@@ -106,16 +119,11 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 	if err != nil {
 		return err
 	}
-	c := commit{message: message, model: e.Model, pipeline: e.Pipeline}
-	switch {
-	case e.Record != nil:
-		c.record, err = journal.EncodeRecord(e.Model, *e.Record)
-	case e.PipelineRecord != nil:
-		c.record, err = journal.EncodePipelineRecord(e.Pipeline, *e.PipelineRecord)
-	}
+	record, err := e.EncodedRecord()
 	if err != nil {
 		return err
 	}
+	c := commit{message: message, folder: e.Folder(), subject: e.Subject(), record: record}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {

@@ -97,6 +97,12 @@ func (b *books) At(_ context.Context, at time.Time) (map[string]journal.Record, 
 	return b.records(at), nil
 }
 
+func (b *books) Repos(context.Context) (map[string]journal.RepoRecord, error) { return nil, nil }
+
+func (b *books) Proposals(context.Context) (map[string]journal.ProposalRecord, error) {
+	return nil, nil
+}
+
 func (b *books) Pipelines(context.Context) (map[string]journal.PipelineRecord, error) {
 	return nil, nil
 }

@@ -5,29 +5,83 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/fairlead/fairlead/spec"
 )
 
 // Branch is the branch that holds the journal of an environment.
 func Branch(environment string) string { return "fairlead/journal/" + environment }
 
-// Folder holds the records of models in the journal's tree, one file for each, and
-// PipelineFolder those of pipelines. A journal about no pipeline has no
-// PipelineFolder.
+// The folders of the journal's tree, one for each kind of object, with one file for
+// each object. One without files is not there.
 const (
 	Folder         = "models"
 	PipelineFolder = "pipelines"
+	RepoFolder     = "repos"
+	ProposalFolder = "proposals"
 )
 
-// FileName is the name of the file of a model or pipeline in its folder.
+// Folders lists them all.
+func Folders() []string { return []string{Folder, PipelineFolder, RepoFolder, ProposalFolder} }
+
+// Folder is where the record of the entry's subject lies.
+func (e *Entry) Folder() string {
+	switch {
+	case e.Pipeline != "":
+		return PipelineFolder
+	case e.Repo != "":
+		return RepoFolder
+	case e.Proposal != "":
+		return ProposalFolder
+	default:
+		return Folder
+	}
+}
+
+// EncodedRecord is the file that the entry leaves in its folder; nil where it removes it.
+func (e *Entry) EncodedRecord() ([]byte, error) {
+	switch {
+	case e.Record != nil:
+		return EncodeRecord(e.Model, *e.Record)
+	case e.PipelineRecord != nil:
+		return EncodePipelineRecord(e.Pipeline, *e.PipelineRecord)
+	case e.RepoRecord != nil:
+		return EncodeRepoRecord(e.Repo, *e.RepoRecord)
+	case e.ProposalRecord != nil:
+		return EncodeProposalRecord(e.Proposal, *e.ProposalRecord)
+	default:
+		return nil, nil
+	}
+}
+
+// DecodeInto reads the file of the entry's subject, and sets the record.
+func (e *Entry) DecodeInto(data []byte) error {
+	switch e.Folder() {
+	case PipelineFolder:
+		r, err := DecodePipelineRecord(e.Pipeline, data)
+		e.PipelineRecord = &r
+		return err
+	case RepoFolder:
+		r, err := DecodeRepoRecord(e.Repo, data)
+		e.RepoRecord = &r
+		return err
+	case ProposalFolder:
+		r, err := DecodeProposalRecord(e.Proposal, data)
+		e.ProposalRecord = &r
+		return err
+	default:
+		r, err := DecodeRecord(e.Model, data)
+		e.Record = &r
+		return err
+	}
+}
+
+// FileName is the name of the file of an object in its folder.
 func FileName(name string) string { return name + ".json" }
 
 // NameOf is the inverse of FileName. Files of another name are not the
 // journal's.
 func NameOf(file string) (name string, ours bool) {
 	name, ours = strings.CutSuffix(file, ".json")
-	return name, ours && spec.ValidName(name)
+	return name, ours && validRun.MatchString(name)
 }
 
 // ErrNewer: a record was written by a later version of Fairlead.
@@ -74,7 +128,38 @@ func DecodePipelineRecord(pipeline string, data []byte) (PipelineRecord, error) 
 	return r, err
 }
 
-func decode[R Record | PipelineRecord](name string, data []byte) (r R, err error) {
+// EncodeRepoRecord writes the file of a config repo, likewise.
+func EncodeRepoRecord(repo string, r RepoRecord) ([]byte, error) {
+	r.FormatVersion, r.Repo = RecordFormat, repo
+	return encode(repo, r)
+}
+
+// DecodeRepoRecord reads the file of a config repo, likewise.
+func DecodeRepoRecord(repo string, data []byte) (RepoRecord, error) {
+	r, err := decode[RepoRecord](repo, data)
+	if err == nil && r.Repo != repo {
+		return RepoRecord{}, fmt.Errorf("the record of %s says that it is about %q", repo, r.Repo)
+	}
+	return r, err
+}
+
+// EncodeProposalRecord writes the file of a proposal, likewise.
+func EncodeProposalRecord(proposal string, r ProposalRecord) ([]byte, error) {
+	r.FormatVersion, r.Proposal = RecordFormat, proposal
+	return encode(proposal, r)
+}
+
+// DecodeProposalRecord reads the file of a proposal, likewise: without it what people
+// have rejected would be proposed again.
+func DecodeProposalRecord(proposal string, data []byte) (ProposalRecord, error) {
+	r, err := decode[ProposalRecord](proposal, data)
+	if err == nil && r.Proposal != proposal {
+		return ProposalRecord{}, fmt.Errorf("the record of %s says that it is about %q", proposal, r.Proposal)
+	}
+	return r, err
+}
+
+func decode[R Record | PipelineRecord | RepoRecord | ProposalRecord](name string, data []byte) (r R, err error) {
 	var format struct {
 		FormatVersion int `json:"format_version"`
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -29,8 +30,11 @@ type Journal interface {
 	// At returns the record of every model as it was at a time. Nothing has to
 	// be open for it.
 	At(ctx context.Context, at time.Time) (map[string]Record, error)
-	// Pipelines returns the newest record of every pipeline. It has to be open.
+	// Pipelines, Repos and Proposals return the newest records of what is no model. The
+	// journal has to be open.
 	Pipelines(ctx context.Context) (map[string]PipelineRecord, error)
+	Repos(ctx context.Context) (map[string]RepoRecord, error)
+	Proposals(ctx context.Context) (map[string]ProposalRecord, error)
 	// Delivery says how far the remote is behind.
 	Delivery() Delivery
 }
@@ -39,10 +43,14 @@ type Journal interface {
 // example a second daemon for the same environment.
 var ErrDiverged = errors.New("the journal was written by somebody else")
 
+// ErrClosed: the journal has not been opened.
+var ErrClosed = errors.New("the journal is not open")
+
 // Query picks entries of the history.
 type Query struct {
 	Model    string    // "": of every model
 	Pipeline string    // "": of every pipeline; with a Model or a Pipeline only of that one
+	Actions  []Action  // empty: all
 	Since    time.Time // zero: from the beginning
 	Until    time.Time // zero: to the end
 	Limit    int       // 0: all
@@ -51,6 +59,7 @@ type Query struct {
 // Picks tells whether an entry is asked for, apart from the limit.
 func (q Query) Picks(e Entry) bool {
 	return (q.Model == "" || q.Model == e.Model) && (q.Pipeline == "" || q.Pipeline == e.Pipeline) &&
+		(len(q.Actions) == 0 || slices.Contains(q.Actions, e.Action)) &&
 		(q.Since.IsZero() || !e.At.Before(q.Since)) &&
 		(q.Until.IsZero() || !e.At.After(q.Until))
 }
@@ -72,12 +81,15 @@ type Entry struct {
 	At     time.Time `json:"at"`
 	Action Action    `json:"action"`
 	// Model is the served name of the model that it is about, Pipeline that of the
-	// pipeline: one of them is set.
+	// pipeline, Repo the name of the config repo (RootRepo, or that of an include),
+	// Proposal the key of the proposal: one of them is set.
 	Model    string `json:"model,omitempty"`
 	Pipeline string `json:"pipeline,omitempty"`
+	Repo     string `json:"repo,omitempty"`
+	Proposal string `json:"proposal,omitempty"`
 	Run      string `json:"run,omitempty"` // of the pipeline
 	// From and To are the revisions that the decision moves between; either may
-	// be empty. To of ActionOverride is the gate.
+	// be empty. To of ActionOverride is the gate. Of ActionAccept they are commits.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
 	// Version is the team's own version of To; of ActionPublish it is MODEL@VERSION.
@@ -91,10 +103,12 @@ type Entry struct {
 	Record *Record `json:"record,omitempty"`
 	// PipelineRecord is the state of the pipeline after the decision; nil removes it.
 	PipelineRecord *PipelineRecord `json:"pipeline_record,omitempty"`
+	RepoRecord     *RepoRecord     `json:"repo_record,omitempty"`     // likewise
+	ProposalRecord *ProposalRecord `json:"proposal_record,omitempty"` // likewise
 }
 
-// Subject is the name of the model or pipeline that the entry is about.
-func (e *Entry) Subject() string { return cmp.Or(e.Model, e.Pipeline) }
+// Subject is the name of what the entry is about.
+func (e *Entry) Subject() string { return cmp.Or(e.Model, e.Pipeline, e.Repo, e.Proposal) }
 
 // Daemon is the actor of what Fairlead decides by itself.
 const Daemon = "fairlead"
@@ -130,4 +144,9 @@ const (
 	ActionOverride Action = "override" // a person lets a soft gate pass
 	ActionPublish  Action = "publish"  // a run proposes a version
 	ActionEnd      Action = "end"      // a run has ended
+
+	ActionAccept Action = "accept" // a commit of a config repo is followed from now on
+
+	ActionPropose  Action = "propose"  // a proposal is opened, or brought up to date
+	ActionConclude Action = "conclude" // a proposal is merged, rejected or moot
 )

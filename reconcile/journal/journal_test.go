@@ -176,7 +176,7 @@ func TestWhatIsNoDecisionIsRefused(t *testing.T) {
 	}{
 		"unknown action":           {func(e *journal.Entry) { e.Action = "frob" }, "frob"},
 		"a model's name with /":    {func(e *journal.Entry) { e.Model = "../x" }, "../x"},
-		"no model":                 {func(e *journal.Entry) { e.Model = "" }, "one of the two"},
+		"no model":                 {func(e *journal.Entry) { e.Model = "" }, "one of them"},
 		"revision with line break": {func(e *journal.Entry) { e.To = "a\nb" }, "revision"},
 		"commit with line break":   {func(e *journal.Entry) { e.Commit = "a\nb" }, "commit"},
 		"weight above 100":         {func(e *journal.Entry) { e.Weight = 101 }, "101"},

@@ -22,6 +22,8 @@ const (
 	trailerAction   = "Fairlead-Action"
 	trailerModel    = "Fairlead-Model"
 	trailerPipeline = "Fairlead-Pipeline"
+	trailerRepo     = "Fairlead-Repo"
+	trailerProposal = "Fairlead-Proposal-Key"
 	trailerRun      = "Fairlead-Run"
 	trailerFrom     = "Fairlead-From"
 	trailerTo       = "Fairlead-To"
@@ -73,6 +75,13 @@ var pipelinePhrases = map[Action]string{
 	ActionRemove:   "remove",
 }
 
+// repoPhrases and proposalPhrases say what an action on a config repo or a proposal
+// does, likewise.
+var (
+	repoPhrases     = map[Action]string{ActionAccept: "accept TO", ActionRemove: "remove"}
+	proposalPhrases = map[Action]string{ActionPropose: "propose", ActionConclude: "conclude", ActionRemove: "remove"}
+)
+
 // ofRun tells whether an action on a pipeline is about one of its runs.
 func ofRun(a Action) bool { return a != ActionSchedule && a != ActionRemove }
 
@@ -100,6 +109,8 @@ func EncodeMessage(e Entry) (string, error) {
 		{trailerAction, string(e.Action)},
 		{trailerModel, e.Model},
 		{trailerPipeline, e.Pipeline},
+		{trailerRepo, e.Repo},
+		{trailerProposal, e.Proposal},
 		{trailerRun, e.Run},
 		{trailerFrom, e.From},
 		{trailerTo, e.To},
@@ -131,12 +142,12 @@ func ParseMessage(message string) (Entry, error) {
 	}
 	e := Entry{
 		Action: Action(trailers[trailerAction]), Model: trailers[trailerModel],
-		Pipeline: trailers[trailerPipeline], Run: trailers[trailerRun],
+		Pipeline: trailers[trailerPipeline], Run: trailers[trailerRun], Repo: trailers[trailerRepo], Proposal: trailers[trailerProposal],
 		From: trailers[trailerFrom], To: trailers[trailerTo], Version: trailers[trailerVersion],
 		Commit: trailers[trailerCommit], Actor: trailers[trailerActor],
 	}
 	weight, weighted := trailers[trailerWeight]
-	if e.Weight, err = strconv.Atoi(weight); err != nil && (weighted || e.Pipeline == "") {
+	if e.Weight, err = strconv.Atoi(weight); err != nil && (weighted || e.Model != "") {
 		return Entry{}, fmt.Errorf("%s is %q and not a number", trailerWeight, weight)
 	}
 	if e.At, err = time.Parse(time.RFC3339Nano, trailers[trailerAt]); err != nil {
@@ -180,14 +191,14 @@ func parseTrailers(paragraph string) (map[string]string, error) {
 var (
 	validRevision = regexp.MustCompile(`^[0-9A-Za-z._:@+-]{0,128}$`)
 	validCommit   = regexp.MustCompile(`^[0-9A-Za-z._/+-]{0,128}$`)
-	validRun      = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,127}$`) // a name, and a number behind it
+	validRun      = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,127}$`) // a name, and a number behind it, or a kind before it
 )
 
 // check refuses what no decision can be.
 func (e *Entry) check() error {
 	switch {
-	case (e.Model == "") == (e.Pipeline == ""):
-		return fmt.Errorf("it is about the model %q and the pipeline %q; a decision is about one of the two", e.Model, e.Pipeline)
+	case e.subjects() != 1:
+		return fmt.Errorf("it is about the model %q, the pipeline %q, the repo %q and the proposal %q; a decision is about one of them", e.Model, e.Pipeline, e.Repo, e.Proposal)
 	case !validRevision.MatchString(e.From), !validRevision.MatchString(e.To):
 		return fmt.Errorf("the revisions are %q and %q, which is not what a revision looks like", e.From, e.To)
 	case !validCommit.MatchString(e.Commit):
@@ -196,9 +207,49 @@ func (e *Entry) check() error {
 		return fmt.Errorf("the time is %s, which no clock shows", e.At)
 	case e.Pipeline != "":
 		return e.checkPipeline()
+	case e.Repo != "":
+		return e.checkOther(repoPhrases, "repo", e.RepoRecord == nil || e.RepoRecord.Repo == "" || e.RepoRecord.Repo == e.Repo)
+	case e.Proposal != "":
+		return e.checkOther(proposalPhrases, "proposal", e.ProposalRecord == nil || e.ProposalRecord.Proposal == "" || e.ProposalRecord.Proposal == e.Proposal)
 	default:
 		return e.checkModel()
 	}
+}
+
+// subjects counts what it is about.
+func (e *Entry) subjects() (n int) {
+	for _, name := range []string{e.Model, e.Pipeline, e.Repo, e.Proposal} {
+		if name != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// records counts the records that it holds.
+func (e *Entry) records() (n int) {
+	for _, there := range []bool{e.Record != nil, e.PipelineRecord != nil, e.RepoRecord != nil, e.ProposalRecord != nil} {
+		if there {
+			n++
+		}
+	}
+	return n
+}
+
+// checkOther checks a decision about a repo or a proposal.
+func (e *Entry) checkOther(known map[Action]string, kind string, itsOwn bool) error {
+	_, ok := known[e.Action]
+	switch {
+	case !ok:
+		return fmt.Errorf("the action is %q, which is none on a %s", e.Action, kind)
+	case !validRun.MatchString(e.Subject()):
+		return fmt.Errorf("%q is not the name of a %s", e.Subject(), kind)
+	case e.Weight != 0, e.Run != "", e.Record != nil, e.PipelineRecord != nil, e.records() > 1, e.Repo != "" && e.ProposalRecord != nil, e.Proposal != "" && e.RepoRecord != nil:
+		return fmt.Errorf("it holds what belongs to something else, and is about a %s", kind)
+	case !itsOwn:
+		return fmt.Errorf("the record is about another %s", kind)
+	}
+	return nil
 }
 
 func (e *Entry) checkModel() error {
@@ -210,8 +261,8 @@ func (e *Entry) checkModel() error {
 		return fmt.Errorf("%q is not the name of a model", e.Model)
 	case e.Weight < 0 || e.Weight > 100:
 		return fmt.Errorf("the weight is %d; it is from 0 to 100", e.Weight)
-	case e.Run != "", e.PipelineRecord != nil:
-		return errors.New("it holds a run, or the record of a pipeline, and is about a model")
+	case e.Run != "", e.PipelineRecord != nil, e.records() > 1, e.Record == nil && e.records() > 0:
+		return errors.New("it holds a run, or the record of something else, and is about a model")
 	case e.Record != nil && e.Record.Model != "" && e.Record.Model != e.Model:
 		return fmt.Errorf("the record is about %q", e.Record.Model)
 	}
@@ -227,8 +278,8 @@ func (e *Entry) checkPipeline() error {
 		return fmt.Errorf("%q is not the name of a pipeline", e.Pipeline)
 	case ofRun(e.Action) && !validRun.MatchString(e.Run), !ofRun(e.Action) && e.Run != "":
 		return fmt.Errorf("the run is %q; every decision about a pipeline but its schedule and its removal is about a run, PIPELINE-NUMBER", e.Run)
-	case e.Weight != 0, e.Record != nil:
-		return errors.New("it holds a weight, or the record of a model, and is about a pipeline")
+	case e.Weight != 0, e.Record != nil, e.RepoRecord != nil, e.ProposalRecord != nil:
+		return errors.New("it holds a weight, or the record of something else, and is about a pipeline")
 	case e.PipelineRecord != nil && e.PipelineRecord.Pipeline != "" && e.PipelineRecord.Pipeline != e.Pipeline:
 		return fmt.Errorf("the record is about %q", e.PipelineRecord.Pipeline)
 	}
@@ -278,8 +329,14 @@ func (e *Entry) colon() string {
 // opening is what a subject begins with.
 func opening(e Entry) string {
 	phrase := phrases[e.Action]
-	if e.Pipeline != "" {
+	switch {
+	case e.Pipeline != "":
 		phrase = pipelinePhrases[e.Action]
+	case e.Repo != "":
+		phrase = repoPhrases[e.Action]
+		e.To = e.To[:min(len(e.To), 12)]
+	case e.Proposal != "":
+		phrase = proposalPhrases[e.Action]
 	}
 	fill := strings.NewReplacer("FROM", e.From, "TO", e.To, "WEIGHT", strconv.Itoa(e.Weight), "RUN", e.Run, "VERSION", e.Version)
 	return e.Subject() + ": " + strings.Join(strings.Fields(fill.Replace(phrase)), " ") // either revision may be empty

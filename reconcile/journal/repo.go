@@ -1,0 +1,56 @@
+package journal
+
+import "time"
+
+// RootRepo is the name of the config repo itself; others are those that it includes.
+const RootRepo = "root"
+
+// RepoRecord is the state of one config repo: the commit that is followed, and why
+// it could be trusted. It is written for each commit that comes to be followed, so
+// the history of the file tells who brought and who approved everything.
+type RepoRecord struct {
+	FormatVersion int    `json:"format_version"`
+	Repo          string `json:"repo"`
+	URL           string `json:"url,omitempty"` // without credentials
+	// Accepted is the commit that is followed; Before the one that was followed until
+	// then.
+	Accepted string    `json:"accepted"`
+	Before   string    `json:"before,omitempty"`
+	Author   string    `json:"author,omitempty"` // "Name <mail>", of Accepted
+	Subject  string    `json:"subject,omitempty"`
+	Mode     string    `json:"mode,omitempty"` // spec.TrustMode that it was judged by
+	Since    time.Time `json:"since"`          // of the last entry about this repo
+	// Commits tells of every commit from Before to Accepted, oldest first; of more
+	// than 100 the newest.
+	Commits []AcceptedCommit `json:"commits,omitempty"`
+	// Pulls are the pull requests that brought them, as the forge had them.
+	Pulls []AcceptedPull `json:"pulls,omitempty"`
+}
+
+// AcceptedCommit is one commit that was judged.
+type AcceptedCommit struct {
+	ID     string `json:"id"`
+	Author string `json:"author"`
+	Signer string `json:"signer,omitempty"` // name of the spec.Signer
+	Key    string `json:"key,omitempty"`    // fingerprint
+}
+
+// AcceptedPull is the evidence of a review.
+type AcceptedPull struct {
+	Number    int        `json:"number"`
+	URL       string     `json:"url"`
+	Author    string     `json:"author"`
+	Head      string     `json:"head"`   // that was merged
+	Merged    string     `json:"merged"` // commit on the branch
+	MergedBy  string     `json:"merged_by,omitempty"`
+	Approvals []Approver `json:"approvals,omitempty"`
+	// Objects and Paths are what the change touches, as the rules had it.
+	Objects []string `json:"objects,omitempty"` // model.digits
+}
+
+// Approver is one approval that counted.
+type Approver struct {
+	By    string    `json:"by"` // login
+	At    time.Time `json:"at"`
+	Rules []string  `json:"rules,omitempty"` // names of the rules that it was good for
+}

@@ -1,0 +1,18 @@
+package spec
+
+// Include composes another repository into this one.
+type Include struct {
+	Name string `json:"name"` // label of the block
+	Pos  Pos    `json:"pos,omitzero"`
+	Repo string `json:"repo"`           // URL
+	Path string `json:"path,omitempty"` // of its specs
+	Ref  string `json:"ref,omitempty"`  // branch that is followed, or a full commit id; "": its default branch
+	// Prefix begins the name of everything that it declares, and with - for _ and
+	// between slashes the path of its routes: with team_a_, models are team_a_NAME and
+	// routes below /team-a/.
+	Prefix string `json:"prefix"`
+	// Token is the name of the root's secret that the repo is fetched with. Without
+	// one nothing is sent that proves who asks, but to the root's own host.
+	Token string `json:"token,omitempty"`
+	Trust *Trust `json:"trust,omitempty"` // that it starts with; nil: as the root is judged
+}
