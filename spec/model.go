@@ -18,6 +18,7 @@ type Model struct {
 	Artifact *Artifact // nil if not declared
 	Card     *Card     // nil if not declared
 	License  string    // SPDX identifier; "" if not declared
+	Update   *Update   // newer images that are proposed; nil: none are
 	Protocol Protocol
 	Port     int // the port on which the container listens
 	Replicas int // 0 is allowed: declared, but nothing runs

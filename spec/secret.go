@@ -18,7 +18,16 @@ type Secret struct {
 	File string // absolute path on the daemon's host
 	Env  string // environment variable of the daemon
 	Age  string // ASCII-armoured or base64 age ciphertext, kept in the repo
+	SOPS *SOPS  // value in a file of the repo that is encrypted with SOPS
 	Pos  Pos
+}
+
+// SOPS is a value in a file of the config repo, encrypted with SOPS for age
+// recipients.
+type SOPS struct {
+	Path string // of the file
+	Key  string // path of the value, its parts with dots between them; "": the whole file, decrypted
+	Data []byte // content of the file, encrypted
 }
 
 // redacted stands for a secret value wherever one would be printed.
