@@ -161,6 +161,11 @@ func (l *loop) input(o *object) rollout.Input {
 		Record: o.ledger.record, Commit: l.desired.Commit.ID, Readings: o.evidence.readings, Inspected: o.inspected(),
 		NoRoom: l.noRoom(o), Lacks: o.supply.lacks(),
 	}
+	for _, a := range l.desired.Config.Approvals {
+		if a.Model == name {
+			in.Approvals, in.ApprovedBy = append(in.Approvals, a), l.desired.Commit.Author
+		}
+	}
 	if l.desired.Unbound[name] != nil {
 		in.Target = o.bound // what cannot be bound changes nothing: what was wanted before goes on
 	}

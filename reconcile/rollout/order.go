@@ -131,11 +131,17 @@ func (o *ordering) promote() (journal.Action, error) {
 	case ro.Approved > ro.Step:
 		return "", fmt.Errorf("%w: step %d is approved already", ErrImpossible, ro.Step+1)
 	}
-	ro.Approved = ro.Step + 1
-	if hold := ro.Policy.Steps[ro.Step].Hold; o.now.After(ro.StepSince.Add(hold)) {
-		ro.StepSince = o.now.Add(-hold) // the time until now was for the person: a deadline counts from here
-	}
+	approve(ro, o.now)
 	return journal.ActionApprove, nil
+}
+
+// approve lets the step pass. The time until now was for the person: a deadline counts
+// from here.
+func approve(ro *journal.Rollout, now time.Time) {
+	ro.Approved = ro.Step + 1
+	if hold := ro.Policy.Steps[ro.Step].Hold; now.After(ro.StepSince.Add(hold)) {
+		ro.StepSince = now.Add(-hold)
+	}
 }
 
 func (o *ordering) pause() (journal.Action, error) {

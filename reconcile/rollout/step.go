@@ -42,6 +42,10 @@ type Input struct {
 	Record journal.Record
 	// Commit is that of the config repo which is followed.
 	Commit string
+	// Approvals are those that stand in Git for the model, ApprovedBy who brought the
+	// commit that is followed.
+	Approvals  []*spec.Approval
+	ApprovedBy string
 	// Readings are the newest measurements of the checks of the rollout under
 	// way, by check.
 	Readings map[string]judge.Reading

@@ -8,6 +8,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/judge"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // walk takes the candidate forward.
@@ -69,6 +70,11 @@ func (s *stepper) forward() *journal.Entry {
 		return s.shift()
 	case !s.shifted():
 		return nil
+	}
+	if s.needsApproval() {
+		if a := s.approvedInGit(); a != nil {
+			return s.approve(a)
+		}
 	}
 	if !s.passed() || s.needsApproval() {
 		return nil
@@ -144,6 +150,27 @@ func (s *stepper) outcome() judge.Outcome {
 func (s *stepper) held() time.Time {
 	ro := s.Record.Rollout
 	return ro.StepSince.Add(ro.Policy.Steps[ro.Step].Hold)
+}
+
+// approvedInGit is the approval of just this candidate and step, or nil. Any other is
+// void: the rollout has moved on from what people saw.
+func (s *stepper) approvedInGit() *spec.Approval {
+	ro := s.Record.Rollout
+	i := slices.IndexFunc(s.Approvals, func(a *spec.Approval) bool {
+		return a.Revision == ro.Candidate.Revision && a.Step == ro.Step+1
+	})
+	if i < 0 {
+		return nil
+	}
+	return s.Approvals[i]
+}
+
+func (s *stepper) approve(a *spec.Approval) *journal.Entry {
+	e := s.decided(journal.ActionApprove, fmt.Sprintf("step %d is approved in Git, at %s", a.Step, a.Pos), func(r *journal.Record) {
+		approve(r.Rollout, s.now)
+	})
+	e.Actor = s.ApprovedBy
+	return e
 }
 
 // needsApproval: the step does not end without a person.

@@ -9,6 +9,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/judge"
 	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // World is one model, what runs of it, and what was decided about it. Fields may
@@ -29,6 +30,7 @@ type World struct {
 	GatewayAway bool
 	NoRoom      string
 	Lacks       string
+	Approvals   []*spec.Approval // that stand in Git
 	// Sick tells why a replica is not healthy; "" if it is.
 	Sick func(c *reconcile.Container) string
 	// Contract tells why a replica is not what the model declares.
@@ -90,7 +92,7 @@ func (w *World) sickness(c *reconcile.Container) string {
 func (w *World) Input(view *reconcile.RouterView) rollout.Input {
 	in := rollout.Input{
 		Name: w.Name, Intent: rollout.Serve, Target: w.Target, Scope: w.Scope, Containers: slices.Clone(w.Containers), View: view,
-		Record: w.Record, Commit: w.Commit, Readings: w.readings, Inspected: w.inspected, NoRoom: w.NoRoom, Lacks: w.Lacks,
+		Record: w.Record, Commit: w.Commit, Readings: w.readings, Inspected: w.inspected, NoRoom: w.NoRoom, Lacks: w.Lacks, Approvals: w.Approvals, ApprovedBy: "ann <ann@example.com>",
 	}
 	if w.Target == nil {
 		in.Intent = rollout.Destroy
