@@ -1,0 +1,185 @@
+package propose_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/propose"
+)
+
+func eachWorld(t *testing.T, test func(t *testing.T, w *world)) {
+	for name, forge := range map[string]bool{"with a forge": true, "without a forge": false} {
+		t.Run(name, func(t *testing.T) { test(t, newWorld(forge)) })
+	}
+}
+
+func (w *world) wantEnded(t *testing.T, want ...journal.ProposalOutcome) {
+	t.Helper()
+	if got := w.ended(); !slices.Equal(got, want) {
+		t.Errorf("the ledger has %v; want %v", got, want)
+	}
+}
+
+func TestAProposalIsOpenedOnce(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		for range 5 {
+			w.settle(wish("a"))
+		}
+		if w.record.Open == nil || w.record.Open.Wish != "a" || w.acts[propose.Push] != 1 || len(w.pulls) > 1 || w.forge != (len(w.pulls) == 1) {
+			t.Errorf("%+v, acts %v, %d pull requests", w.record.Open, w.acts, len(w.pulls))
+		}
+	})
+}
+
+func TestAMergedProposalIsDone(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.settle(wish("a"))
+		w.merge()
+		w.settle(nil)
+		w.wantEnded(t, journal.ProposalMerged)
+		if w.forge && w.record.Ended[0].By != "ann" {
+			t.Errorf("%+v", w.record.Ended)
+		}
+	})
+}
+
+func TestWhatPeopleRejectOrRevertIsNotProposedAgain(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.settle(wish("a"))
+		w.reject()
+		for range 5 {
+			w.settle(wish("a"))
+		}
+		w.wantEnded(t, journal.ProposalRejected)
+		w.settle(wish("b"))
+		w.merge()
+		reason := w.settle(wish("b")) // somebody has reverted it
+		w.wantEnded(t, journal.ProposalRejected, journal.ProposalMerged)
+		if w.acts[propose.Push] != 2 || !strings.Contains(reason, "not proposed again") {
+			t.Errorf("%v, %q", w.acts, reason)
+		}
+	})
+}
+
+func TestAMootProposalIsTidiedUp(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.settle(wish("a"))
+		w.settle(nil)
+		w.wantEnded(t, journal.ProposalMoot)
+		if w.tip != "" || w.forge && w.pulls[0].State != reconcile.PullClosed {
+			t.Errorf("branch %q, pull requests %+v", w.tip, w.pulls)
+		}
+		// It may come to be wanted again: nobody has said no.
+		w.settle(wish("a"))
+		if w.record.Open == nil {
+			t.Errorf("%+v", w.record)
+		}
+	})
+}
+
+func TestANewerWishTakesThePlace(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.settle(wish("a"))
+		w.settle(wish("b"))
+		w.wantEnded(t, journal.ProposalReplaced)
+		if w.record.Open == nil || w.record.Open.Wish != "b" || len(w.pulls) > 1 || w.forge && w.record.Open.Pull != 1 {
+			t.Errorf("%+v, %d pull requests", w.record.Open, len(w.pulls))
+		}
+	})
+}
+
+func TestWorkOfSomebodyElseStays(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.settle(wish("a"))
+		w.tip, w.theirs = "theirs", true
+		w.settle(wish("a"))
+		w.settle(wish("b"))
+		w.settle(nil)
+		if w.tip != "theirs" || w.acts[propose.Push] != 1 || w.acts[propose.Withdraw] != 0 {
+			t.Errorf("branch %q, acts %v", w.tip, w.acts)
+		}
+	})
+}
+
+func TestAConflictIsResolvedByMakingItAnew(t *testing.T) {
+	w := newWorld(true)
+	w.settle(wish("a"))
+	seen := w.seen()
+	seen.Conflicts = true
+	if m := propose.Step(w.record, wish("a"), seen, w.now); m.Act != propose.Push {
+		t.Errorf("%+v", m)
+	}
+}
+
+// A person who undoes each proposal, as often as they like, sees each wish once.
+func TestAThousandCyclesMakeNoLoop(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		for cycle := range 1000 {
+			w.settle(wish("back to 1.0.0"))
+			if cycle%2 == 0 {
+				w.merge() // and reverted: the same is wanted again
+			} else {
+				w.reject()
+			}
+		}
+		if w.acts[propose.Push] != 1 || len(w.pulls) > 1 {
+			t.Errorf("%d branches were pushed and %d pull requests opened; want one", w.acts[propose.Push], len(w.pulls))
+		}
+	})
+}
+
+// Whatever people do and whenever the program dies: it comes to rest, nobody's commit is
+// overwritten, and no wish that people have decided about comes back.
+func TestLivesOfProposals(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(rapid.Bool().Draw(t, "forge"))
+		w.die = func() bool { return rapid.IntRange(0, 9).Draw(t, "dies") == 0 }
+		decided := map[string]bool{}
+		current := func() string {
+			if w.record.Open == nil {
+				return ""
+			}
+			return w.record.Open.Wish
+		}
+		for range rapid.IntRange(1, 40).Draw(t, "events") {
+			var wanted *propose.Wish
+			if id := rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "wish"); id != "" {
+				wanted = wish(id)
+			}
+			before := w.acts[propose.Push]
+			if why := w.settle(wanted); why == "it does not come to rest" {
+				t.Fatalf("%+v", w.record)
+			}
+			if wanted != nil && decided[wanted.ID] && w.acts[propose.Push] > before {
+				t.Fatalf("%s was decided about, and is proposed again", wanted.ID)
+			}
+			switch rapid.SampledFrom([]string{"nothing", "merge", "reject", "write"}).Draw(t, "person") {
+			case "merge":
+				if w.tip != "" && !w.theirs && w.record.Open != nil {
+					decided[current()] = true
+					w.merge()
+				}
+			case "reject":
+				if w.tip != "" && w.record.Open != nil && (w.forge == (w.record.Open.Pull != 0)) {
+					decided[current()] = true
+					w.reject()
+				}
+			case "write":
+				if w.tip != "" {
+					theirs := w.tip + "+"
+					w.tip, w.theirs = theirs, true
+					w.settle(wanted)
+					if w.tip != theirs {
+						t.Fatalf("a commit of somebody else was overwritten")
+					}
+					w.tip, w.theirs = "", false // they take it away again
+				}
+			}
+		}
+	})
+}

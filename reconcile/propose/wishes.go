@@ -1,0 +1,209 @@
+package propose
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/judge"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// Input is what wishes are made from.
+type Input struct {
+	Environment string
+	Config      *spec.Config
+	// Wanted is the revision that Git wants of each model that could be bound.
+	Wanted  map[string]string
+	Records map[string]journal.Record // of this environment, by model
+	// Updates are newer images that a registry has, by model.
+	Updates map[string]NewImage
+	// Upstream is how models are doing in the environments that promotions name.
+	Upstream map[string]Upstream
+}
+
+// NewImage is an image that an update rule found.
+type NewImage struct {
+	Ref string // name:tag@sha256:...
+	Why string
+}
+
+// Upstream is another environment.
+type Upstream struct {
+	Config  *spec.Config // of the same commit, for that environment
+	Records map[string]journal.Record
+}
+
+// Wishes returns all that is wanted now, by key.
+func Wishes(in *Input, now time.Time) map[string]*Wish {
+	all := map[string]*Wish{}
+	add := func(w *Wish) {
+		if w != nil && all[w.Key] == nil {
+			all[w.Key] = w
+		}
+	}
+	for _, m := range in.Config.Models {
+		record, known := in.Records[m.Name]
+		if known {
+			add(revert(m, &record, in.Wanted[m.Name]))
+			add(promote(m, &record))
+		}
+		add(pin(m, &record, in.Updates[m.Name]))
+	}
+	for _, p := range in.Config.Promotions {
+		for _, w := range promotions(in, p, now) {
+			add(w)
+		}
+	}
+	return all
+}
+
+// revert is wanted while Git wants a release that was rejected.
+func revert(m *spec.Model, r *journal.Record, wanted string) *Wish {
+	rejection := r.Rejection(wanted)
+	if wanted == "" || rejection == nil || r.Stable == nil || r.Stable.Revision == wanted {
+		return nil
+	}
+	return &Wish{
+		Key: Key(journal.ProposeRevert, m.Name), Kind: journal.ProposeRevert, Model: m.Name,
+		ID:    fmt.Sprintf("revert %s to %s", rejection.Revision, r.Stable.Revision),
+		Title: fmt.Sprintf("%s: back to %s", m.Name, name(r.Stable)),
+		Body:  revertBody(m, rejection, r.Stable),
+		Edit:  Edit{Set: release(m, r.Stable), Back: r.Stable},
+	}
+}
+
+// release are the arguments that name a release, as far as the model has them.
+func release(m *spec.Model, r *journal.Release) map[string]string {
+	set := map[string]string{"image": r.Image}
+	if r.Version != "" || m.Version != "" {
+		set["version"] = r.Version
+	}
+	if r.Inputs.ArtifactRef != "" {
+		set["artifact"] = r.Inputs.ArtifactRef
+	}
+	maps.DeleteFunc(set, func(_, v string) bool { return v == "" })
+	return set
+}
+
+// name is a release as people know it.
+func name(r *journal.Release) string { return cmp.Or(r.Version, "revision "+r.Revision) }
+
+func revertBody(m *spec.Model, j *journal.Rejection, stable *journal.Release) string {
+	var b strings.Builder
+	from, to := name(&j.Release), name(stable)
+	fmt.Fprintf(&b, "`%s` was rolled back from **%s** to **%s** %s: %s.\n\n", m.Address, from, to, at(j.At), strings.TrimSuffix(j.Reason, "."))
+	fmt.Fprintf(&b, "Git still asks for %s, so the model is held: what is declared does not serve. Merging this brings both together. It goes back to what serves already, and starts no rollout.\n", from)
+	if j.Cause == journal.CauseDeadline {
+		b.WriteString("\nNothing was found against the release. There was only not enough evidence for it in time.\n")
+	}
+	if table := Evidence(j.Evidence); table != "" {
+		b.WriteString("\n" + table)
+	}
+	fmt.Fprintf(&b, "\n| | version | revision | commit | image |\n|---|---|---|---|---|\n")
+	row := func(what string, r *journal.Release) {
+		fmt.Fprintf(&b, "| %s | %s | `%s` | %s | `%s` |\n", what, cell(r.Version), r.Revision, r.Commit[:min(len(r.Commit), 7)], cell(brief(r.Image)))
+	}
+	row("rejected", &j.Release)
+	row("serves", stable)
+	if j.Step >= 0 {
+		fmt.Fprintf(&b, "\nIt had come to step %d and %d %% of the requests.\n", j.Step+1, j.Weight)
+	}
+	b.WriteString("\nTo try it again as it is instead, close this and run `fairlead rollout retry " + m.Name + "`. What is closed is not proposed again.\n")
+	return b.String()
+}
+
+func at(t time.Time) string { return "at " + t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+// Evidence is a table of verdicts in Markdown; "" for none.
+func Evidence(verdicts []judge.Verdict) string {
+	if len(verdicts) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("| check | outcome | candidate | stable | why |\n|---|---|--:|--:|---|\n")
+	for _, v := range verdicts {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", v.Check, v.Outcome, figure(v.Candidate), figure(v.Stable), cell(v.Text))
+	}
+	return b.String()
+}
+
+func figure(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.4g", *v)
+}
+
+// cell is a text that stays within its cell of a table.
+func cell(s string) string {
+	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(s)
+}
+
+// promote is wanted while a rollout is in a step that waits for people.
+func promote(m *spec.Model, r *journal.Record) *Wish {
+	ro := r.Rollout
+	if ro == nil || ro.First || ro.Promoting || ro.Paused != nil || ro.Held != "" || ro.Step < 0 || ro.Step >= len(ro.Policy.Steps) ||
+		!ro.Policy.Steps[ro.Step].Approval || ro.Approved > ro.Step {
+		return nil
+	}
+	step, release := ro.Step+1, name(&ro.Candidate)
+	return &Wish{
+		Key: Key(journal.ProposePromote, m.Name), Kind: journal.ProposePromote, Model: m.Name,
+		ID:    fmt.Sprintf("promote %s past step %d, started %s", ro.Candidate.Revision, step, ro.Started.UTC().Format(time.RFC3339Nano)),
+		Title: fmt.Sprintf("%s: let %s pass step %d of %d", m.Name, release, step, len(ro.Policy.Steps)),
+		Body:  promoteBody(m, ro, release),
+		Edit:  Edit{Approve: &spec.Approval{Model: m.Name, Revision: ro.Candidate.Revision, Step: step}},
+	}
+}
+
+func promoteBody(m *spec.Model, ro *journal.Rollout, release string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "The rollout of `%s` to **%s** is in step %d of %d and waits for an approval. The candidate has %d %% of the requests.\n\n", m.Address, release, ro.Step+1, len(ro.Policy.Steps), ro.Weight)
+	b.WriteString("Merging this is the approval. It names the revision and the step, and has no effect once either has moved on; this closes itself then.\n\n")
+	var verdicts []judge.Verdict
+	for _, c := range ro.Policy.Checks {
+		if e, looked := ro.Checks[c.Name]; looked && e.Last != nil {
+			verdicts = append(verdicts, *e.Last)
+		}
+	}
+	b.WriteString(Evidence(verdicts))
+	fmt.Fprintf(&b, "\nNext: %s.\n", next(ro))
+	return b.String()
+}
+
+// next says what follows the step that a rollout is in.
+func next(ro *journal.Rollout) string {
+	if ro.Step+1 >= len(ro.Policy.Steps) {
+		return "the candidate becomes stable"
+	}
+	s := ro.Policy.Steps[ro.Step+1]
+	return fmt.Sprintf("step %d, %d %% of the requests for %s", ro.Step+2, s.Weight, s.Hold)
+}
+
+// pin is wanted while a registry has a newer image than the one declared.
+func pin(m *spec.Model, r *journal.Record, found NewImage) *Wish {
+	rejected := slices.ContainsFunc(r.Rejected, func(j journal.Rejection) bool { return j.Image == found.Ref })
+	if found.Ref == "" || found.Ref == m.Image || rejected {
+		return nil
+	}
+	return &Wish{
+		Key: Key(journal.ProposePin, m.Name), Kind: journal.ProposePin, Model: m.Name,
+		ID:    "image " + found.Ref,
+		Title: fmt.Sprintf("%s: image %s", m.Name, brief(found.Ref)),
+		Body:  fmt.Sprintf("`%s` is declared with `%s`. %s.\n\nMerging this starts a rollout as the model declares it. What is closed, or rolled back, is not proposed again.\n", m.Address, m.Image, strings.TrimSuffix(found.Why, ".")),
+		Edit:  Edit{Set: map[string]string{"image": found.Ref}},
+	}
+}
+
+// brief is a reference without most of its digest.
+func brief(ref string) string {
+	if repo, digest, pinned := strings.Cut(ref, "@sha256:"); pinned && len(digest) > 12 {
+		return repo + "@sha256:" + digest[:12]
+	}
+	return ref
+}
