@@ -250,6 +250,11 @@ func (j *Journal) History(ctx context.Context, q journal.Query) ([]journal.Entry
 			}
 			if q.Picks(e) {
 				e.ID = c.Hash.String()
+				if q.Records {
+					if err := readRecord(repo, c, &e); err != nil {
+						return false, err
+					}
+				}
 				entries = append(entries, e)
 			}
 			// No commit before this one has a later committer's time.

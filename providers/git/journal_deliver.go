@@ -339,8 +339,7 @@ func (j *Journal) positionOf(tip plumbing.Hash) (position, error) {
 		if there, err = positionAt(&repo.repository, tip); err != nil {
 			return err
 		}
-		_, err = there.records(&repo.repository)
-		return j.explainContent(err)
+		return j.explainContent(there.verify(&repo.repository))
 	})
 	return there, err
 }
@@ -427,21 +426,32 @@ func entryOf(repo *repository, commit *object.Commit) (journal.Entry, error) {
 	if err != nil {
 		return journal.Entry{}, err
 	}
-	there, err := positionAt(repo, commit.Hash)
-	if err != nil {
-		return journal.Entry{}, err
-	}
-	files := there.folders[e.Folder()]
-	i := entryNamed(files, journal.FileName(e.Subject()))
-	if i < 0 {
-		return e, nil
-	}
-	data, err := repo.read(plumbing.BlobObject, files[i].Hash, maxMetaObject)
-	if err != nil {
-		return journal.Entry{}, err
-	}
-	if err := e.DecodeInto(data); err != nil {
+	if err := readRecord(repo, commit, &e); err != nil {
 		return journal.Entry{}, err
 	}
 	return e, nil
+}
+
+// readRecord sets the record that an entry has led to.
+func readRecord(repo *repository, commit *object.Commit, e *journal.Entry) error {
+	root, err := treeEntries(repo, commit.TreeHash)
+	if err != nil {
+		return err
+	}
+	files, err := folder(repo, root, e.Folder())
+	if err != nil {
+		return err
+	}
+	i := entryNamed(files, journal.FileName(e.Subject()))
+	if i < 0 {
+		return nil
+	}
+	data, err := repo.read(plumbing.BlobObject, files[i].Hash, maxMetaObject)
+	if err != nil {
+		return err
+	}
+	if err := e.DecodeInto(data); err != nil {
+		return &contentError{commit: commit.Hash, path: recordPath(*e), cause: err}
+	}
+	return nil
 }

@@ -154,6 +154,11 @@ func (j *Journal) History(ctx context.Context, q journal.Query) ([]journal.Entry
 			continue
 		}
 		e.ID = fmt.Sprintf("%040x", i+1)
+		if q.Records && c.record != nil {
+			if err := e.DecodeInto(c.record); err != nil {
+				return nil, err
+			}
+		}
 		entries = append(entries, e)
 		if len(entries) == q.Limit {
 			break

@@ -31,6 +31,10 @@ func JournalSuite(t *testing.T, fresh func(t *testing.T) (start func() journal.J
 		"history picks a model or a pipeline":                         pipelineHistory,
 		"an entry is about a model or a pipeline":                     mixedEntry,
 		"several append at a time":                                    appendTogether,
+		"repos and proposals have records of their own":               otherRecords,
+		"history picks a repo or a proposal":                          otherHistory,
+		"an entry about a repo or a proposal is just that":            mixedOther,
+		"history brings the records that are asked for":               historyRecords,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}

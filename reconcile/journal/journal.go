@@ -23,8 +23,8 @@ type Journal interface {
 	// begin before. The error says what to do, for example that the disk is
 	// full; nothing is stored then.
 	Append(ctx context.Context, e Entry) error
-	// History returns entries, newest first, without their records: those are
-	// for At. What is in the journal and no entry is passed over, and noted in
+	// History returns entries, newest first, without their records unless the query
+	// asks for those. What is in the journal and no entry is passed over, and noted in
 	// Delivery. Nothing has to be open for it.
 	History(ctx context.Context, q Query) ([]Entry, error)
 	// At returns the record of every model as it was at a time. Nothing has to
@@ -48,17 +48,24 @@ var ErrClosed = errors.New("the journal is not open")
 
 // Query picks entries of the history.
 type Query struct {
-	Model    string    // "": of every model
-	Pipeline string    // "": of every pipeline; with a Model or a Pipeline only of that one
+	// Model, Pipeline, Repo and Proposal pick what entries are about; where all are
+	// empty it is everything, and where more than one is set nothing.
+	Model    string
+	Pipeline string
+	Repo     string
+	Proposal string
 	Actions  []Action  // empty: all
 	Since    time.Time // zero: from the beginning
 	Until    time.Time // zero: to the end
 	Limit    int       // 0: all
+	// Records: each entry comes with the record that it led to, which costs more.
+	Records bool
 }
 
 // Picks tells whether an entry is asked for, apart from the limit.
 func (q Query) Picks(e Entry) bool {
 	return (q.Model == "" || q.Model == e.Model) && (q.Pipeline == "" || q.Pipeline == e.Pipeline) &&
+		(q.Repo == "" || q.Repo == e.Repo) && (q.Proposal == "" || q.Proposal == e.Proposal) &&
 		(len(q.Actions) == 0 || slices.Contains(q.Actions, e.Action)) &&
 		(q.Since.IsZero() || !e.At.Before(q.Since)) &&
 		(q.Until.IsZero() || !e.At.After(q.Until))
