@@ -86,6 +86,9 @@ func (x *explainer) fail(format string, args ...any) Explanation {
 
 func (x *explainer) explain(path string) Explanation {
 	steps, ok := pathSteps(path)
+	if ok && steps[0] == "trust" {
+		return x.single("trust", x.e.symbols.trust, steps[1:])
+	}
 	if !ok || len(steps) < 2 {
 		return x.fail("An address is written as a reference: model.NAME, model.NAME.ARGUMENT, var.NAME, local.NAME, secret.NAME, simulation.NAME, dataset.NAME, pipeline.NAME or policy.NAME.")
 	}
@@ -155,6 +158,14 @@ func (x *explainer) local(name string, steps []string) Explanation {
 		return x.fail("No file defines local.%s.%s", name, didYouMean(name, x.e.localNames()))
 	}
 	return x.argument("local."+name, &schema.Argument{Name: name, Type: schema.Any}, layers, &scope{})
+}
+
+// single explains a block that stands once.
+func (x *explainer) single(kind string, declared []*node, rest []string) Explanation {
+	if len(declared) == 0 {
+		return x.fail("No file declares a %s block.", kind)
+	}
+	return x.descend(kind, declared[0].schema, []layer{{LayerBlock, "", declared[0]}}, rest, &scope{})
 }
 
 // layers are the block and its overlay.

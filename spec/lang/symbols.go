@@ -13,6 +13,7 @@ import (
 // of one environment beside it.
 type symbols struct {
 	settings     []*node // fairlead blocks
+	trust        []*node // likewise at most one that is right
 	variables    map[string]*node
 	locals       map[string]*arg
 	models       map[string]*node
@@ -59,6 +60,11 @@ func (s *symbols) declare(n *node, r *reporter) {
 		s.settings = append(s.settings, n)
 		if len(s.settings) > 1 {
 			reportTwin(r, n, s.settings[0])
+		}
+	case "trust":
+		s.trust = append(s.trust, n)
+		if len(s.trust) > 1 {
+			reportTwin(r, n, s.trust[0])
 		}
 	case "variable":
 		once(s.variables, n.label, n, r)

@@ -122,6 +122,8 @@ func (e *evaluator) functionHint(d *hcl.Diagnostic) string {
 	}
 	name := extra.CalledFunctionName()
 	switch name {
+	case "file": // which is missing in the operator's file alone
+		return " This file stands by itself and reads no other. Write the text itself, over several lines as <<EOT, the lines, and EOT."
 	case "timestamp", "uuid", "plantimestamp", "bcrypt", "uuidv4", "timeadd", "formatdate":
 		return " Nothing may read the clock or make random values: a commit must always mean the same."
 	case "env", "getenv", "get_env":

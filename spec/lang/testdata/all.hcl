@@ -673,3 +673,33 @@ version "trained@1.10.0" {
   content  = "sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a"
   created  = "2026-11-22"
 }
+
+trust {
+  mode  = every
+  since = "0123456789012345678901234567890123456789"
+
+  signer "ben" {
+    ssh  = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKczBEzkW2cYyqjyd21xbT7FIR7e8kF1EJFp565J90sh ben", "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBG74b6YGnLsjdYHjbVeHms+uYSBQlTPbpLIp2qzl+ku2DKL+yStGXFio1xxcLfZdElCD8qXIyh+gc7TCttS4Fcc= ec"]
+    role = person
+  }
+  signer "ann" {
+    login       = "ann-k"
+    ssh         = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDL9TXf6vT2wL2azfKM6YK99/GSMUd7JbeiGW9btwtzJ ann@laptop"]
+    gpg         = [file("data/ann.asc")]
+    valid_from  = "2026-01-01"
+    valid_until = "2027-12-31"
+    revoked     = "2026-11-03T14:00:00Z"
+  }
+  group "vision" {
+    members = ["ann-k", "ben", "carl"]
+  }
+  review "models" {
+    paths     = ["models/**", "*.hcl"]
+    approvals = 2
+    from      = ["@vision", "@dora"]
+    owners    = true
+  }
+  review "all" {
+    owners = true
+  }
+}

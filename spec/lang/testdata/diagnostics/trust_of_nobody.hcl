@@ -1,0 +1,3 @@
+trust { # ERROR: Nobody may sign :: mode = every
+  mode = every
+}

@@ -1,0 +1,4 @@
+trust {
+  mode  = off
+  since = "main" # ERROR: Invalid commit :: git rev-parse
+}

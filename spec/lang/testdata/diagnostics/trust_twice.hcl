@@ -1,0 +1,6 @@
+trust {
+  mode = off
+}
+trust { # ERROR: Duplicate block :: merge the two
+  mode = off
+}
