@@ -13,7 +13,7 @@ import (
 	"filippo.io/age/armor"
 )
 
-// keyring decrypts the age secrets of one Resolve. It reads the identities when
+// keyring decrypts the age and SOPS secrets of one Resolve. It reads the identities when
 // the first one needs them.
 type keyring struct {
 	file       string
@@ -22,15 +22,20 @@ type keyring struct {
 	fault      *fault
 }
 
-// decrypt returns the plain text without a final newline, as for files. The
-// errors of package age are not passed on: they may quote what they parse.
-func (k *keyring) decrypt(ciphertext string) (string, *fault) {
+// load reads the identities, once.
+func (k *keyring) load() *fault {
 	if !k.loaded {
 		k.identities, k.fault = loadIdentities(k.file)
 		k.loaded = true
 	}
-	if k.fault != nil {
-		return "", k.fault
+	return k.fault
+}
+
+// decrypt returns the plain text without a final newline, as for files. The
+// errors of package age are not passed on: they may quote what they parse.
+func (k *keyring) decrypt(ciphertext string) (string, *fault) {
+	if problem := k.load(); problem != nil {
+		return "", problem
 	}
 	raw, err := dearmour(ciphertext)
 	if err != nil {
@@ -77,7 +82,7 @@ func dearmour(ciphertext string) (io.Reader, error) {
 // parsed one by one so that a message can name the line without its text.
 func loadIdentities(file string) ([]age.Identity, *fault) {
 	if file == "" {
-		return nil, &fault{"this host has no identity to decrypt age secrets with", "start serve with --age-identity FILE (age-keygen makes one)"}
+		return nil, &fault{"this host has no identity to decrypt age and SOPS secrets with", "start serve with --age-identity FILE (age-keygen makes one)"}
 	}
 	text, err := readIdentities(file)
 	if err != nil {

@@ -22,8 +22,8 @@ const (
 
 // Options say where secrets may come from. They are the operator's.
 type Options struct {
-	// AgeIdentities is the file with the identities that decrypt age secrets;
-	// empty: age secrets are refused. It is read at each Resolve, so a new
+	// AgeIdentities is the file with the identities that decrypt age and SOPS
+	// secrets; empty: they are refused. It is read at each Resolve, so a new
 	// identity needs no restart.
 	AgeIdentities string
 	// FileRoots are the directories below which file secrets may lie; nil is
@@ -95,8 +95,10 @@ func (r *Resolver) resolve(s *spec.Secret, keys *keyring) (string, *fault) {
 		return r.fromEnv(s.Env)
 	case s.Age != "":
 		return keys.decrypt(s.Age)
+	case s.SOPS != nil:
+		return keys.fromSOPS(s.SOPS)
 	default:
-		return "", &fault{"it has no source", "give it one of file, env and age"}
+		return "", &fault{"it has no source", "give it one of file, env, age and sops"}
 	}
 }
 
