@@ -14,6 +14,12 @@ type Proposals interface {
 	// commit somebody else wrote is left alone, and the error wraps ErrNotOurs. The
 	// call ends in bounded time; what may pass by itself wraps ErrUnavailable.
 	Propose(ctx context.Context, p Proposal) (Proposed, error)
+	// Look tells how the branch of a proposal stands; commit is what was proposed there,
+	// into the commit that is followed.
+	Look(ctx context.Context, branch, commit, into string) (ProposalBranch, error)
+	// Withdraw deletes the branch of a proposal. One that is gone is no error; one whose
+	// newest commit somebody else wrote is left alone, and the error wraps ErrNotOurs.
+	Withdraw(ctx context.Context, branch string) error
 	// Tag writes an annotated tag at a commit, and pushes it. A tag that is there
 	// already is left as it is.
 	Tag(ctx context.Context, name, commit, message string) error
@@ -29,6 +35,13 @@ type Proposal struct {
 	Message string // of the commit; its first line is the title
 	// Files are the new contents, by path below the configured path; nil removes.
 	Files map[string][]byte
+}
+
+// ProposalBranch is how the branch of a proposal stands.
+type ProposalBranch struct {
+	Tip    string // "" if there is no such branch
+	Ours   bool   // Fairlead wrote the tip
+	Merged bool   // the commit that was proposed is part of the history of into
 }
 
 // Proposed is where a proposal is.

@@ -367,7 +367,25 @@ const staleLock = 10 * time.Second
 var errLocked = errors.New("another program writes to the branch")
 
 // move replaces the ref as git does: with a lock file that becomes the ref.
-func (u localUpstream) move(repo *repository, old, next plumbing.Hash) (err error) {
+func (u localUpstream) move(repo *repository, old, next plumbing.Hash) error {
+	return u.locked(repo, func(lock *os.File) (becomes bool, err error) {
+		current, err := refOf(repo, u.branch)
+		switch {
+		case err != nil:
+			return false, err
+		case current == next:
+			return false, nil
+		case current != old:
+			return false, errMoved
+		}
+		_, err = lock.WriteString(next.String() + "\n")
+		return true, err
+	})
+}
+
+// locked calls change while nobody else may move the ref. becomes: what was written to
+// the lock file is the ref from now on.
+func (u localUpstream) locked(repo *repository, change func(lock *os.File) (becomes bool, err error)) (err error) {
 	path := filepath.Join(repo.common, filepath.FromSlash(u.branch.String()))
 	if err := makeOwned(repo.common, filepath.Dir(path)); err != nil {
 		return err
@@ -390,17 +408,12 @@ func (u localUpstream) move(repo *repository, old, next plumbing.Hash) (err erro
 			err = explainDisk(err)
 		}
 	}()
-	current, err := refOf(repo, u.branch)
+	becomes, err := change(f)
 	switch {
 	case err != nil:
 		return err
-	case current == next:
+	case !becomes:
 		return errors.Join(f.Close(), os.Remove(lock))
-	case current != old:
-		return errMoved
-	}
-	if _, err := f.WriteString(next.String() + "\n"); err != nil {
-		return err
 	}
 	if err := errors.Join(giveTo(lock, filepath.Dir(path)), f.Sync(), f.Close()); err != nil {
 		return err

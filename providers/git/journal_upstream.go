@@ -26,6 +26,8 @@ type upstream interface {
 	// put moves the ref from old to next, together with objects that the
 	// repository may not have. The error wraps errMoved if the ref is not there.
 	put(ctx context.Context, old, next plumbing.Hash, objects []plumbing.EncodedObject) error
+	// remove deletes the ref, which is at old; else the error wraps errMoved.
+	remove(ctx context.Context, old plumbing.Hash) error
 }
 
 func newUpstream(l link, branch plumbing.ReferenceName) upstream {
@@ -95,6 +97,10 @@ func (u remoteUpstream) put(ctx context.Context, old, next plumbing.Hash, object
 	return u.deliver(ctx, old, next, pack)
 }
 
+func (u remoteUpstream) remove(ctx context.Context, old plumbing.Hash) error {
+	return u.deliver(ctx, old, plumbing.ZeroHash, nil)
+}
+
 func (u remoteUpstream) deliver(ctx context.Context, old, next plumbing.Hash, pack io.Reader) error {
 	err := recovering(func() error { return u.send(ctx, old, next, pack) })
 	if err == nil || errors.Is(err, errMoved) {
@@ -135,7 +141,7 @@ func introducedBy(repo *repository, commits []plumbing.Hash) ([]plumbing.Hash, e
 	return ids, nil
 }
 
-// send moves the ref from old to next if it is at old. The server compares old
+// send moves the ref from old to next if it is at old; with a nil pack it is deleted. The server compares old
 // once more, so nothing is lost that somebody else wrote there, whatever next is.
 func (u remoteUpstream) send(ctx context.Context, old, next plumbing.Hash, pack io.Reader) (err error) {
 	conversation, err := u.link.pusher(ctx)
@@ -166,7 +172,11 @@ func (u remoteUpstream) send(ctx context.Context, old, next plumbing.Hash, pack 
 		request.Progress = said
 	}
 	request.Commands = []*packp.Command{{Name: u.branch, Old: old, New: next}}
-	request.Packfile = io.NopCloser(pack)
+	if pack != nil {
+		request.Packfile = io.NopCloser(pack)
+	} else if err := request.Capabilities.Set(capability.DeleteRefs); err != nil {
+		return err
+	}
 	report, err := conversation.ReceivePack(ctx, request)
 	if report == nil {
 		if err == nil {

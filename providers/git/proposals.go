@@ -99,9 +99,8 @@ func (p *Proposals) Propose(ctx context.Context, proposal reconcile.Proposal) (r
 
 // check refuses what is no proposal, before anything is read.
 func (p *Proposals) check(proposal reconcile.Proposal) error {
-	name := plumbing.NewBranchReferenceName(proposal.Branch)
 	switch {
-	case !strings.HasPrefix(proposal.Branch, proposalFolder), strings.HasPrefix(proposal.Branch, journalFolder), proposal.Branch == p.options.Branch, name.Validate() != nil:
+	case !ofProposals(proposal.Branch), proposal.Branch == p.options.Branch:
 		return fmt.Errorf("%q cannot be the branch of a proposal: its name begins with %s, and it is neither a journal nor the branch that is followed", printable(proposal.Branch), proposalFolder)
 	case !fullID.MatchString(proposal.Base):
 		return fmt.Errorf("propose %s: the base %q is not a full commit id", proposal.Branch, printable(proposal.Base))
