@@ -33,6 +33,7 @@ type OpenProposal struct {
 	// Wish tells what is wanted from other wishes: equal ones are the same proposal.
 	Wish   string    `json:"wish"`
 	Title  string    `json:"title"`
+	Body   string    `json:"body"` // Markdown, of the pull request
 	Branch string    `json:"branch"`
 	Base   string    `json:"base"`   // commit that it was made on
 	Commit string    `json:"commit"` // that the branch has

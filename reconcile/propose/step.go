@@ -79,11 +79,9 @@ func Step(r journal.ProposalRecord, wish *Wish, seen Seen, now time.Time) Move {
 		return conclude(r, end, reason, by, now)
 	}
 	switch {
-	case wish == nil:
-		return Move{Act: Rest, Reason: "it waits for people"} // a retrain is kept as it was proposed
 	case seen.Tip != "" && !seen.Ours:
 		return Move{Act: Rest, Reason: "somebody else has written to its branch, and goes on with it"}
-	case seen.Conflicts:
+	case seen.Conflicts && wish != nil: // a version that was made stays as it was proposed
 		return Move{Act: Push, Reason: "it cannot be merged as it is: it is made anew on the newest commit"}
 	}
 	return pull(&r, seen)
@@ -185,8 +183,12 @@ func pull(r *journal.ProposalRecord, seen Seen) Move {
 // Pushed is the record after a wish was pushed. A pull request of the same key that is
 // still open goes on under its number.
 func Pushed(r journal.ProposalRecord, w *Wish, base string, at reconcile.Proposed, now time.Time) *journal.ProposalRecord {
-	open := journal.OpenProposal{Wish: w.ID, Title: w.Title, Branch: at.Branch, Base: base, Commit: at.Commit, Since: now}
-	if r.Open != nil && r.Open.Wish == w.ID {
+	open := journal.OpenProposal{Wish: w.ID, Title: w.Title, Body: w.Body, Branch: at.Branch, Base: base, Commit: at.Commit, Since: now}
+	switch {
+	case r.Open != nil && r.Open.Wish != w.ID:
+		replaced := conclude(r, journal.ProposalReplaced, "replaced: "+w.Title, "", now)
+		r.Ended = replaced.Next.Ended
+	case r.Open != nil:
 		open.Pull, open.URL, open.Since = r.Open.Pull, r.Open.URL, r.Open.Since
 	}
 	r.Proposal, r.Kind, r.Model, r.Open, r.Since = w.Key, w.Kind, w.Model, &open, now

@@ -40,6 +40,9 @@ func Key(kind journal.ProposalKind, model string) string { return string(kind) +
 // Branch is the branch on which a key is proposed. Each environment has its own.
 func Branch(environment, key string) string {
 	kind, model, _ := strings.Cut(key, "-")
+	if kind == string(journal.ProposeRetrain) {
+		kind = "publish" // what the pipeline does
+	}
 	branch := "fairlead/" + kind + "/"
 	if environment != spec.DefaultEnvironment {
 		branch += environment + "/"
