@@ -13,7 +13,10 @@ type Approval struct {
 	Model    string `json:"model"`    // served name
 	Revision string `json:"revision"` // of the candidate
 	Step     int    `json:"step"`     // as people count: the first is 1
-	Pos      Pos    `json:"pos,omitzero"`
+	// Environment is the one in which it counts; "": in every one. A Config holds those
+	// of its own environment only.
+	Environment string `json:"environment,omitempty"`
+	Pos         Pos    `json:"pos,omitzero"`
 }
 
 // Update says which newer images of a model are proposed. It is a block of a

@@ -48,6 +48,8 @@ func (e *evaluator) config() *spec.Config {
 	cfg.Policies = decodeAll(e, spec.KindPolicy, section.policy)
 	e.decodeVersions(cfg)
 	cfg.Trust = e.decodeTrust()
+	e.decodeApprovals(cfg)
+	e.decodePromotions(cfg)
 	e.decodeHistory(cfg)
 	return cfg
 }

@@ -11,7 +11,7 @@ import (
 
 // factRoots are the words that a reference to a fact starts with, which is known
 // only when a run is under way or an object is judged.
-var factRoots = [...]string{"param", "matrix", "step", "select", "dataset", "live", "model", "pipeline", "run"}
+var factRoots = [...]string{"param", "matrix", "step", "select", "dataset", "live", "model", "pipeline", "run", "from"}
 
 // fact is a reference to a fact, as it was written.
 type factRef struct {
@@ -161,6 +161,8 @@ func elsewhere(root string) string {
 		return " What a variant was made with is known in its step; of the best one read select.NAME.values.NAME."
 	case "pipeline":
 		return " Only a policy judges pipelines."
+	case "from":
+		return " Only a promote block is about another environment."
 	default:
 		return ""
 	}
@@ -176,6 +178,8 @@ func factExample(root string) string {
 		return "dataset.NAME.digest"
 	case "run":
 		return "run.id"
+	case "from":
+		return "from.restarts"
 	case "param", "matrix":
 		return root + ".NAME"
 	default:

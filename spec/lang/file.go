@@ -160,7 +160,7 @@ func (r *reader) argument(a *arg, expr hclsyntax.Expression, problem bool) *arg 
 			return a
 		}
 		r.late(a, expr)
-	case schema.Condition, schema.Words, schema.Variables:
+	case schema.Condition, schema.Conditions, schema.Words, schema.Variables:
 		r.late(a, expr)
 	default:
 		r.value(a, expr)

@@ -49,6 +49,7 @@ func (e *evaluator) decodeModel(n *node, sc *scope) *decoded {
 		e.warnf(n.rng, n.place, "Model without route", "A model of protocol http is reached by its routes only, and this one has none. Add a route block, or use protocol = open_inference if it speaks that.")
 	}
 	m.Rollout = s.rollout(m)
+	m.Update = s.update()
 	return d
 }
 

@@ -57,7 +57,7 @@ func foreignRoots(word string) string {
 		return "That is a word of another tool."
 	case "check":
 		return "It can only be named where a list of checks is expected, such as `checks = [check.errors]`."
-	case "param", "matrix", "step", "select", "dataset", "live", "pipeline", "run":
+	case "param", "matrix", "step", "select", "dataset", "live", "pipeline", "run", "from":
 		return "That is known only when a run is under way, or an object is judged, and this value when the commit is read. It can stand in env, command and when of a step, in version of publish, and in require."
 	default:
 		return ""

@@ -13,6 +13,8 @@ import (
 // of one environment beside it.
 type symbols struct {
 	settings     []*node // fairlead blocks
+	approvals    []*node
+	promotions   []*node
 	trust        []*node // likewise at most one that is right
 	variables    map[string]*node
 	locals       map[string]*arg
@@ -88,6 +90,10 @@ func (s *symbols) declare(n *node, r *reporter) {
 		once(s.policies, n.label, n, r)
 	case "version":
 		once(s.versions, n.label, n, r)
+	case "approval":
+		s.approvals = append(s.approvals, n)
+	case "promote":
+		s.promotions = append(s.promotions, n)
 	case "moved":
 		s.moved = append(s.moved, n)
 	case "removed":

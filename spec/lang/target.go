@@ -108,6 +108,15 @@ func kindsOf(def *schema.Argument) []string {
 	}
 }
 
+// kindWords names kinds of object in a sentence.
+func kindWords(kinds []string) string {
+	words := make([]string, 0, len(kinds))
+	for _, kind := range kinds {
+		words = append(words, schema.WithArticle(kind))
+	}
+	return strings.Join(words, " or ")
+}
+
 // hasOutput tells whether an output follows the name.
 func hasOutput(def *schema.Argument, kind string) bool {
 	return (def.Type == schema.Input || def.Type == schema.Inputs) && kind != "dataset"
@@ -165,10 +174,10 @@ func (r *reader) target(a *arg, expr hclsyntax.Expression) (target, bool) {
 	kinds := kindsOf(a.schema)
 	switch {
 	case len(path) == 1 && spec.ValidName(t.kind) && len(kinds) == 1:
-		r.errorf(expr.Range(), a.place, "Wrong kind of reference", "%s names a %s. Write %s.%s.", a.name, kinds[0], kinds[0], t.kind)
+		r.errorf(expr.Range(), a.place, "Wrong kind of reference", "%s names %s. Write %s.%s.", a.name, kindWords(kinds), kinds[0], t.kind)
 		return t, false
 	case !contains(kinds, t.kind) || t.name == "" || len(path) != 2 || t.key != nil && (t.kind == "step" || t.kind == "select"):
-		r.errorf(expr.Range(), a.place, "Wrong kind of reference", "%s names a %s: write %s%s.", a.name, strings.Join(kinds, " or a "), form(a.schema), instanceHint(kinds[0]))
+		r.errorf(expr.Range(), a.place, "Wrong kind of reference", "%s names %s: write %s%s.", a.name, kindWords(kinds), form(a.schema), instanceHint(kinds[0]))
 		return t, false
 	}
 	if t.key != nil {
@@ -207,6 +216,6 @@ func (r *reader) notAReference(a *arg, expr hclsyntax.Expression) {
 	case text != "":
 		r.errorf(expr.Range(), a.place, "Reference in quotes", "References are written without quotes, so that they can be checked. Write %s%s.", assigned, text)
 	default:
-		r.errorf(expr.Range(), a.place, "Reference expected", "%s names a %s and cannot be computed. Write %s%s.", a.name, strings.Join(kinds, " or a "), form(a.schema), instanceHint(kinds[0]))
+		r.errorf(expr.Range(), a.place, "Reference expected", "%s names %s and cannot be computed. Write %s%s.", a.name, kindWords(kinds), form(a.schema), instanceHint(kinds[0]))
 	}
 }

@@ -28,6 +28,7 @@ func Facts() []FactGroup {
 		{"dataset", "dataset.NAME.FACT, or dataset.FACT in a policy", "A dataset.", datasetFacts()},
 		{"model", "model.NAME.FACT, or model.FACT in a policy", "A model.", modelFacts()},
 		{"pipeline", "pipeline.FACT", "In a policy: the pipeline that is judged.", pipelineFacts()},
+		{"from", "from.FACT", "In a promotion: what is stable in the other environment.", fromFacts()},
 	}
 }
 

@@ -39,7 +39,7 @@ func modelBlock() *Block {
 			{Name: "network", Type: Keyword, Keywords: []string{"environment", "host"}, Default: "environment", Doc: "The network: that of the environment, or the host's, which the operator's policy must grant."},
 		},
 		Blocks: []*Block{
-			resourcesBlock(), logsBlock(), mountBlock(), signatureBlock(), healthBlock(), warmupBlock(), metricsBlock(), routeBlock(), rolloutBlock(),
+			resourcesBlock(), logsBlock(), mountBlock(), signatureBlock(), healthBlock(), warmupBlock(), metricsBlock(), routeBlock(), rolloutBlock(), updateBlock(),
 		},
 	}
 }

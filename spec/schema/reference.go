@@ -113,7 +113,7 @@ func typeOf(a *Argument) string {
 		}
 		return string(a.Type) + ": " + strings.Join(words, ", ")
 	case Ref, RefList:
-		return fmt.Sprintf("%s to a %s", a.Type, a.Refers)
+		return fmt.Sprintf("%s to %s", a.Type, WithArticle(a.Refers))
 	case Integer, Number, Percent:
 		if a.Min != nil && a.Max != nil && *a.Max < 1<<40 {
 			return fmt.Sprintf("%s, %v to %.0f", a.Type, *a.Min, *a.Max)
@@ -122,6 +122,15 @@ func typeOf(a *Argument) string {
 	default:
 		return string(a.Type)
 	}
+}
+
+// WithArticle is the name of a kind of block as it stands in a sentence: a model, an
+// environment.
+func WithArticle(kind string) string {
+	if strings.ContainsAny(kind[:1], "aeiou") {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 func defaultOf(a *Argument) string {

@@ -13,7 +13,7 @@ func Root() *Block {
 		Doc:   "A config repo is a directory tree of .hcl and .hcl.json files. All files are read as one; their names and the order of blocks never matter.",
 		Blocks: []*Block{
 			fairleadBlock(), variableBlock(), localsBlock(), modelBlock(), secretBlock(), simulationBlock(),
-			datasetBlock(), pipelineBlock(), policyBlock(), versionBlock(), trustBlock(), movedBlock(), removedBlock(),
+			datasetBlock(), pipelineBlock(), policyBlock(), versionBlock(), trustBlock(), approvalBlock(), promoteBlock(), movedBlock(), removedBlock(),
 		},
 	}
 	root.Blocks = append(root.Blocks, environmentBlock(root))

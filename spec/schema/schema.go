@@ -37,10 +37,11 @@ const (
 	Triggers Type = "list of triggers"                      // [change, dataset.digits]
 
 	// Expressions of facts that are not known when the commit is read.
-	Condition Type = "condition"
-	Words     Type = "list of expressions"
-	Variables Type = "map of expressions or secrets"
-	Bump      Type = "keyword, or expression"
+	Condition  Type = "condition"
+	Conditions Type = "list of conditions"
+	Words      Type = "list of expressions"
+	Variables  Type = "map of expressions or secrets"
+	Bump       Type = "keyword, or expression"
 )
 
 // Literal tells whether a value of the type is fixed by the text of the spec:
@@ -59,7 +60,7 @@ func (t Type) Literal() bool {
 // commit is read is evaluated then.
 func (t Type) Late() bool {
 	switch t {
-	case Condition, Words, Variables, Bump:
+	case Condition, Conditions, Words, Variables, Bump:
 		return true
 	default:
 		return false

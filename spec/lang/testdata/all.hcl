@@ -36,6 +36,10 @@ secret "note" {
 
 model "small" {
   image = "${var.registry}/small:1"
+  update {
+    range    = "~1.2 || ^2"
+    interval = "90m"
+  }
 }
 
 model "digits" {
@@ -241,6 +245,9 @@ model "scores" {
 
 model "users" {
   image = "users:1"
+  update {
+    tag = "latest"
+  }
   rollout {
     sticky {
       header = "X-User"
@@ -702,4 +709,31 @@ trust {
   review "all" {
     owners = true
   }
+}
+
+approval "digits-eu" {
+  revision    = "4f2a90b1c2d3"
+  step        = 2
+  environment = environment.prod
+}
+
+approval "digits-eu" {
+  revision = "4f2a90b1c2d3"
+  step     = 1
+}
+
+promote "prod" {
+  from    = environment.staging
+  models  = [model.small, model.digits["eu"]]
+  after   = "36h"
+  require = [from.restarts == 0, from.hours > length(var.sizes) * 12 && !from.rejected]
+}
+
+promote "prod" {
+  from   = environment.staging
+  models = [model.users]
+}
+
+promote "staging" {
+  from = environment.prod
 }
