@@ -1,0 +1,110 @@
+package trust
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fairlead/fairlead/spec"
+)
+
+// login is a name as it is compared: forges do not tell upper from lower case.
+func login(name string) string { return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "@")) }
+
+// people are those whom a list of names stands for.
+type people struct {
+	logins map[string]bool
+	// unknown are the names of whom nobody is known, each with why.
+	unknown []string
+	waiting bool // one of them may be known later
+}
+
+// resolve finds out who is meant by names of logins, groups of a trust block and teams
+// of the forge, in this order of precedence: a group, a signer, a team, a login.
+func resolve(names []string, t *spec.Trust, teams map[string]Team) people {
+	p := people{logins: make(map[string]bool)}
+	for _, name := range names {
+		id := login(name)
+		members, found := inTrust(id, t)
+		team, asked := teams[id]
+		switch {
+		case found:
+		case strings.Contains(id, "@"):
+			p.unknown = append(p.unknown, name+" is an address, whose login is not known")
+		case !asked:
+			p.unknown, p.waiting = append(p.unknown, name+" was not asked for"), true
+		case team.Err != nil:
+			p.unknown, p.waiting = append(p.unknown, fmt.Sprintf("the team %s cannot be asked for: %v", name, team.Err)), true
+		case team.Known:
+			members = team.Members
+		case strings.Contains(id, "/"):
+			p.unknown = append(p.unknown, "the forge knows no team "+name)
+		default:
+			members = []string{id}
+		}
+		for _, m := range members {
+			p.logins[login(m)] = true
+		}
+	}
+	return p
+}
+
+// inTrust are those of whom the trust block itself knows who they are.
+func inTrust(id string, t *spec.Trust) (members []string, found bool) {
+	if t == nil {
+		return nil, false
+	}
+	for _, g := range t.Groups {
+		if login(g.Name) == id {
+			return g.Members, true
+		}
+	}
+	if slices.ContainsFunc(t.Signers, func(s spec.Signer) bool { return s.Role == spec.SignerPerson && signerLogin(s) == id }) {
+		return []string{id}, true
+	}
+	return nil, false
+}
+
+func signerLogin(s spec.Signer) string {
+	if s.Login != "" {
+		return login(s.Login)
+	}
+	return login(s.Name)
+}
+
+// names are all that rules, owners and CODEOWNERS name and only a forge may know as
+// a team, without doubles, sorted.
+func (in *Input) names() []string {
+	var all []string
+	add := func(names []string, t *spec.Trust) {
+		for _, name := range names {
+			id := login(name)
+			if _, found := inTrust(id, t); !found && !strings.Contains(id, "@") && id != "" {
+				all = append(all, id)
+			}
+		}
+	}
+	for _, t := range in.Rules.each() {
+		for i := range t.Reviews {
+			add(t.Reviews[i].From, t)
+		}
+	}
+	if in.Evidence != nil && in.Rules.Owned() {
+		j := newJudge(*in)
+		for _, ch := range j.changes() {
+			for _, need := range j.ownership(spec.ReviewRule{Owners: true}, ch) {
+				add(need.names, need.in)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// groups is the block whose groups owners are looked up in.
+func (r Rules) groups() *spec.Trust {
+	if r.Old != nil {
+		return r.Old
+	}
+	return r.Root
+}
