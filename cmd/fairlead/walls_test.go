@@ -29,6 +29,7 @@ var above = map[string][]string{
 // homes says where each library lives, tests included. A move to its successor
 // then touches that package alone.
 var homes = map[string][]string{
+	"github.com/ProtonMail/go-crypto":            {"providers/git/signature"},
 	"filippo.io/age":                             {"providers/secret"},
 	"github.com/adhocore/gronx":                  {"reconcile/schedule", "spec/lang"},
 	"github.com/caddyserver/certmagic":           {"providers/gateway/edge"},
@@ -39,6 +40,7 @@ var homes = map[string][]string{
 	"github.com/go-jose/go-jose/v4":              {"providers/gateway/edge"},
 	"github.com/google/go-containerregistry":     {"providers/oci"}, // of its tests
 	"github.com/hashicorp/hcl/v2":                {"spec/lang"},
+	"github.com/hiddeco/sshsig":                  {"providers/git/signature"},
 	"github.com/letsencrypt/pebble/v2":           {"providers/gateway/edge"}, // of its tests
 	"github.com/moby":                            {"providers/docker"},
 	"github.com/modelpack":                       {"providers/oci"},

@@ -2,17 +2,11 @@ package signature
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/ProtonMail/go-crypto/openpgp/armor"
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
-	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
@@ -24,53 +18,20 @@ type fuzzed struct {
 	signers []spec.Signer
 }
 
-// newFuzzed signs a commit and a tag, each with SSH and GPG, by keys of its own.
+// newFuzzed reads a commit and a tag, each signed with SSH and with GPG, and the keys.
+// They are files, since each process that fuzzes has to know the same.
 func newFuzzed(t testing.TB) fuzzed {
 	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bot := &Signer{key}
-	entity, err := openpgp.NewEntity("Ann", "", "ann@example.org", &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var public bytes.Buffer
-	into, err := armor.Encode(&public, kindPublicKey, nil)
-	if err == nil {
-		err = entity.Serialize(into)
-	}
-	if err == nil {
-		err = into.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	byGPG := func(payload []byte) (string, error) {
-		var text bytes.Buffer
-		err := openpgp.ArmoredDetachSign(&text, []*openpgp.Entity{entity}, bytes.NewReader(payload), &openpgp.SignParams{Config: &packet.Config{Time: time.Now}})
-		return text.String() + "\n", err
-	}
-	f := fuzzed{signers: []spec.Signer{{Name: "bot", SSH: []string{bot.PublicKey()}}, {Name: "ann", GPG: []string{public.String()}}}}
-	const commit = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nparent 4b825dc642cb6eb9a060e54bf8d69288fbee4905\n" +
-		"author Ann <ann@example.org> 1760000000 +0000\ncommitter Ann <ann@example.org> 1760000000 +0000\n"
-	const tag = "object 4b825dc642cb6eb9a060e54bf8d69288fbee4904\ntype commit\ntag v1\ntagger Ann <ann@example.org> 1760000000 +0000\n\nv1\n"
-	for _, sign := range []func([]byte) (string, error){bot.Sign, byGPG} {
-		ofCommit, err := sign([]byte(commit + "\nWhat it does\n"))
+	read := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		ofTag, err := sign([]byte(tag))
-		if err != nil {
-			t.Fatal(err)
-		}
-		folded := strings.ReplaceAll(strings.TrimSuffix(ofCommit, "\n"), "\n", "\n ")
-		f.objects = append(f.objects, []byte(commit+"gpgsig "+folded+"\n\nWhat it does\n"), []byte(tag+ofTag))
+		return data
+	}
+	f := fuzzed{signers: []spec.Signer{{Name: "bot", SSH: []string{string(read("ssh.pub"))}}, {Name: "ann", GPG: []string{string(read("gpg.pub"))}}}}
+	for _, name := range []string{"ssh.commit", "ssh.tag", "gpg.commit", "gpg.tag"} {
+		f.objects = append(f.objects, read(name))
 	}
 	return f
 }
