@@ -30,6 +30,7 @@ var above = map[string][]string{
 // then touches that package alone.
 var homes = map[string][]string{
 	"github.com/ProtonMail/go-crypto":            {"providers/git/signature"},
+	"code.dny.dev/ssrf":                          {"providers/notify"},
 	"filippo.io/age":                             {"providers/secret"},
 	"github.com/adhocore/gronx":                  {"reconcile/schedule", "spec/lang"},
 	"github.com/caddyserver/certmagic":           {"providers/gateway/edge"},
@@ -48,6 +49,7 @@ var homes = map[string][]string{
 	"github.com/prometheus/client_golang":        {"providers/gateway", "providers/metrics", "providers/providertest", "cmd/fairlead/internal/app"},
 	"github.com/prometheus/prometheus":           {"providers/metrics"},
 	"github.com/spf13/cobra":                     {"cmd/fairlead/internal/cli"},
+	"github.com/wneessen/go-mail":                {"providers/notify"},
 	"github.com/zclconf":                         {"spec/lang"},
 	"go.yaml.in/yaml/v3":                         {"spec/lang"},
 	"go.uber.org/zap":                            {"providers/gateway/edge"}, // certmagic's log
