@@ -31,8 +31,17 @@ type JournalOptions struct {
 	// ReadOnly: only Open, History and At will be called, to look at a journal
 	// that somebody else keeps.
 	ReadOnly bool
-	// Author is who commits. Empty: Fairlead on this host.
+	// Author is who commits, and signs. Empty: Fairlead on this host.
 	Author Author
+	// Trusted are the public keys, as in authorized_keys, whose entries are taken from
+	// the remote. Empty: all are.
+	Trusted []string
+	// TrustedSince is the full id of an entry up to which, itself included, none has to
+	// be signed: what was decided before the journal had a key. Empty: all have to be.
+	TrustedSince string
+	// HeadFile is where the newest entry is written to after each one, for
+	// VerifyJournal: best on another disk, or where a backup fetches it. Empty: nowhere.
+	HeadFile string
 	// Timeout ends one conversation with the remote; zero: 60 s.
 	Timeout time.Duration
 	Limits  Limits
@@ -40,7 +49,16 @@ type JournalOptions struct {
 
 // Author is the name under which commits are made. Who decided is in the entry of
 // the journal.
-type Author struct{ Name, Email string }
+type Author struct {
+	Name, Email string
+	// Signer signs them; nil: nobody does.
+	Signer Signer
+}
+
+// at is the author at a time.
+func (a Author) at(when time.Time) object.Signature {
+	return object.Signature{Name: a.Name, Email: a.Email, When: when.UTC()}
+}
 
 // defaultMailbox begins the address of an Author that is not configured; the host
 // is behind it.
@@ -59,7 +77,8 @@ func (a Author) withDefaults() Author {
 	}
 	// What a commit's header cannot hold.
 	clean := strings.NewReplacer("<", "", ">", "")
-	return Author{Name: printable(clean.Replace(a.Name)), Email: printable(clean.Replace(a.Email))}
+	a.Name, a.Email = printable(clean.Replace(a.Name)), printable(clean.Replace(a.Email))
+	return a
 }
 
 func (o JournalOptions) withDefaults() (JournalOptions, error) {
@@ -73,6 +92,9 @@ func (o JournalOptions) withDefaults() (JournalOptions, error) {
 	o.Dir = dir
 	if err := plumbing.NewBranchReferenceName(o.Branch).Validate(); o.Branch == "" || err != nil {
 		return o, fmt.Errorf("%q cannot be the name of a branch, so it cannot hold the journal", o.Branch)
+	}
+	if o.TrustedSince != "" && !fullID.MatchString(o.TrustedSince) {
+		return o, fmt.Errorf("%q is not a full commit id, so no entry of the journal is trusted since then", o.TrustedSince)
 	}
 	o.Author = o.Author.withDefaults()
 	if o.Timeout == 0 {
@@ -91,6 +113,7 @@ type Journal struct {
 	options  JournalOptions
 	upstream upstream // nil: there is none
 	store    *store
+	trust    *journalTrust // nil: every entry counts
 
 	// turn holds one token. Whoever has it may move the journal's newest commit,
 	// and owns what follows.
@@ -99,6 +122,7 @@ type Journal struct {
 	queue []plumbing.Hash // commits that the remote has not got, oldest first
 	known *plumbing.Hash  // what the remote has; nil: it has to be asked
 	small int             // packs since the last tidying
+	count counted
 
 	delivering chan struct{} // holds one token: one conversation at a time
 	wake       chan struct{}
@@ -118,6 +142,7 @@ func NewJournal(o JournalOptions) (*Journal, error) {
 	}
 	j := &Journal{
 		options:    o,
+		trust:      newJournalTrust(o.Trusted, o.TrustedSince),
 		store:      &store{dir: o.Dir, branch: plumbing.NewBranchReferenceName(o.Branch), limits: o.Limits, fan: defaultFan},
 		turn:       make(chan struct{}, 1),
 		delivering: make(chan struct{}, 1),
@@ -179,9 +204,9 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 	if j.at == nil || j.options.ReadOnly {
 		return errors.New("the journal is not open for decisions")
 	}
-	next, objects, err := j.at.next(e, j.signature())
+	next, objects, err := j.at.next(e, j.options.Author)
 	if err != nil {
-		return err
+		return fmt.Errorf("write a decision about %s into the journal: %w", e.Subject(), err)
 	}
 	if err := j.advance(ctx, next, objects); err != nil {
 		if errors.Is(err, errMoved) {
@@ -193,6 +218,7 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 		j.queue = append(j.queue, next.commit)
 	}
 	j.shown()
+	j.publishHead(ctx)
 	j.tidy(ctx)
 	j.Hint()
 	return nil
@@ -208,6 +234,7 @@ func (j *Journal) advance(ctx context.Context, next position, objects []plumbing
 	}
 	j.at = &next
 	j.small++
+	j.count = j.count.after(next.commit)
 	return nil
 }
 
@@ -222,10 +249,6 @@ func (j *Journal) tidy(ctx context.Context) {
 		return
 	}
 	j.small = 0
-}
-
-func (j *Journal) signature() object.Signature {
-	return object.Signature{Name: j.options.Author.Name, Email: j.options.Author.Email}
 }
 
 // Hint has Run deliver now, and not only when its pause after a failure is over:

@@ -232,8 +232,10 @@ func (j *Journal) meet(ctx context.Context, tip plumbing.Hash) error {
 	}
 	var ours, theirs []plumbing.Hash
 	err := j.store.view(func(repo *clone) (err error) {
-		ours, theirs, err = j.apart(ctx, &repo.repository, tip)
-		return err
+		if ours, theirs, err = j.apart(ctx, &repo.repository, tip); err != nil {
+			return err
+		}
+		return j.vouched(ctx, &repo.repository, theirs)
 	})
 	if err != nil {
 		return err
@@ -245,7 +247,7 @@ func (j *Journal) meet(ctx context.Context, tip plumbing.Hash) error {
 		j.shown()
 		return nil
 	case len(ours) == 0:
-		return j.follow(tip, len(theirs))
+		return j.follow(ctx, tip, len(theirs))
 	default:
 		return j.replay(ctx, tip, ours, len(theirs))
 	}
@@ -306,7 +308,7 @@ func upTo(ctx context.Context, repo *repository, from, ancestor plumbing.Hash) (
 }
 
 // follow goes to the remote's commit, which has everything that we have.
-func (j *Journal) follow(tip plumbing.Hash, ahead int) error {
+func (j *Journal) follow(ctx context.Context, tip plumbing.Hash, ahead int) error {
 	there, err := j.positionOf(tip)
 	if err != nil {
 		return err
@@ -318,6 +320,7 @@ func (j *Journal) follow(tip plumbing.Hash, ahead int) error {
 	j.at, j.queue = &there, nil
 	j.remember(tip)
 	j.shown()
+	j.publishHead(ctx)
 	if !before.IsZero() {
 		j.note(fmt.Sprintf("the journal of %s was %s ahead of the one on this host, which now has them", j.delivery.Remote, countEntries(ahead)))
 	}
@@ -363,7 +366,7 @@ func (j *Journal) replay(ctx context.Context, tip plumbing.Hash, ours []plumbing
 	var queue []plumbing.Hash
 	disputed := map[string]bool{}
 	for _, e := range entries {
-		next, made, err := now.next(e, j.signature())
+		next, made, err := now.next(e, j.options.Author)
 		if err != nil {
 			return err
 		}
@@ -382,6 +385,7 @@ func (j *Journal) replay(ctx context.Context, tip plumbing.Hash, ours []plumbing
 	j.small++
 	j.remember(tip)
 	j.shown()
+	j.publishHead(ctx)
 	if len(disputed) == 0 {
 		j.note(fmt.Sprintf("somebody else wrote %s to the journal of %s while %s of this host were on the way; both are kept", countEntries(theirs), j.delivery.Remote, countEntries(len(ours))))
 		return nil

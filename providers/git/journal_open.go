@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"github.com/fairlead/fairlead/reconcile/journal"
 )
@@ -42,6 +41,8 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 	}
 	j.small = j.store.fan // so that the next Append looks
 	j.shown()
+	j.lookAtHead(ctx)
+	j.publishHead(ctx)
 	j.Hint()
 	return records, nil
 }
@@ -82,12 +83,17 @@ func (j *Journal) load(ctx context.Context) error {
 		return nil
 	}
 	if away != nil {
-		return j.count(ctx)
+		return j.enqueue(ctx)
 	}
 	err := j.meet(ctx, tip)
 	if errors.Is(err, journal.ErrDiverged) {
 		j.attempted(err) // told, and settled
 		return nil
+	}
+	if errors.Is(err, errUntrusted) { // what is here counts, as if the remote were away
+		j.attempted(err)
+		j.note(err.Error())
+		return j.enqueue(ctx)
 	}
 	return err
 }
@@ -121,8 +127,8 @@ func (j *Journal) local() (position, error) {
 	return p, err
 }
 
-// count queues what the remote did not have when it was heard of last.
-func (j *Journal) count(ctx context.Context) error {
+// enqueue queues what the remote did not have when it was heard of last.
+func (j *Journal) enqueue(ctx context.Context) error {
 	delivered, err := j.store.ref(j.store.deliveredRef())
 	if err != nil {
 		delivered = plumbing.ZeroHash // only a count; the remote will tell
@@ -164,7 +170,11 @@ func (j *Journal) fill(ctx context.Context, fresh *store, tip plumbing.Hash) err
 		if err := there.verify(&repo.repository); err != nil {
 			return j.explainContent(err)
 		}
-		return walkBack(ctx, &repo.repository, tip, func(*object.Commit) (bool, error) { return false, nil })
+		whole, err := ancestry(ctx, &repo.repository, tip, func(plumbing.Hash) bool { return false })
+		if err != nil {
+			return err
+		}
+		return j.vouched(ctx, &repo.repository, whole)
 	})
 	if err != nil {
 		return fmt.Errorf("fetch the journal from %s: %w", j.delivery.Remote, err)

@@ -125,7 +125,7 @@ func (e *contentError) Unwrap() error { return e.cause }
 
 // next makes the commit of an entry on top of a position, and the objects that
 // come with it.
-func (p position) next(e journal.Entry, by object.Signature) (position, []plumbing.EncodedObject, error) {
+func (p position) next(e journal.Entry, by Author) (position, []plumbing.EncodedObject, error) {
 	message, err := journal.EncodeMessage(e)
 	if err != nil {
 		return position{}, nil, err
@@ -175,9 +175,8 @@ func (p position) next(e journal.Entry, by object.Signature) (position, []plumbi
 // encodedCommit makes a commit. Its author's time is that of the decision. Its
 // committer's time never goes back, even where a clock does, so that whoever
 // looks for a time knows where to stop.
-func (p position) encodedCommit(message string, at time.Time, tree plumbing.Hash, by object.Signature) (plumbing.EncodedObject, time.Time, error) {
-	author, committer := by, by
-	author.When, committer.When = at.UTC(), at.UTC()
+func (p position) encodedCommit(message string, at time.Time, tree plumbing.Hash, by Author) (plumbing.EncodedObject, time.Time, error) {
+	author, committer := by.at(at), by.at(at)
 	if committer.When.Before(p.when) {
 		committer.When = p.when.UTC()
 	}
@@ -185,8 +184,8 @@ func (p position) encodedCommit(message string, at time.Time, tree plumbing.Hash
 	if !p.commit.IsZero() {
 		commit.ParentHashes = []plumbing.Hash{p.commit}
 	}
-	o := new(plumbing.MemoryObject)
-	return o, committer.When, commit.Encode(o)
+	o, err := sealedCommit(&commit, by.Signer)
+	return o, committer.When, err
 }
 
 func encoded(t plumbing.ObjectType, data []byte) (*plumbing.MemoryObject, error) {
