@@ -10,6 +10,7 @@ import (
 // block is one block of a file, or the file itself.
 type block struct {
 	file      string
+	label     string
 	src       []byte // of the whole file
 	rng       hcl.Range
 	arguments map[string]argument
@@ -22,6 +23,8 @@ type syntax interface {
 	// blocks are those directly in it, of a type and with a label; "" for one
 	// without.
 	blocks(of *block, kind, label string) []*block
+	// labelled are those directly in it, of a type that takes a label.
+	labelled(of *block, kind string) []*block
 	// quote writes a text as a value.
 	quote(text string) string
 	// insert adds an argument.
@@ -41,6 +44,8 @@ type argument struct {
 }
 
 func (b *block) blocks(kind, label string) []*block { return b.syntax.blocks(b, kind, label) }
+
+func (b *block) labelled(kind string) []*block { return b.syntax.labelled(b, kind) }
 
 func (b *block) has(name string) bool {
 	_, there := b.arguments[name]

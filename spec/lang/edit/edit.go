@@ -118,6 +118,12 @@ func (r *repo) find(c Change) (*block, error) {
 		return nil, fmt.Errorf("it is declared more than once, at %s and %s", twins[0].pos(), twins[1].pos())
 	}
 	base, over := all.base[0], (*block)(nil)
+	if name, included := includedFrom(base.file); included {
+		return nil, &ByHandError{
+			Address: c.Address, Argument: c.Argument, Value: c.Value, Pos: base.pos(),
+			Remedy: fmt.Sprintf("it is declared in the included repo %s; set %s to %q there", name, c.Argument, c.Value),
+		}
+	}
 	if len(all.over) == 1 {
 		over = all.over[0]
 	}
@@ -171,6 +177,16 @@ func (r *repo) blocks(c Change) (blocks, error) {
 	return found, nil
 }
 
+// includes is where the trees of included repos are mounted.
+const includes = ".fairlead/include/"
+
+// includedFrom is the name of the include that a file comes by.
+func includedFrom(path string) (name string, included bool) {
+	below, included := strings.CutPrefix(path, includes)
+	name, _, _ = strings.Cut(below, "/")
+	return name, included
+}
+
 // parserOf is what reads a file of that name; nil: it is no spec file.
 func parserOf(path string) func(path string, src []byte) (*block, error) {
 	switch {
@@ -186,12 +202,20 @@ func parserOf(path string) func(path string, src []byte) (*block, error) {
 // byHand explains a computed value, and leads to what it is computed from.
 func (r *repo) byHand(c Change, at *block, was argument) error {
 	remedy := fmt.Sprintf("write %s = %q there", c.Argument, c.Value)
-	if root, name, found := strings.Cut(was.source, "."); found && !strings.ContainsAny(name, ".[( ") {
-		if origin := r.origin(root, name); origin != "" {
-			remedy += fmt.Sprintf(", or give %s this value (%s)", was.source, origin)
-		}
+	if origin := r.originOf(was); origin != "" {
+		remedy += fmt.Sprintf(", or give %s this value (%s)", was.source, origin)
 	}
 	return &ByHandError{Address: c.Address, Argument: c.Argument, Value: c.Value, Pos: at.at(was), Expression: was.source, Remedy: remedy}
+}
+
+// originOf says where the variable or local is declared that is the whole value of
+// an argument; "" where it is anything else.
+func (r *repo) originOf(a argument) string {
+	root, name, found := strings.Cut(a.source, ".")
+	if !found || strings.ContainsAny(name, ".[( ") {
+		return ""
+	}
+	return r.origin(root, name)
 }
 
 // origin says where var.NAME or local.NAME is declared; "" where that is not found.

@@ -27,25 +27,30 @@ func parseJSON(path string, src []byte) (*block, error) {
 }
 
 func (s jsonSyntax) blocks(of *block, kind, label string) []*block {
-	header := hcl.BlockHeaderSchema{Type: kind}
-	var labels []string
-	if label != "" {
-		header.LabelNames, labels = []string{"name"}, []string{label}
+	if label == "" {
+		return s.all(of, hcl.BlockHeaderSchema{Type: kind})
 	}
+	return slices.DeleteFunc(s.labelled(of, kind), func(b *block) bool { return b.label != label })
+}
+
+func (s jsonSyntax) labelled(of *block, kind string) []*block {
+	return s.all(of, hcl.BlockHeaderSchema{Type: kind, LabelNames: []string{"name"}})
+}
+
+func (s jsonSyntax) all(of *block, header hcl.BlockHeaderSchema) []*block {
 	content, _, diags := s.body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{header}})
 	if diags.HasErrors() {
 		return nil // no block of that kind stands there
 	}
 	var found []*block
 	for _, b := range content.Blocks {
-		if !slices.Equal(b.Labels, labels) {
-			continue
+		rng, label := b.TypeRange, ""
+		if len(b.Labels) > 0 {
+			rng, label = b.LabelRanges[0], b.Labels[0]
 		}
-		rng := b.TypeRange
-		if len(b.LabelRanges) > 0 {
-			rng = b.LabelRanges[0]
-		}
-		found = append(found, jsonBlock(of.file, of.src, rng, b.Body))
+		inner := jsonBlock(of.file, of.src, rng, b.Body)
+		inner.label = label
+		found = append(found, inner)
 	}
 	return found
 }

@@ -67,6 +67,18 @@ func (n native) blocks(of *block, kind, label string) []*block {
 	return found
 }
 
+func (n native) labelled(of *block, kind string) []*block {
+	var found []*block
+	for _, b := range n.body.Blocks {
+		if b.Type == kind && len(b.Labels) == 1 {
+			inner := nativeBlock(of.file, of.src, b.DefRange(), native{body: b.Body, block: b})
+			inner.label = b.Labels[0]
+			found = append(found, inner)
+		}
+	}
+	return found
+}
+
 func (n native) quote(text string) string { return quoted(text) }
 
 // quoted writes a text in HCL.
