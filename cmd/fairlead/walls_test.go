@@ -29,32 +29,34 @@ var above = map[string][]string{
 // homes says where each library lives, tests included. A move to its successor
 // then touches that package alone.
 var homes = map[string][]string{
-	"github.com/ProtonMail/go-crypto":            {"providers/git/signature"},
-	"code.dny.dev/ssrf":                          {"providers/notify"},
-	"filippo.io/age":                             {"providers/secret"},
-	"github.com/adhocore/gronx":                  {"reconcile/schedule", "spec/lang"},
-	"github.com/caddyserver/certmagic":           {"providers/gateway/edge"},
-	"github.com/distribution/reference":          {"providers/docker"},
-	"github.com/docker":                          {"providers/docker"},
-	"github.com/fsnotify/fsnotify":               {"providers/watch"},
-	"github.com/go-git":                          {"providers/git"},
-	"github.com/go-jose/go-jose/v4":              {"providers/gateway/edge"},
-	"github.com/google/go-containerregistry":     {"providers/oci"}, // of its tests
-	"github.com/hashicorp/hcl/v2":                {"spec/lang"},
-	"github.com/hiddeco/sshsig":                  {"providers/git/signature"},
-	"github.com/letsencrypt/pebble/v2":           {"providers/gateway/edge"}, // of its tests
-	"github.com/moby":                            {"providers/docker"},
-	"github.com/modelpack":                       {"providers/oci"},
-	"github.com/opencontainers":                  {"providers/docker", "providers/oci"},
-	"github.com/prometheus/client_golang":        {"providers/gateway", "providers/metrics", "providers/providertest", "cmd/fairlead/internal/app"},
-	"github.com/prometheus/prometheus":           {"providers/metrics"},
-	"github.com/spf13/cobra":                     {"cmd/fairlead/internal/cli"},
-	"github.com/wneessen/go-mail":                {"providers/notify"},
-	"github.com/zclconf":                         {"spec/lang"},
-	"go.yaml.in/yaml/v3":                         {"spec/lang"},
-	"go.uber.org/zap":                            {"providers/gateway/edge"}, // certmagic's log
-	"oras.land/oras-go/v2":                       {"providers/oci"},
-	"github.com/rogpeppe/go-internal/testscript": {"cmd/fairlead"},
+	"github.com/ProtonMail/go-crypto":                {"providers/git/signature"},
+	"code.dny.dev/ssrf":                              {"providers/notify"},
+	"filippo.io/age":                                 {"providers/secret"},
+	"github.com/Masterminds/semver/v3":               {"reconcile/update", "spec/lang"},
+	"github.com/adhocore/gronx":                      {"reconcile/schedule", "spec/lang"},
+	"github.com/caddyserver/certmagic":               {"providers/gateway/edge"},
+	"github.com/distribution/reference":              {"providers/docker"},
+	"github.com/docker":                              {"providers/docker"},
+	"github.com/fsnotify/fsnotify":                   {"providers/watch"},
+	"github.com/go-git":                              {"providers/git"},
+	"github.com/go-jose/go-jose/v4":                  {"providers/gateway/edge"},
+	"github.com/google/go-containerregistry":         {"providers/oci"}, // of its tests
+	"github.com/hashicorp/hcl/v2":                    {"spec/lang"},
+	"github.com/hiddeco/sshsig":                      {"providers/git/signature"},
+	"github.com/letsencrypt/pebble/v2":               {"providers/gateway/edge"}, // of its tests
+	"github.com/moby":                                {"providers/docker"},
+	"github.com/modelpack":                           {"providers/oci"},
+	"github.com/opencontainers":                      {"providers/docker", "providers/oci"},
+	"github.com/prometheus/client_golang":            {"providers/gateway", "providers/metrics", "providers/providertest", "cmd/fairlead/internal/app"},
+	"github.com/prometheus/prometheus":               {"providers/metrics"},
+	"github.com/standard-webhooks/standard-webhooks": {"providers/webhook", "providers/notify"},
+	"github.com/spf13/cobra":                         {"cmd/fairlead/internal/cli"},
+	"github.com/wneessen/go-mail":                    {"providers/notify"},
+	"github.com/zclconf":                             {"spec/lang"},
+	"go.yaml.in/yaml/v3":                             {"spec/lang", "providers/secret"},
+	"go.uber.org/zap":                                {"providers/gateway/edge"}, // certmagic's log
+	"oras.land/oras-go/v2":                           {"providers/oci"},
+	"github.com/rogpeppe/go-internal/testscript":     {"cmd/fairlead"},
 }
 
 // forTests are the providers that the tests of the layers below cmd may use: the
