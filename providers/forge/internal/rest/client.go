@@ -42,6 +42,8 @@ type Options struct {
 	Timeout time.Duration // of one request; 0: DefaultTimeout
 	// Credential gives the Authorization header of a request.
 	Credential func(ctx context.Context) (string, error)
+	// Refused is told the header that the server took for none (401); may be nil.
+	Refused func(header string)
 	// From says where the credential comes from, for people: "the token in FILE".
 	From string
 	Now  func() time.Time // nil: time.Now
@@ -76,7 +78,7 @@ func New(options Options) (*Client, error) {
 		connections.TLSClientConfig.RootCAs = pool
 	}
 	c := &Client{options: options, connections: connections}
-	c.http = &http.Client{Transport: (*carrier)(c), Timeout: options.Timeout, CheckRedirect: c.checkRedirect}
+	c.http = &http.Client{Transport: (*carrier)(c), CheckRedirect: c.checkRedirect}
 	return c, nil
 }
 
@@ -158,23 +160,30 @@ func (t *carrier) RoundTrip(request *http.Request) (*http.Response, error) {
 		closeBody(request)
 		return nil, &reconcile.RetryError{After: until, Cause: fmt.Errorf("it was asked too often, and is left alone until %s", clock(until))}
 	}
-	value, err := c.options.Credential(request.Context())
+	// The end of http.Client would need every body to be closed, which not every SDK
+	// does to those of errors; ours needs them to be read.
+	ctx, end := context.WithTimeout(request.Context(), c.options.Timeout)
+	value, err := c.options.Credential(ctx)
 	if err != nil {
+		end()
 		closeBody(request)
 		return nil, &credentialError{err}
 	}
 	c.remember(value)
-	request = request.Clone(request.Context())
+	request = request.Clone(ctx)
 	request.Header.Set("Authorization", value)
 	response, err := c.connections.RoundTrip(request)
 	if err != nil {
+		end()
 		return nil, err
 	}
-	now := c.options.Now()
-	if until, limited := limit(response, now); limited {
+	if until, limited := limit(response, c.options.Now()); limited {
 		c.Hold(until)
 	}
-	response.Body = &capped{ReadCloser: response.Body, left: MaxBody}
+	if response.StatusCode == http.StatusUnauthorized && c.options.Refused != nil {
+		c.options.Refused(value)
+	}
+	response.Body = &capped{from: response.Body, left: MaxBody, end: end}
 	return response, nil
 }
 
@@ -205,6 +214,9 @@ func (c *Client) Hold(until time.Time) {
 		c.held = until
 	}
 }
+
+// HoldFor is Hold until so long from now.
+func (c *Client) HoldFor(wait time.Duration) { c.Hold(c.options.Now().Add(wait)) }
 
 // remember keeps what no error may show.
 func (c *Client) remember(header string) {
@@ -251,27 +263,45 @@ func (c *Client) checkRedirect(request *http.Request, via []*http.Request) error
 	return nil
 }
 
-// capped is a body that may have so many bytes.
+// capped is a body that may have so many bytes. It is closed at its end, or the first
+// error.
 type capped struct {
-	io.ReadCloser
-	left int64
+	from  io.ReadCloser
+	left  int64
+	end   context.CancelFunc
+	ended error
 }
 
 // Read implements io.Reader.
 func (b *capped) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		// Exactly as many as allowed are fine: only one more is not.
-		var one [1]byte
-		n, err := b.ReadCloser.Read(one[:])
-		if n > 0 {
-			return 0, errTooLarge
-		}
-		return 0, err
+	if b.ended != nil {
+		return 0, b.ended
 	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
+	n, err := b.read(p)
+	if err != nil {
+		b.ended = err
+		b.Close() //nolint:errcheck // the error of reading tells more
 	}
-	n, err := b.ReadCloser.Read(p)
-	b.left -= int64(n)
 	return n, err
+}
+
+func (b *capped) read(p []byte) (int, error) {
+	if b.left > 0 {
+		n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
+		b.left -= int64(n)
+		return n, err
+	}
+	// As many as allowed are fine: only one more is not.
+	var one [1]byte
+	n, err := b.from.Read(one[:])
+	if n > 0 {
+		return 0, errTooLarge
+	}
+	return 0, err
+}
+
+// Close implements io.Closer.
+func (b *capped) Close() error {
+	defer b.end()
+	return b.from.Close()
 }

@@ -36,7 +36,7 @@ func (c *Client) Failed(call Call, response *http.Response, message string, err 
 	case errors.As(err, &retry):
 		set(retry.Error())
 		return &reconcile.RetryError{After: retry.After, Cause: failed}
-	case response != nil && response.StatusCode >= http.StatusMultipleChoices:
+	case response != nil && response.StatusCode >= http.StatusMultipleChoices && !ours(err):
 		if until, limited := c.refusedUntil(response); limited {
 			set(answered(response, message) + "; it is left alone until " + clock(until))
 			return &reconcile.RetryError{After: until, Cause: failed}
@@ -87,8 +87,6 @@ func answered(response *http.Response, message string) string {
 // broken are the words for what is no answer at all.
 func (c *Client) broken(response *http.Response, err error) (string, []error) {
 	var (
-		elsewhere   *elsewhereError
-		moved       *movedError
 		credential  *credentialError
 		certificate *tls.CertificateVerificationError
 		syntax      *json.SyntaxError
@@ -98,13 +96,19 @@ func (c *Client) broken(response *http.Response, err error) (string, []error) {
 	switch {
 	case err == nil:
 		return "it answers with nothing", nil
-	case errors.As(err, &elsewhere), errors.As(err, &moved), errors.As(err, &credential), errors.Is(err, errTooLarge):
+	case errors.Is(err, context.Canceled):
+		return "it was given up", []error{context.Canceled}
+	case errors.As(err, &credential):
+		var causes []error
+		if errors.Is(err, reconcile.ErrUnavailable) {
+			causes = append(causes, reconcile.ErrUnavailable)
+		}
+		return strings.TrimPrefix(credential.Error(), c.options.Name+": "), causes
+	case ours(err):
 		if errors.As(err, &request) {
 			err = request.Err
 		}
 		return err.Error(), nil
-	case errors.Is(err, context.Canceled):
-		return "it was given up", []error{context.Canceled}
 	case timedOut(err):
 		return fmt.Sprintf("no answer within %s", c.options.Timeout), []error{context.DeadlineExceeded, reconcile.ErrUnavailable}
 	case errors.As(err, &certificate):
@@ -123,6 +127,15 @@ func (c *Client) broken(response *http.Response, err error) (string, []error) {
 	return err.Error(), []error{reconcile.ErrUnavailable}
 }
 
+// ours tells whether a call was ended by this package, whatever was answered.
+func ours(err error) bool {
+	var (
+		elsewhere *elsewhereError
+		moved     *movedError
+	)
+	return errors.As(err, &elsewhere) || errors.As(err, &moved) || errors.Is(err, errTooLarge)
+}
+
 func timedOut(err error) bool {
 	var timeout interface{ Timeout() bool }
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
@@ -137,18 +150,6 @@ func (c *Client) Clean(text string) string {
 	c.mu.Unlock()
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 	return Cut(text, 500)
-}
-
-// Cut shortens a text to so many characters, the last of them an ellipsis.
-func Cut(text string, characters int) string {
-	if len(text) <= characters {
-		return text
-	}
-	runes := []rune(text)
-	if len(runes) <= characters {
-		return text
-	}
-	return string(runes[:characters-1]) + "…"
 }
 
 func clock(t time.Time) string { return t.UTC().Format("15:04:05 MST") }
