@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile/rollout"
@@ -38,4 +40,44 @@ func rolloutOf(m *spec.Model) *Rollout {
 		r.Checks = append(r.Checks, c.Name)
 	}
 	return r
+}
+
+// String says in a line how the new revision will take over.
+func (r *Rollout) String() string {
+	var steps []string
+	for _, s := range r.Steps {
+		text := fmt.Sprintf("%d %%", s.Weight)
+		if s.Hold > 0 {
+			text += " for " + length(s.Hold)
+		}
+		switch {
+		case s.Approval && s.Hold > 0:
+			text += " and until approved"
+		case s.Approval:
+			text += " until approved"
+		}
+		steps = append(steps, text)
+	}
+	text := fmt.Sprintf("Rollout: %s, %s", r.Strategy, strings.Join(append(steps, "promoted"), " → "))
+	if len(r.Checks) > 0 {
+		text += "; checks " + strings.Join(r.Checks, ", ")
+	} else {
+		text += "; no checks"
+	}
+	if r.KeepPrevious > 0 {
+		text += fmt.Sprintf("; the old revision is kept for %s", length(r.KeepPrevious))
+	}
+	return text
+}
+
+// length is a duration as it is written in specs.
+func length(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

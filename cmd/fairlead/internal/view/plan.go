@@ -3,7 +3,6 @@ package view
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/spec"
@@ -67,7 +66,7 @@ func (p *printer) change(c *plan.Change) {
 		p.line("  # (%s)", reason)
 	}
 	if c.Rollout != nil {
-		p.line("  # %s", rolloutPlan(c.Rollout))
+		p.line("  # %s", c.Rollout.String())
 	}
 	if c.Problem != "" {
 		p.line("  # %s %s", p.v.paint(red, "Problem:"), c.Problem)
@@ -85,46 +84,6 @@ func (p *printer) change(c *plan.Change) {
 	for _, f := range c.Fields {
 		p.line("        %-*s = %s", width, f.Path, p.field(&f))
 	}
-}
-
-// rolloutPlan says in a line how a new revision will take over.
-func rolloutPlan(r *plan.Rollout) string {
-	var steps []string
-	for _, s := range r.Steps {
-		text := fmt.Sprintf("%d %%", s.Weight)
-		if s.Hold > 0 {
-			text += " for " + length(s.Hold)
-		}
-		switch {
-		case s.Approval && s.Hold > 0:
-			text += " and until approved"
-		case s.Approval:
-			text += " until approved"
-		}
-		steps = append(steps, text)
-	}
-	text := fmt.Sprintf("Rollout: %s, %s", r.Strategy, strings.Join(append(steps, "promoted"), " → "))
-	if len(r.Checks) > 0 {
-		text += "; checks " + strings.Join(r.Checks, ", ")
-	} else {
-		text += "; no checks"
-	}
-	if r.KeepPrevious > 0 {
-		text += fmt.Sprintf("; the old revision is kept for %s", length(r.KeepPrevious))
-	}
-	return text
-}
-
-// length is a duration as it is written in specs.
-func length(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 func (p *printer) field(f *plan.Field) string {

@@ -1,0 +1,245 @@
+package review
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/reconcile/run"
+	"github.com/fairlead/fairlead/spec/diag"
+)
+
+// maxMarkdown is below what forges take in a comment: GitHub 65,536 characters.
+const maxMarkdown = 60_000
+
+// page is a Markdown text in the making.
+type page struct{ strings.Builder }
+
+func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+
+// Markdown is the comment on the pull request.
+func (r *Report) Markdown() string {
+	var p page
+	mark := "✅"
+	if r.Failed() {
+		mark = "❌"
+	}
+	p.line("%s", Marker(r.Environment))
+	p.line("### %s Fairlead plan for %s: %s", mark, code(r.Environment), escape(r.Headline()))
+	p.line("")
+	r.problems(&p)
+	if r.Plan != nil {
+		planned(&p, r.Plan)
+	}
+	for i := range r.Pipelines {
+		preview(&p, &r.Pipelines[i])
+	}
+	r.policies(&p)
+	for _, n := range r.Notes {
+		p.line("> %s", escape(n))
+		p.line("")
+	}
+	p.line("<sub>%s merged into %s. Merging is the approval; nothing was changed to make this.</sub>", code(short(r.Head)), code(short(r.Base)))
+	return clipped(p.String())
+}
+
+// clipped cuts a text at a line, and says so.
+func clipped(text string) string {
+	if len(text) <= maxMarkdown {
+		return text
+	}
+	cut := strings.LastIndexByte(text[:maxMarkdown], '\n')
+	text = text[:cut]
+	if open := strings.Count(text, "<details>") - strings.Count(text, "</details>"); open > 0 {
+		text += strings.Repeat("\n</details>", open)
+	}
+	return text + "\n\nThe rest is left out: it is more than a comment holds. `fairlead plan --pr` shows all of it.\n"
+}
+
+func (r *Report) problems(p *page) {
+	if len(r.Conflicts) > 0 {
+		p.line("These files changed on both sides:")
+		p.line("")
+		for _, path := range r.Conflicts {
+			p.line("- %s", code(path))
+		}
+		p.line("")
+	}
+	if r.Error != "" {
+		p.line("%s", escape(r.Error))
+		p.line("")
+	}
+	for i := range r.Diagnostics {
+		d := &r.Diagnostics[i]
+		where := ""
+		if d.Range != nil {
+			where = " " + code(d.Range.String())
+		}
+		kind := "Error"
+		if d.Severity != diag.Error.String() {
+			kind = "Warning"
+		}
+		p.line("- **%s:** %s%s", kind, escape(d.Summary), where)
+		if d.Detail != "" {
+			p.line("  %s", escape(d.Detail))
+		}
+	}
+	if len(r.Diagnostics) > 0 {
+		p.line("")
+	}
+}
+
+func planned(p *page, of *plan.Plan) {
+	for i := range of.Changes {
+		change(p, &of.Changes[i])
+	}
+	if len(of.Changes) > 0 {
+		p.line("")
+	}
+	for _, n := range of.Notes {
+		p.line("> %s", escape(n))
+		p.line("")
+	}
+}
+
+// verbs say what will happen, in the words of `fairlead plan`.
+var verbs = map[plan.Action]string{
+	plan.Create: "will be created", plan.Replace: "gets a new revision", plan.Update: "will be updated in place", plan.Heal: "will be put right",
+	plan.Destroy: "will be destroyed", plan.Forget: "is left running", plan.Blocked: "is blocked", plan.Hold: "is held",
+}
+
+func change(p *page, c *plan.Change) {
+	p.line("- %s **%s**", code(c.Address.String()), verbs[c.Action])
+	for _, why := range c.Reasons {
+		p.line("  - %s", escape(why))
+	}
+	if c.Problem != "" {
+		p.line("  - ⚠️ %s", escape(c.Problem))
+	}
+	if c.Rollout != nil {
+		p.line("  - %s", escape(c.Rollout.String()))
+	}
+	if len(c.Fields) == 0 {
+		return
+	}
+	p.line("  <details><summary>%d changed</summary>", len(c.Fields))
+	p.line("")
+	p.line("  | | from | to |")
+	p.line("  |---|---|---|")
+	for i := range c.Fields {
+		f := &c.Fields[i]
+		from, to := code(f.Old), code(f.New)
+		if f.Sensitive {
+			from, to = "(sensitive)", "(sensitive, changed)"
+		}
+		p.line("  | %s | %s | %s |", code(f.Path), from, to)
+	}
+	p.line("")
+	p.line("  </details>")
+}
+
+func preview(p *page, of *run.Preview) {
+	if of.Problem != "" {
+		p.line("- %s ⚠️ a run could not start: %s", code("pipeline."+of.Pipeline), escape(of.Problem))
+		p.line("")
+		return
+	}
+	hits, open := 0, 0
+	for i := range of.Nodes {
+		switch {
+		case of.Nodes[i].Hit:
+			hits++
+		case len(of.Nodes[i].Depends) > 0:
+			open++
+		}
+	}
+	p.line("- %s **changes**: of a run's %d steps %d come from the cache, %d have to run, %d follow from others", code("pipeline."+of.Pipeline), len(of.Nodes), hits, len(of.Nodes)-hits-open, open)
+	p.line("  <details><summary>steps</summary>")
+	p.line("")
+	p.line("  | step | cache | why |")
+	p.line("  |---|---|---|")
+	for i := range of.Nodes {
+		n := &of.Nodes[i]
+		mark, why := "runs", n.Why
+		switch {
+		case n.Hit:
+			mark, why = "hit", "as in "+n.From
+		case len(n.Depends) > 0:
+			mark, why = "open", "follows from "+strings.Join(n.Depends, ", ")
+		}
+		p.line("  | %s | %s | %s |", code(n.Node), mark, escape(why))
+	}
+	p.line("")
+	p.line("  </details>")
+	p.line("")
+}
+
+func (r *Report) policies(p *page) {
+	if r.Judged == 0 {
+		return
+	}
+	if len(r.Policies) == 0 {
+		p.line("Policies: all %d hold.", r.Judged)
+		p.line("")
+		return
+	}
+	p.line("Policies: %d of %d do not hold.", len(r.Policies), r.Judged)
+	p.line("")
+	for i := range r.Policies {
+		of := &r.Policies[i]
+		mark := "⚠️"
+		if of.Denies() {
+			mark = "❌"
+		}
+		since := "as before"
+		if of.New {
+			since = "new"
+		}
+		p.line("- %s %s about %s (%s, %s): %s. %s", mark, code("policy."+of.Name), code(of.Subject), of.Level, since, escape(of.Detail), escape(of.Message))
+		if of.Regulation != "" {
+			p.line("  %s", escape(of.Regulation))
+		}
+	}
+	p.line("")
+}
+
+func short(commit string) string { return commit[:min(len(commit), 7)] }
+
+// code is a text as a code span, in which nothing is markup. It stays on its line and in
+// its cell.
+func code(s string) string {
+	s = strings.Map(printable, s)
+	if s = strings.TrimSpace(s); s == "" {
+		return ""
+	}
+	fence := "`"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
+		s = " " + s + " "
+	}
+	return fence + strings.ReplaceAll(s, "|", "\\|") + fence
+}
+
+// escaped are the characters that mean something in the Markdown of forges. @ would
+// tell people, and & begins what stands for a character.
+var escaped = strings.NewReplacer(
+	"\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "{", "\\{", "}", "\\}", "[", "\\[", "]", "\\]", "<", "&lt;", ">", "&gt;",
+	"#", "\\#", "|", "\\|", "~", "\\~", "!", "\\!", "@", "&#64;", "&", "&amp;", "://", ":&#47;&#47;",
+)
+
+// escape is a text in which nothing is markup.
+func escape(s string) string { return escaped.Replace(strings.TrimSpace(strings.Map(printable, s))) }
+
+// printable makes every line break and control character a space, and drops what turns
+// or hides text.
+func printable(r rune) rune {
+	switch {
+	case r < ' ' || r == 0x7f:
+		return ' '
+	case r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200b || r == 0x200e || r == 0x200f || r == 0xfeff:
+		return -1
+	}
+	return r
+}
