@@ -53,6 +53,7 @@ func (w *World) routes() http.Handler {
 		"POST /statuses/{sha}":                        postStatus,
 		"GET /issues/{n}/comments":                    listComments,
 		"POST /issues/{n}/comments":                   postComment,
+		"GET /issues/{n}/timeline":                    listTimeline,
 		"PATCH /issues/comments/{id}":                 patchComment,
 		"GET /labels":                                 listLabels,
 		"POST /labels":                                postLabel,

@@ -1,6 +1,7 @@
 package forgetest
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -209,6 +210,23 @@ func listComments(r *request) (answer, error) {
 		out = append(out, r.world.wireComment(c))
 	}
 	return ok(out)
+}
+
+// listTimeline tells the comments and the events of a pull request.
+func listTimeline(r *request) (answer, error) {
+	p, err := r.pull()
+	if err != nil {
+		return answer{}, err
+	}
+	var out []*wireEvent
+	for _, c := range p.comments {
+		out = append(out, &wireEvent{ID: c.id, Type: "comment", User: r.world.wireUser(c.by), Body: c.body})
+	}
+	for _, e := range p.events {
+		out = append(out, &wireEvent{ID: e.id, Type: e.kind, User: r.world.wireUser(e.by)})
+	}
+	slices.SortFunc(out, func(a, b *wireEvent) int { return cmp.Compare(a.ID, b.ID) })
+	return page(r, out, false)
 }
 
 func postComment(r *request) (answer, error) {

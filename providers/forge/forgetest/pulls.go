@@ -30,8 +30,16 @@ type pull struct {
 	labels      []int64
 	reviews     []*review
 	comments    []*comment
+	events      []*event
 
 	created, updated, closed, mergedAt time.Time
+}
+
+// event is a line between the comments.
+type event struct {
+	id   int64
+	kind string // close, reopen or merge_pull
+	by   string
 }
 
 type comment struct {
@@ -217,12 +225,18 @@ func (r *Repo) setOpen(p *pull, u *user, open bool) error {
 	p.open, p.updated = open, now()
 	if open {
 		p.closed = time.Time{}
+		r.addEvent(p, u, "reopen")
 		r.tellPull(u, p, "reopened")
 		return nil
 	}
 	p.closed = p.updated
+	r.addEvent(p, u, "close")
 	r.tellPull(u, p, "closed")
 	return nil
+}
+
+func (r *Repo) addEvent(p *pull, u *user, kind string) {
+	p.events = append(p.events, &event{id: r.world.nextID(), kind: kind, by: u.login})
 }
 
 // MergePull merges as a user and returns the commit that the base holds then.
@@ -261,6 +275,7 @@ func (r *Repo) merge(p *pull, u *user, style string) error {
 	p.open, p.merged, p.mergedBy = false, commit, u.login
 	p.mergedAt = now()
 	p.closed, p.updated = p.mergedAt, p.mergedAt
+	r.addEvent(p, u, "merge_pull")
 	r.tellPull(u, p, "closed")
 	r.world.sync(u)
 	return nil

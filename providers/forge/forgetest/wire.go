@@ -85,6 +85,13 @@ type wireComment struct {
 	Updated time.Time `json:"updated_at"`
 }
 
+type wireEvent struct {
+	ID   int64     `json:"id"`
+	Type string    `json:"type"`
+	User *wireUser `json:"user"`
+	Body string    `json:"body"`
+}
+
 type wireStatus struct {
 	ID          int64     `json:"id"`
 	Status      string    `json:"status"`
