@@ -1,6 +1,10 @@
 package journal
 
-import "time"
+import (
+	"time"
+
+	"github.com/fairlead/fairlead/spec"
+)
 
 // RootRepo is the name of the config repo itself; others are those that it includes.
 const RootRepo = "root"
@@ -25,6 +29,14 @@ type RepoRecord struct {
 	Commits []AcceptedCommit `json:"commits,omitempty"`
 	// Pulls are the pull requests that brought them, as the forge had them.
 	Pulls []AcceptedPull `json:"pulls,omitempty"`
+	// Rules are those of Accepted, by which the next commit is judged should Accepted
+	// itself not be readable any more; nil: they are not known.
+	Rules *AcceptedRules `json:"rules,omitempty"`
+}
+
+// AcceptedRules are the rules that an accepted commit declares.
+type AcceptedRules struct {
+	Trust *spec.Trust `json:"trust,omitempty"` // nil: it has no trust block
 }
 
 // AcceptedCommit is one commit that was judged.
