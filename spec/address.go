@@ -17,6 +17,7 @@ const (
 	KindPipeline   Kind = "pipeline"
 	KindPolicy     Kind = "policy"
 	KindVersion    Kind = "version"
+	KindNotifier   Kind = "notifier"
 	KindStep       Kind = "step"    // a container of a run, never declared by itself
 	KindGateway    Kind = "gateway" // made by Fairlead itself, never declared
 )
@@ -81,9 +82,9 @@ func ParseAddress(s string) (Address, error) {
 		}
 	}
 	switch a.Kind {
-	case KindModel, KindSecret, KindSimulation, KindDataset, KindPipeline, KindPolicy:
+	case KindModel, KindSecret, KindSimulation, KindDataset, KindPipeline, KindPolicy, KindNotifier:
 	default:
-		return Address{}, fmt.Errorf("%q is not an address: there is no kind of object named %q; known are model, secret, simulation, dataset, pipeline and policy", s, kind)
+		return Address{}, fmt.Errorf("%q is not an address: there is no kind of object named %q; known are model, secret, simulation, dataset, pipeline, policy and notifier", s, kind)
 	}
 	if !ValidName(a.Name) {
 		return Address{}, fmt.Errorf("%q is not an address: %q is not a name; names start with a letter and hold a-z, 0-9, _ and -", s, name)

@@ -47,6 +47,7 @@ func (e *evaluator) config() *spec.Config {
 	cfg.Pipelines = decodeAll(e, spec.KindPipeline, func(s section, a spec.Address, enabled bool) *spec.Pipeline { return s.pipeline(cfg, a, enabled) })
 	cfg.Policies = decodeAll(e, spec.KindPolicy, section.policy)
 	e.decodeVersions(cfg)
+	cfg.Notifiers = decodeAll(e, spec.KindNotifier, section.notifier)
 	cfg.Trust = e.decodeTrust()
 	e.decodeApprovals(cfg)
 	e.decodePromotions(cfg)

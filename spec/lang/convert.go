@@ -126,11 +126,10 @@ func kindOf(v cty.Value) string {
 func convertTo(def *schema.Argument, v cty.Value) (cty.Value, *problem) {
 	switch def.Type {
 	case schema.String:
-		if t := v.Type(); t == cty.Number || t == cty.Bool {
-			v, _ = toType(v, cty.String)
-		}
-		if v.Type() != cty.String {
-			return v, wrongType(def, v, stringRemedy(v))
+		return convertText(def, v)
+	case schema.TextOrSecret:
+		if v.Type() != secretType {
+			return convertText(def, v)
 		}
 	case schema.Version:
 		if v.Type() != cty.String {
@@ -153,9 +152,19 @@ func convertTo(def *schema.Argument, v cty.Value) (cty.Value, *problem) {
 	return v, nil
 }
 
+func convertText(def *schema.Argument, v cty.Value) (cty.Value, *problem) {
+	if t := v.Type(); t == cty.Number || t == cty.Bool {
+		v, _ = toType(v, cty.String)
+	}
+	if v.Type() != cty.String {
+		return v, wrongType(def, v, stringRemedy(v))
+	}
+	return v, nil
+}
+
 func stringRemedy(v cty.Value) string {
 	if v.Type() == secretType {
-		return "Secrets can stand in env, secrets and api_keys only, so that their values reach nothing but the container, or the gateway as a hash."
+		return "Secrets can stand in env, secrets and api_keys only, and in url, token and signing_key of a notifier, so that their values reach nothing but the container or the receiver, or the gateway as a hash."
 	}
 	return "Put text in quotes."
 }

@@ -90,7 +90,7 @@ func (x *explainer) explain(path string) Explanation {
 		return x.single("trust", x.e.symbols.trust, steps[1:])
 	}
 	if !ok || len(steps) < 2 {
-		return x.fail("An address is written as a reference: model.NAME, model.NAME.ARGUMENT, var.NAME, local.NAME, secret.NAME, simulation.NAME, dataset.NAME, pipeline.NAME or policy.NAME.")
+		return x.fail("An address is written as a reference: model.NAME, model.NAME.ARGUMENT, var.NAME, local.NAME, secret.NAME, simulation.NAME, dataset.NAME, pipeline.NAME, policy.NAME, notifier.NAME or trust.")
 	}
 	name := steps[1]
 	switch steps[0] {
@@ -98,10 +98,10 @@ func (x *explainer) explain(path string) Explanation {
 		return x.variable(name, steps)
 	case "local":
 		return x.local(name, steps)
-	case "model", "secret", "simulation", "dataset", "pipeline", "policy":
+	case "model", "secret", "simulation", "dataset", "pipeline", "policy", "notifier":
 		return x.object(steps)
 	default:
-		return x.fail("There is nothing of the kind %q to explain. Addresses start with model, secret, simulation, dataset, pipeline, policy, var or local.", steps[0])
+		return x.fail("There is nothing of the kind %q to explain. Addresses start with model, secret, simulation, dataset, pipeline, policy, notifier, trust, var or local.", steps[0])
 	}
 }
 

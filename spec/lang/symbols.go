@@ -25,6 +25,7 @@ type symbols struct {
 	pipelines    map[string]*node
 	policies     map[string]*node
 	versions     map[string]*node
+	notifiers    map[string]*node
 	modelOrder   []*node
 	moved        []*node
 	removed      []*node
@@ -43,7 +44,7 @@ func collect(files []*file, r *reporter) *symbols {
 	s := &symbols{
 		variables: map[string]*node{}, locals: map[string]*arg{},
 		models: make(map[string]*node, len(files)), secrets: map[string]*node{}, simulations: map[string]*node{},
-		datasets: map[string]*node{}, pipelines: map[string]*node{}, policies: map[string]*node{}, versions: map[string]*node{}, environments: map[string][]*node{},
+		datasets: map[string]*node{}, pipelines: map[string]*node{}, policies: map[string]*node{}, versions: map[string]*node{}, notifiers: map[string]*node{}, environments: map[string][]*node{},
 		modelOrder: make([]*node, 0, len(files)),
 		over:       map[string]*node{}, overLocals: map[string]*arg{},
 	}
@@ -90,6 +91,8 @@ func (s *symbols) declare(n *node, r *reporter) {
 		once(s.policies, n.label, n, r)
 	case "version":
 		once(s.versions, n.label, n, r)
+	case "notifier":
+		once(s.notifiers, n.label, n, r)
 	case "approval":
 		s.approvals = append(s.approvals, n)
 	case "promote":
@@ -213,6 +216,8 @@ func (s *symbols) byKind(kind string) map[string]*node {
 		return s.pipelines
 	case "policy":
 		return s.policies
+	case "notifier":
+		return s.notifiers
 	default:
 		return s.variables
 	}

@@ -97,7 +97,7 @@ func (e *evaluator) evaluation(diags hcl.Diagnostics, a *arg, refs []reference) 
 	}
 }
 
-const stringRemedySecret = "A secret is no text, and cannot become part of one. It can stand as a whole value in env, secrets and api_keys, so that it reaches nothing but the container, or the gateway as a hash. Let the program in the container put its parts together."
+const stringRemedySecret = "A secret is no text, and cannot become part of one. It can stand as a whole value in env, secrets and api_keys, and in url, token and signing_key of a notifier, so that it reaches nothing but the container or the receiver, or the gateway as a hash. Let the program in the container put its parts together."
 
 // functionFailure is what a function itself said.
 func functionFailure(d *hcl.Diagnostic) string {

@@ -13,7 +13,7 @@ func Root() *Block {
 		Doc:   "A config repo is a directory tree of .hcl and .hcl.json files. All files are read as one; their names and the order of blocks never matter.",
 		Blocks: []*Block{
 			fairleadBlock(), variableBlock(), localsBlock(), modelBlock(), secretBlock(), simulationBlock(),
-			datasetBlock(), pipelineBlock(), policyBlock(), versionBlock(), trustBlock(), approvalBlock(), promoteBlock(), movedBlock(), removedBlock(),
+			datasetBlock(), pipelineBlock(), policyBlock(), versionBlock(), trustBlock(), approvalBlock(), promoteBlock(), notifierBlock(), movedBlock(), removedBlock(),
 		},
 	}
 	root.Blocks = append(root.Blocks, environmentBlock(root))
@@ -105,7 +105,7 @@ func secretBlock() *Block {
 	return &Block{
 		Name: "secret", Label: "name", LabelRule: LabelName, Repeats: true, Instances: true,
 		Doc: "Where a secret value comes from; exactly one source. The value is read on the daemon's host only, and is never part of a plan, log or label. " +
-			"`secret.NAME` can stand as a value of `env`, `secrets` and `api_keys`, nowhere else.",
+			"`secret.NAME` can stand as a value of `env`, `secrets` and `api_keys`, and of `url`, `token` and `signing_key` of a notifier, nowhere else.",
 		Example: `secret "db_password" {
   file = "/etc/fairlead/secrets/db_password"
 }`,
@@ -161,7 +161,7 @@ func environmentBlock(root *Block) *Block {
   }
 }`,
 	}
-	overlaid := []string{"variable", "locals", "model", "secret", "simulation", "dataset", "pipeline", "policy"}
+	overlaid := []string{"variable", "locals", "model", "secret", "simulation", "dataset", "pipeline", "policy", "notifier"}
 	for _, n := range root.Blocks {
 		if slices.Contains(overlaid, n.Name) {
 			b.Blocks = append(b.Blocks, n)

@@ -5,31 +5,33 @@ type Type string
 
 // The types. Each is also the word that the reference page shows.
 const (
-	String      Type = "string"
-	Version     Type = "version"  // a quoted string; a bare number is refused, as 1.10 would become "1.1"
-	Bool        Type = "bool"     // true or false
-	Integer     Type = "integer"  // a whole number
-	Number      Type = "number"   // any finite number
-	Percent     Type = "percent"  // a whole number from 0 to 100
-	Duration    Type = "duration" // "500ms", "30s", "1h30m", "2d"
-	Size        Type = "size"     // "64kB", "256MiB", "2GiB"
-	StringList  Type = "list of strings"
-	IntegerList Type = "list of integers"
-	Env         Type = "map of strings or secrets"
-	SecretMap   Type = "map of secrets"
-	SecretList  Type = "list of secrets"
-	GPUs        Type = "GPUs" // a number, the word all, or a list of ids
-	Keyword     Type = "keyword"
-	KeywordList Type = "list of keywords"
-	Ref         Type = "reference"
-	RefList     Type = "list of references"
-	Constraint  Type = "type constraint" // string, number, list(string), ...
-	Any         Type = "any value"
-	Time        Type = "date or time" // "2026-11-21", or RFC 3339
-	StringMap   Type = "map of strings"
-	NumberMap   Type = "map of numbers"
-	ValueMap    Type = "map of strings, numbers or bools"
-	Axes        Type = "map of lists"
+	String       Type = "string"
+	Version      Type = "version"  // a quoted string; a bare number is refused, as 1.10 would become "1.1"
+	Bool         Type = "bool"     // true or false
+	Integer      Type = "integer"  // a whole number
+	Number       Type = "number"   // any finite number
+	Percent      Type = "percent"  // a whole number from 0 to 100
+	Duration     Type = "duration" // "500ms", "30s", "1h30m", "2d"
+	Size         Type = "size"     // "64kB", "256MiB", "2GiB"
+	StringList   Type = "list of strings"
+	IntegerList  Type = "list of integers"
+	Env          Type = "map of strings or secrets"
+	SecretMap    Type = "map of secrets"
+	SecretList   Type = "list of secrets"
+	Secret       Type = "secret"
+	TextOrSecret Type = "string or secret"
+	GPUs         Type = "GPUs" // a number, the word all, or a list of ids
+	Keyword      Type = "keyword"
+	KeywordList  Type = "list of keywords"
+	Ref          Type = "reference"
+	RefList      Type = "list of references"
+	Constraint   Type = "type constraint" // string, number, list(string), ...
+	Any          Type = "any value"
+	Time         Type = "date or time" // "2026-11-21", or RFC 3339
+	StringMap    Type = "map of strings"
+	NumberMap    Type = "map of numbers"
+	ValueMap     Type = "map of strings, numbers or bools"
+	Axes         Type = "map of lists"
 
 	// What a pipeline reads, and what starts it.
 	Input    Type = "reference to an output"                // step.split.train, select.best.model

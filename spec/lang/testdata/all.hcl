@@ -310,6 +310,9 @@ environment "prod" {
   locals {
     team = "@prod"
   }
+  notifier "oncall" {
+    events = [run_failed]
+  }
   variable "registry" {
     default = "registry.example.com"
   }
@@ -736,4 +739,38 @@ promote "prod" {
 
 promote "staging" {
   from = environment.prod
+}
+
+notifier "oncall" {
+  enabled  = true
+  for_each = toset(["a", "b"])
+  kind     = pagerduty
+  token    = secret.key["eu"]
+  events   = [rolled_back, held]
+  severity = warning
+  owners   = [local.team]
+  title    = "[{{ .Environment }}] {{ .Title }} ${each.key}"
+  text     = "{{ .Text }}{{ range .Owners }} {{ . }}{{ end }}{{ with .Facts.revision }}{{ . }}{{ end }}"
+  repeat   = "30m"
+}
+
+notifier "mail" {
+  kind  = email
+  url   = "smtp://mail.example.com:587"
+  user  = "fairlead"
+  token = secret.token
+  from  = "Fairlead <fairlead@example.com>"
+  to    = ["vision@example.com"]
+}
+
+notifier "bot" {
+  kind    = slack
+  token   = secret.token
+  channel = "#models"
+}
+
+notifier "hook" {
+  kind        = webhook
+  url         = secret.token
+  signing_key = secret.token
 }
