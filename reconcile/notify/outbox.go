@@ -54,8 +54,9 @@ type Outbox struct {
 	LastNote     string    `json:"last_note,omitempty"`
 	LastSent     time.Time `json:"last_sent,omitzero"`
 
-	serial int64 // that was given last
-	bytes  int   // of the queue
+	Serial int64 `json:"serial,omitempty"` // that was given last
+
+	bytes int // of the queue
 }
 
 // Counts are numbers of messages since the outbox was made.
@@ -99,7 +100,7 @@ func DecodeOutbox(data []byte) (*Outbox, error) {
 	for i := range o.Queue {
 		o.Queue[i].size = sizeOf(&o.Queue[i].Message)
 		o.bytes += o.Queue[i].size
-		o.serial = max(o.serial, o.Queue[i].Serial)
+		o.Serial = max(o.Serial, o.Queue[i].Serial)
 	}
 	return &o, nil
 }
@@ -129,18 +130,31 @@ func (o *Outbox) Add(m reconcile.Message, wanted bool, repeat time.Duration, now
 		return false
 	}
 	taken, known := o.Recent[m.Key]
-	waits := slices.ContainsFunc(o.Queue, func(q Queued) bool { return q.Message.Key == m.Key })
-	if waits || known && now.Sub(taken.At) < repeat {
+	if o.waits(&m) || known && now.Sub(taken.At) < repeat {
 		o.Counts.Repeated++
 		return false
 	}
 	o.remember(&m, now)
-	o.serial++
-	q := Queued{Serial: o.serial, Message: m, Since: now, size: sizeOf(&m)}
+	o.Serial++
+	q := Queued{Serial: o.Serial, Message: m, Since: now, size: sizeOf(&m)}
 	o.Queue = append(o.Queue, q)
 	o.bytes += q.size
 	o.shrink()
 	return true
+}
+
+// waits tells whether the same message is in the queue, and what it says not resolved
+// behind it.
+func (o *Outbox) waits(m *reconcile.Message) bool {
+	for _, q := range slices.Backward(o.Queue) {
+		if q.Message.Key == m.Key {
+			return true
+		}
+		if q.Message.Resolves && q.Message.Thread == m.Thread && m.Thread != "" {
+			return false
+		}
+	}
+	return false
 }
 
 // remember notes the key and the thread of a message that is taken in.
