@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -214,20 +215,34 @@ func getSelf(r *request) (answer, error) {
 
 func listTeams(r *request) (answer, error) {
 	var teams []*wireTeam
+	in := false
 	for _, t := range r.world.teams {
 		if t.org == r.PathValue("org") {
 			teams = append(teams, &wireTeam{ID: t.id, Name: t.name})
+			in = in || r.in(t)
 		}
 	}
-	if len(teams) == 0 {
+	switch {
+	case len(teams) == 0:
 		return answer{}, errNotFound // a user is no organization
+	case !in:
+		return answer{http.StatusForbidden, r.world.problem("Must be an organization member")}, nil
 	}
 	return page(r, teams, true)
+}
+
+// in tells whether the user of a request is a member of a team.
+func (r *request) in(t *team) bool {
+	return r.user != nil && slices.Contains(t.members, r.user.login)
 }
 
 func listMembers(r *request) (answer, error) {
 	for _, t := range r.world.teams {
 		if t.id == int64(r.number("id")) {
+			owner := slices.ContainsFunc(r.world.teams, func(o *team) bool { return o.org == t.org && o.name == Owners && r.in(o) })
+			if !owner && !r.in(t) {
+				return answer{http.StatusForbidden, r.world.problem("Must be a team member")}, nil
+			}
 			var members []*wireUser
 			for _, login := range t.members {
 				members = append(members, r.world.wireUser(login))

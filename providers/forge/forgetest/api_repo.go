@@ -199,11 +199,12 @@ func postStatus(r *request) (answer, error) {
 	return answer{http.StatusCreated, r.world.wireStatus(s)}, nil
 }
 
-// listComments does not page: neither does Gitea.
+// listComments does not page, and does not say of a number that there is none of it:
+// neither does Gitea.
 func listComments(r *request) (answer, error) {
 	p, err := r.pull()
 	if err != nil {
-		return answer{}, err
+		return answer{http.StatusInternalServerError, r.world.problem("")}, nil
 	}
 	out := []*wireComment{}
 	for _, c := range p.comments {

@@ -44,6 +44,9 @@ type user struct {
 	key   string // file of the SSH key that signs
 }
 
+// Owners is the team of an organization that sees everything in it.
+const Owners = "Owners"
+
 type team struct {
 	id      int64
 	org     string
@@ -142,7 +145,8 @@ func (w *World) SignMerges(keyFile string) {
 	w.mergeKey = keyFile
 }
 
-// AddTeam makes a team, or gives one other members. Its name is ORG/NAME.
+// AddTeam makes a team, or gives one other members. Its name is ORG/NAME. As on
+// Gitea, the API tells of its members only those, and those of ORG/Owners.
 func (w *World) AddTeam(name string, members ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -2,7 +2,8 @@
 //
 // It proves itself by an access token with the scopes read:user, write:repository,
 // write:issue and, for teams, read:organization, of an account that may write to the
-// repository.
+// repository. Gitea shows who is in a team only to its members and to the owners of
+// the organization: the account has to be one of them for rules that name a team.
 //
 // Where Gitea's answers could mislead who judges a change by them, this package does
 // not repeat them:

@@ -34,6 +34,9 @@ func newLocal(t *testing.T) (reconcile.Forge, providertest.ForgeWorld) {
 		t.Fatal(err)
 	}
 	w.repo = repo
+	if err := w.forge.AddTeam("acme/"+forgetest.Owners, "fairlead-bot"); err != nil { // who may see who is in a team
+		t.Fatal(err)
+	}
 	return newForge(t, w.forge.URL, w.token), w
 }
 

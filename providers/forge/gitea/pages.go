@@ -76,6 +76,9 @@ func (f *Forge) Comment(ctx context.Context, number int, marker, body string) er
 		return err
 	}
 	body = rest.Marked(body, marker, maxBody)
+	if _, err := s.pull(number); err != nil { // of an unknown one the comments are a 500
+		return err
+	}
 	own, err := s.own(number, self, marker)
 	if err != nil {
 		return err
@@ -139,6 +142,10 @@ func (f *Forge) Status(ctx context.Context, commit string, c reconcile.CommitSta
 	return false, nil
 }
 
+// readTeams: whoever asks sees the members of the teams that it is in itself; an owner
+// of the organization sees all.
+const readTeams = "read:organization, and to be in that team or an owner of the organization"
+
 var errNoOwner = errors.New("a team is named by its organization and itself: acme/vision")
 
 // Members implements reconcile.Forge. A team without an organization is one of the
@@ -164,7 +171,7 @@ func (f *Forge) Members(ctx context.Context, team string) ([]string, error) {
 		return s.sdk.ListTeamMembers(id, gitea.ListTeamMembersOptions{ListOptions: page})
 	})
 	if err != nil {
-		return nil, s.failed(rest.Call{Doing: "list the members of the team " + team, Needs: "read:organization, and to be in the organization"}, response, err)
+		return nil, s.failed(rest.Call{Doing: "list the members of the team " + team, Needs: readTeams}, response, err)
 	}
 	var logins []string
 	for _, m := range members {
@@ -177,7 +184,7 @@ func (f *Forge) Members(ctx context.Context, team string) ([]string, error) {
 
 // team is the id of a team; Gitea takes upper and lower case for the same.
 func (s *session) team(org, name string) (id int64, err error) {
-	call := rest.Call{Doing: "look for the team " + org + "/" + name, Needs: "read:organization, and to be in the organization"}
+	call := rest.Call{Doing: "look for the team " + org + "/" + name, Needs: readTeams}
 	response, err := pages(func(page gitea.ListOptions) ([]*gitea.Team, *gitea.Response, error) {
 		return s.sdk.ListOrgTeams(org, gitea.ListTeamsOptions{ListOptions: page})
 	}, func(t *gitea.Team) bool {
