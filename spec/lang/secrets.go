@@ -90,19 +90,19 @@ func (e *evaluator) decodeSecret(n *node, sc *scope) *spec.Secret {
 	s := section{ev: e, n: n, sc: sc}
 	secret := &spec.Secret{
 		Name: spec.Address{Kind: spec.KindSecret, Name: n.label, Key: sc.key}.ServedName(),
-		File: s.str("file"), Env: s.str("env"), Age: s.str("age"), Pos: specPos(n.rng),
+		File: s.str("file"), Env: s.str("env"), Age: s.str("age"), SOPS: s.sops(), Pos: specPos(n.rng),
 	}
 	sources := 0
-	for _, source := range []string{"file", "env", "age"} {
+	for _, source := range []string{"file", "env", "age", "sops"} {
 		if s.has(source) {
 			sources++
 		}
 	}
 	if sources != 1 {
-		s.errorf(n.rng, "One source needed", "A secret has exactly one source, and this one has %d. Write one of file, env and age.", sources)
+		s.errorf(n.rng, "One source needed", "A secret has exactly one source, and this one has %d. Write one of file, env, age and sops.", sources)
 	}
 	if secret.File != "" && !absolutePath(secret.File) {
-		s.errorf(s.at("file"), "Path not absolute", "The file is on the daemon's host, so its path must be absolute and without . and .. in it. A value that is in the repo must be encrypted: age = file(...).")
+		s.errorf(s.at("file"), "Path not absolute", "The file is on the daemon's host, so its path must be absolute and without . and .. in it. A value that is in the repo must be encrypted: age = file(...), or sops = \"PATH\".")
 	}
 	return secret
 }

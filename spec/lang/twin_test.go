@@ -148,6 +148,7 @@ func data(files tree) tree {
 	files["data/lfs.csv"] = "version https://git-lfs.github.com/spec/v1\noid sha256:00\n"
 	files["data/card.md"] = "---\nlanguage: en\nmodel-index:\n  - results: [0.9]\n---\n# Digits\n"
 	files["data/ann.asc"] = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEaSA\n-----END PGP PUBLIC KEY BLOCK-----\n"
+	files["data/sops.yaml"] = "db:\n    password: ENC[AES256_GCM,data:x,type:str]\nsops:\n    age:\n        - enc: |\n            -----BEGIN AGE ENCRYPTED FILE-----\n"
 	files["data/note.age"] = "YWdlLWVuY3J5cHRpb24="
 	files["data/jwks.json"] = `{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "lVrT5Pt1z5GCJEHEY8uhcOlxL5SDrT2LP-FBVX04VdY"}]}`
 	files["warmup/digits.json"] = `{"inputs": []}`

@@ -113,6 +113,8 @@ func secretBlock() *Block {
 			{Name: "file", Type: String, Example: `"/etc/fairlead/secrets/db_password"`, Doc: "Absolute path of a file on the daemon's host."},
 			{Name: "env", Type: String, Example: `"DB_PASSWORD"`, Doc: "Environment variable of the daemon."},
 			{Name: "age", Type: String, Example: `file("secrets/db_password.age")`, Doc: "The value itself, encrypted with age for the daemon's key: armoured, or base64."},
+			{Name: "sops", Type: String, Example: `"secrets.enc.yaml"`, Doc: "File of the repo that is encrypted with SOPS for the daemon's age key: YAML, JSON, dotenv or binary."},
+			{Name: "key", Type: String, Note: "the whole file", Example: `"db.password"`, Doc: "Which value of the SOPS file, by the names that lead to it."},
 		},
 	}
 }

@@ -34,6 +34,11 @@ secret "note" {
   age     = file("data/note.age")
 }
 
+secret "db" {
+  sops = "data/sops.yaml"
+  key  = "db.password"
+}
+
 model "small" {
   image = "${var.registry}/small:1"
   update {
