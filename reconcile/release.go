@@ -25,6 +25,20 @@ func Restore(m *spec.Model, in RevisionInputs, imageRef string, health spec.Heal
 	return &Target{Model: &old, Image: image, Inputs: in, Revision: in.Revision()}
 }
 
+// Declares tells whether a model asks for what these inputs were made of. The image is
+// compared as it is written, and secrets by their names: what a tag means now, and which
+// version a secret has, is not in specs.
+func Declares(m *spec.Model, in RevisionInputs, imageRef string) bool {
+	versions := map[string]string{}
+	for _, use := range in.SecretEnv {
+		versions[use.Secret] = use.Version
+	}
+	for _, use := range in.SecretFiles {
+		versions[use.Secret] = use.Version
+	}
+	return m.Image == imageRef && revisionInputs(m, Image{Pin: in.Image}, versions).Revision() == in.Revision()
+}
+
 // container is the inverse of revisionInputs. now gives what is no input: how
 // long a stop may take.
 func (in RevisionInputs) container(now spec.Container) spec.Container {

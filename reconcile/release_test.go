@@ -61,3 +61,35 @@ func TestRestoredReleaseHasItsArtifact(t *testing.T) {
 		t.Errorf("bound again it is %s, was %s", again.Revision, old.Revision)
 	}
 }
+
+func TestWhatAModelDeclares(t *testing.T) {
+	m := func(change func(*spec.Model)) *spec.Model {
+		m := &spec.Model{Name: "digits", Image: "digits:1", Port: 8080, Artifact: artifact("one.example", "aa", "/model"), Container: spec.Container{
+			Env: map[string]spec.EnvValue{"A": {Value: "b"}, "KEY": {Secret: "key"}}, SecretFiles: map[string]string{"/run/key": "key"},
+		}}
+		if change != nil {
+			change(m)
+		}
+		return m
+	}
+	in := NewTarget(m(nil), Image{Ref: "digits:1", Pin: "sha256:one"}, map[string]string{"key": "v7"}).Inputs
+	for name, c := range map[string]struct {
+		change func(*spec.Model)
+		want   bool
+	}{
+		"the same":                  {nil, true},
+		"what changes in place":     {func(m *spec.Model) { m.Replicas, m.Version, m.Health.Path = 4, "2", "/up" }, true},
+		"the same bytes elsewhere":  {func(m *spec.Model) { m.Artifact.Ref = "oci://two.example/digits@sha256:aa" }, true},
+		"another image":             {func(m *spec.Model) { m.Image = "digits:2" }, false},
+		"another value":             {func(m *spec.Model) { m.Container.Env["A"] = spec.EnvValue{Value: "c"} }, false},
+		"another secret":            {func(m *spec.Model) { m.Container.Env["KEY"] = spec.EnvValue{Secret: "other"} }, false},
+		"another port":              {func(m *spec.Model) { m.Port = 9090 }, false},
+		"no artifact":               {func(m *spec.Model) { m.Artifact = nil }, false},
+		"another amount of memory":  {func(m *spec.Model) { m.Container.Resources.Memory = 1 }, false},
+		"a text in place of secret": {func(m *spec.Model) { m.Container.Env["KEY"] = spec.EnvValue{Value: "key"} }, false},
+	} {
+		if got := Declares(m(c.change), in, "digits:1"); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}

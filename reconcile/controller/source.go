@@ -82,6 +82,12 @@ type revision struct {
 // look does one round; false means that it should be tried again soon.
 func (f *follower) look(ctx context.Context) bool {
 	snapshot, err := f.c.opts.Source.Latest(ctx)
+	if refusal, refused := errors.AsType[*reconcile.Refusal](err); refused {
+		// Approvals may come, and a newer commit: both are found at the next round.
+		f.send(ctx, synced{commit: refusal.Head, err: err, loadErr: true})
+		f.goOn(ctx)
+		return true
+	}
 	if err != nil {
 		f.send(ctx, synced{err: err})
 		f.goOn(ctx)

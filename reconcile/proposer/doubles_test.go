@@ -170,4 +170,3 @@ func (f *fixture) look(t *testing.T) {
 	t.Helper()
 	f.subject.Look(t.Context())
 }
-
