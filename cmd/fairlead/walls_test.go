@@ -29,6 +29,7 @@ var above = map[string][]string{
 // homes says where each library lives, tests included. A move to its successor
 // then touches that package alone.
 var homes = map[string][]string{
+	"code.gitea.io/sdk/gitea":                        {"providers/forge/gitea"},
 	"github.com/ProtonMail/go-crypto":                {"providers/git/signature"},
 	"code.dny.dev/ssrf":                              {"providers/notify"},
 	"filippo.io/age":                                 {"providers/secret"},
@@ -152,6 +153,28 @@ func TestEachLibraryHasOneHome(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestWhatIsForTestsIsNoPartOfTheProgram(t *testing.T) {
+	packages := list(t)
+	seen := map[string]bool{}
+	next := []string{module + "/cmd/fairlead"}
+	for len(next) > 0 {
+		name := next[len(next)-1]
+		next = next[:len(next)-1]
+		path, ours := in(name)
+		if seen[name] || !ours {
+			continue
+		}
+		seen[name] = true
+		if slices.Contains(packages[name].Imports, "testing") {
+			t.Errorf("%s is linked into the program, and imports testing", path)
+		}
+		next = append(next, packages[name].Imports...)
+	}
+	if len(seen) < 10 {
+		t.Errorf("the program consists of %d packages only: the test proves nothing", len(seen))
 	}
 }
 
