@@ -166,6 +166,7 @@ type object struct {
 	supply      *supply                // of the release that is next; nil if it needs none
 	inspections map[string]*inspection // by container id
 	restarts    map[string]*restarts   // by revision
+	drift       drift
 	// alarm is when the loop has to look again for a reason of its own: something
 	// is tried anew.
 	alarm time.Time

@@ -59,7 +59,11 @@ func (l *loop) decideObject(o *object, now time.Time) {
 		o.phaseSince = now
 		l.emit(Event{Type: PhaseChanged, Address: address, Phase: o.decision.Phase, Message: o.decision.Reason})
 	}
-	if engine := l.inspect(o, o.decision.Commands, now); len(engine) > 0 {
+	engine := l.inspect(o, o.decision.Commands, now)
+	if o.key != gatewayKey {
+		l.noteDrift(o, address, engine)
+	}
+	if len(engine) > 0 {
 		l.start(o, address, engine)
 	} else if o.decision.Phase == rollout.Steady {
 		o.failures, o.err = 0, nil

@@ -58,4 +58,6 @@ const (
 	JournalRecovered EventType = "journal_recovered"
 	MetricsFailed    EventType = "metrics_failed"
 	MetricsRecovered EventType = "metrics_recovered"
+
+	DriftHealed EventType = "drift_healed" // nobody had decided it, and it is put right; Message has a line for each act
 )
