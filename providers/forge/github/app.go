@@ -103,7 +103,7 @@ func (a *app) bearer(ctx context.Context) (string, error) {
 		return "", err
 	}
 	token, response, err := a.client.Apps.CreateInstallationToken(ctx, id, nil)
-	if err != nil {
+	if err != nil || token.GetToken() == "" {
 		return "", failed(a.rest, rest.Call{Doing: fmt.Sprintf("get a token of installation %d", id), Needs: "an installation of the App"}, response, err)
 	}
 	a.mu.Lock()

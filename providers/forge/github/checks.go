@@ -87,7 +87,7 @@ func (f *Forge) check(ctx context.Context, commit string, s reconcile.CommitStat
 func (f *Forge) newestCheck(ctx context.Context, commit, name string) (newest *github.CheckRun, response *github.Response, err error) {
 	response, err = pages(func(page github.ListOptions) ([]*github.CheckRun, *github.Response, error) {
 		list, response, err := f.client.Checks.ListCheckRunsForRef(ctx, f.owner, f.repo, commit, &github.ListCheckRunsOptions{CheckName: &name, AppID: &f.app.ID, ListOptions: page})
-		if err != nil {
+		if err != nil || list == nil {
 			return nil, response, err
 		}
 		return list.CheckRuns, response, nil

@@ -159,7 +159,7 @@ func (f *Forge) Self(ctx context.Context) (reconcile.ForgeUser, error) {
 		return self, err
 	}
 	user, response, err := f.client.Users.Get(ctx, "")
-	if err != nil {
+	if err != nil || user.GetLogin() == "" {
 		return reconcile.ForgeUser{}, f.failed(rest.Call{Doing: "ask whose the token is", Needs: "the token of an account"}, response, err)
 	}
 	return reconcile.ForgeUser{Login: user.GetLogin(), Bot: user.GetType() == "Bot"}, nil
@@ -229,7 +229,7 @@ func status(response *github.Response) int {
 const perPage = 100
 
 // pages reads all pages of a list until take has had enough.
-func pages[T any](read func(github.ListOptions) ([]T, *github.Response, error), take func(T) (more bool)) (*github.Response, error) {
+func pages[T any](read func(github.ListOptions) ([]*T, *github.Response, error), take func(*T) (more bool)) (*github.Response, error) {
 	page := github.ListOptions{Page: 1, PerPage: perPage}
 	for range rest.MaxPages {
 		items, response, err := read(page)
@@ -237,7 +237,7 @@ func pages[T any](read func(github.ListOptions) ([]T, *github.Response, error), 
 			return response, err
 		}
 		for _, item := range items {
-			if !take(item) {
+			if item != nil && !take(item) {
 				return response, nil
 			}
 		}
@@ -250,9 +250,9 @@ func pages[T any](read func(github.ListOptions) ([]T, *github.Response, error), 
 }
 
 // all reads all pages of a list.
-func all[T any](read func(github.ListOptions) ([]T, *github.Response, error)) ([]T, *github.Response, error) {
-	var items []T
-	response, err := pages(read, func(item T) bool {
+func all[T any](read func(github.ListOptions) ([]*T, *github.Response, error)) ([]*T, *github.Response, error) {
+	var items []*T
+	response, err := pages(read, func(item *T) bool {
 		items = append(items, item)
 		return true
 	})

@@ -87,7 +87,7 @@ func (f *Forge) Status(ctx context.Context, commit string, s reconcile.CommitSta
 func (f *Forge) put(ctx context.Context, commit, name string) (found *github.RepoStatus, response *github.Response, err error) {
 	response, err = pages(func(page github.ListOptions) ([]*github.RepoStatus, *github.Response, error) {
 		combined, response, err := f.client.Repositories.GetCombinedStatus(ctx, f.owner, f.repo, commit, &page)
-		if err != nil {
+		if err != nil || combined == nil {
 			return nil, response, err
 		}
 		return combined.Statuses, response, nil

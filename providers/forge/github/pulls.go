@@ -65,7 +65,7 @@ func (f *Forge) Pull(ctx context.Context, number int) (reconcile.Pull, error) {
 func (f *Forge) pull(ctx context.Context, number int) (reconcile.Pull, error) {
 	call := rest.Call{Doing: fmt.Sprintf("look at pull request %d", number), Needs: readPulls}
 	p, response, err := f.client.PullRequests.Get(ctx, f.owner, f.repo, number)
-	if err != nil {
+	if err != nil || p == nil {
 		return reconcile.Pull{}, f.missing(ctx, call, response, err)
 	}
 	pull := told(p)
@@ -145,7 +145,7 @@ func (f *Forge) PullCommits(ctx context.Context, number int) ([]reconcile.PullCo
 	}
 	if len(listed) >= maxCommits {
 		p, response, err := f.client.PullRequests.Get(ctx, f.owner, f.repo, number)
-		if err != nil {
+		if err != nil || p == nil {
 			return nil, f.missing(ctx, call, response, err)
 		}
 		if p.GetCommits() != len(listed) {
@@ -218,14 +218,14 @@ func (f *Forge) EditPull(ctx context.Context, number int, title, body string) er
 func (f *Forge) edit(ctx context.Context, number int, title, body string) (*github.PullRequest, error) {
 	call := rest.Call{Doing: fmt.Sprintf("edit pull request %d", number), Needs: writePulls}
 	p, response, err := f.client.PullRequests.Get(ctx, f.owner, f.repo, number)
-	if err != nil {
+	if err != nil || p == nil {
 		return nil, f.missing(ctx, call, response, err)
 	}
 	title, body = rest.Cut(title, maxTitle), rest.Cut(body, maxBody)
 	if p.GetTitle() == title && rest.Same(p.GetBody(), body) {
 		return p, nil
 	}
-	if p, response, err = f.client.PullRequests.Edit(ctx, f.owner, f.repo, number, &github.PullRequest{Title: &title, Body: &body}); err != nil {
+	if p, response, err = f.client.PullRequests.Edit(ctx, f.owner, f.repo, number, &github.PullRequest{Title: &title, Body: &body}); err != nil || p == nil {
 		return nil, f.missing(ctx, call, response, err)
 	}
 	return p, nil
@@ -237,7 +237,7 @@ func (f *Forge) ClosePull(ctx context.Context, number int) error {
 	defer end()
 	call := rest.Call{Doing: fmt.Sprintf("close pull request %d", number), Needs: writePulls}
 	p, response, err := f.client.PullRequests.Get(ctx, f.owner, f.repo, number)
-	if err != nil {
+	if err != nil || p == nil {
 		return f.missing(ctx, call, response, err)
 	}
 	if told(p).State != reconcile.PullOpen {
