@@ -15,8 +15,8 @@ const (
 	keptTrees = 64
 )
 
-// treeDiff lists the files in which trees differ.
-type treeDiff struct {
+// recordDiff lists the files in which trees differ.
+type recordDiff struct {
 	repo  *repository
 	known map[plumbing.Hash][]object.TreeEntry
 	found []audit.Change
@@ -24,13 +24,13 @@ type treeDiff struct {
 
 // changes lists the files that differ between a tree and an older one, which may be
 // zero.
-func (d *treeDiff) changes(tree, older plumbing.Hash) ([]audit.Change, error) {
+func (d *recordDiff) changes(tree, older plumbing.Hash) ([]audit.Change, error) {
 	d.found = nil
 	err := d.compare("", tree, older, 0)
 	return d.found, err
 }
 
-func (d *treeDiff) entries(id plumbing.Hash) ([]object.TreeEntry, error) {
+func (d *recordDiff) entries(id plumbing.Hash) ([]object.TreeEntry, error) {
 	if id.IsZero() {
 		return nil, nil
 	}
@@ -48,7 +48,7 @@ func (d *treeDiff) entries(id plumbing.Hash) ([]object.TreeEntry, error) {
 	return entries, nil
 }
 
-func (d *treeDiff) compare(prefix string, tree, older plumbing.Hash, depth int) error {
+func (d *recordDiff) compare(prefix string, tree, older plumbing.Hash, depth int) error {
 	if tree == older || len(d.found) >= maxChanges {
 		return nil
 	}
@@ -101,7 +101,7 @@ func differing(a, b []object.TreeEntry) (restA, restB []object.TreeEntry) {
 }
 
 // entry compares one name. The zero entry stands for none.
-func (d *treeDiff) entry(path string, now, old object.TreeEntry, depth int) error {
+func (d *recordDiff) entry(path string, now, old object.TreeEntry, depth int) error {
 	if now.Mode == old.Mode && now.Hash == old.Hash || len(d.found) >= maxChanges {
 		return nil
 	}

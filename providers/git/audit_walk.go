@@ -217,7 +217,7 @@ func (w *auditWalk) work(ctx context.Context, path string, pieces <-chan piece) 
 		return err
 	}
 	defer repo.close()
-	trees := &treeDiff{repo: repo, known: map[plumbing.Hash][]object.TreeEntry{}}
+	trees := &recordDiff{repo: repo, known: map[plumbing.Hash][]object.TreeEntry{}}
 	for part := range pieces {
 		for i := range part.links {
 			if ctx.Err() != nil {
@@ -241,7 +241,7 @@ func (w *auditWalk) work(ctx context.Context, path string, pieces <-chan piece) 
 func (w *auditWalk) lastOf(part piece) bool { return len(part.links) <= pieceSize }
 
 // check judges one commit.
-func (w *auditWalk) check(trees *treeDiff, number int, c, before *chained) {
+func (w *auditWalk) check(trees *recordDiff, number int, c, before *chained) {
 	facts := factsOf(c.commit)
 	rules := w.rules
 	rules.Signed = rules.Signed && !c.sealed

@@ -9,10 +9,13 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+
+	"github.com/fairlead/fairlead/reconcile"
 )
 
 // remoteError is an error whose text was written for people and holds no
@@ -25,7 +28,8 @@ type remoteError struct {
 func (e *remoteError) Error() string { return e.text }
 func (e *remoteError) Unwrap() error { return e.cause }
 
-// explain says of an error which repository it is about, and what to do.
+// explain says of an error which repository it is about, and what to do. Where the
+// server says when to come back, it is a *reconcile.RetryError.
 func (l link) explain(ctx context.Context, err error) error {
 	if l.location.local() {
 		return fmt.Errorf("%s %s: %w", l.words.local, l.location, err)
@@ -33,8 +37,16 @@ func (l link) explain(ctx context.Context, err error) error {
 	if opaque, ok := errors.AsType[*plumbing.UnexpectedError](err); ok {
 		err = opaque.Err // go-git's wrapper does not unwrap
 	}
+	after := l.pace.heed(err, time.Now())
 	text := l.explainRemote(ctx, err)
-	return &remoteError{text: fmt.Sprintf("%s %s: %s", l.words.remote, l.location, l.withoutSecrets(text)), cause: err}
+	if early := new(waitError); !after.IsZero() && !errors.As(err, &early) {
+		text += fmt.Sprintf("; it is not called before %s", after.UTC().Format(time.RFC3339))
+	}
+	explained := &remoteError{text: fmt.Sprintf("%s %s: %s", l.words.remote, l.location, l.withoutSecrets(text)), cause: err}
+	if after.IsZero() {
+		return explained
+	}
+	return &reconcile.RetryError{After: after, Cause: explained}
 }
 
 // explainRemote leaves out what a server says of its own, apart from its status:

@@ -118,7 +118,11 @@ func sameHost(req *http.Request, via []*http.Request) error {
 	if len(via) >= 5 {
 		return errors.New("the remote redirects again and again")
 	}
-	from, to := via[0].URL, req.URL
+	return sameServer(via[0].URL, req.URL)
+}
+
+// sameServer refuses an address on another server than the one that gave it.
+func sameServer(from, to *url.URL) error {
 	upgrade := from.Scheme == "http" && to.Scheme == "https" && from.Port() == "" && to.Port() == ""
 	if from.Hostname() != to.Hostname() || !upgrade && (from.Scheme != to.Scheme || from.Port() != to.Port()) {
 		return &redirectError{to: (&url.URL{Scheme: to.Scheme, Host: to.Host}).String()}
@@ -144,6 +148,13 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := l.next.RoundTrip(req)
 	if err != nil {
 		return nil, err
+	}
+	// Here as well as in sameHost: go-git refuses some redirects with words of its own.
+	if to, none := res.Location(); none == nil && res.StatusCode/100 == 3 {
+		if err := sameServer(req.URL, to); err != nil {
+			_ = res.Body.Close() // nothing of it is wanted
+			return nil, err
+		}
 	}
 	res.Body = struct {
 		io.Reader

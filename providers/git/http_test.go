@@ -137,7 +137,6 @@ func TestStatusOfTheServerIsExplained(t *testing.T) {
 	for status, words := range map[int][]string{
 		http.StatusForbidden:           {"403", "access"},
 		http.StatusNotFound:            {"404", "URL"},
-		http.StatusTooManyRequests:     {"429", "Retry-After 77"},
 		http.StatusInternalServerError: {"500", "next poll"},
 		http.StatusTeapot:              {"418"},
 	} {

@@ -166,7 +166,7 @@ func NewJournal(o JournalOptions) (*Journal, error) {
 	if o.ReadOnly {
 		words = lookingAt
 	}
-	j.upstream = newUpstream(link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: words}, j.store.branch)
+	j.upstream = newUpstream(link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: words, pace: new(pace)}, j.store.branch)
 	j.delivery.Remote = at.String()
 	return j, nil
 }

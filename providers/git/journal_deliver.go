@@ -13,6 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
+	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
 )
 
@@ -42,12 +43,17 @@ func (j *Journal) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 		// Divergence is told after the delivery, which has succeeded.
-		if err := j.Deliver(ctx); err == nil || ctx.Err() != nil || errors.Is(err, journal.ErrDiverged) {
+		err := j.Deliver(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, journal.ErrDiverged) {
 			retry = firstRetry
 			timer.Stop()
 			continue
 		}
-		timer.Reset(retry/2 + rand.N(retry))
+		wait := retry/2 + rand.N(retry)
+		if told, ok := errors.AsType[*reconcile.RetryError](err); ok {
+			wait = max(time.Until(told.After), wait)
+		}
+		timer.Reset(wait)
 		retry = min(2*retry, lastRetry)
 		// What was appended meanwhile goes with the next attempt.
 		select {
@@ -95,10 +101,10 @@ func (j *Journal) deliver(ctx context.Context) error {
 		if known == nil {
 			races++
 			err := j.ask(ctx)
-			if errors.Is(err, journal.ErrDiverged) {
-				diverged, err = err, nil
-			}
-			if err != nil {
+			switch {
+			case errors.Is(err, journal.ErrDiverged):
+				diverged = err
+			case err != nil && !errors.Is(err, errMoved):
 				return err
 			}
 			continue

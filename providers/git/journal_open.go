@@ -68,7 +68,7 @@ func (j *Journal) load(ctx context.Context) error {
 	case errors.Is(damage, errUnreadable) && tip.IsZero():
 		return j.explainDamage(damage)
 	case damage != nil:
-		if err := j.rebuild(ctx, tip); err != nil {
+		if err := j.rebuildFrom(ctx, tip); err != nil {
 			return err
 		}
 		if errors.Is(damage, errUnreadable) {
@@ -90,9 +90,11 @@ func (j *Journal) load(ctx context.Context) error {
 		j.attempted(err) // told, and settled
 		return nil
 	}
-	if errors.Is(err, errUntrusted) { // what is here counts, as if the remote were away
-		j.attempted(err)
+	if errors.Is(err, errUntrusted) {
 		j.note(err.Error())
+	}
+	if errors.Is(err, errUntrusted) || errors.Is(err, errMoved) { // what is here counts, as if the remote were away
+		j.attempted(err)
 		return j.enqueue(ctx)
 	}
 	return err
@@ -137,6 +139,19 @@ func (j *Journal) enqueue(ctx context.Context) error {
 		j.queue, err = ancestry(ctx, &repo.repository, j.at.commit, func(id plumbing.Hash) bool { return id == delivered })
 		return err
 	})
+}
+
+// rebuildFrom is rebuild, and again where somebody else writes to the remote meanwhile.
+func (j *Journal) rebuildFrom(ctx context.Context, tip plumbing.Hash) error {
+	for races := 1; ; races++ {
+		err := j.rebuild(ctx, tip)
+		if !errors.Is(err, errMoved) || races == maxRaces {
+			return err
+		}
+		if tip, err = j.askTip(ctx, j.options.Timeout); err != nil {
+			return err
+		}
+	}
 }
 
 // rebuild makes a new store with what the remote has.

@@ -75,10 +75,14 @@ func (u remoteUpstream) fetch(ctx context.Context, into *clone, tip plumbing.Has
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), "not our ref"): // somebody moved the branch between two questions
+		return fmt.Errorf("%w: %w", errMoved, u.link.explain(ctx, err))
+	default:
 		return u.link.explain(ctx, err)
 	}
-	return nil
 }
 
 func (u remoteUpstream) push(ctx context.Context, from *store, old plumbing.Hash, batch []plumbing.Hash) error {

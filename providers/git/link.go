@@ -20,6 +20,7 @@ type link struct {
 	limits   Limits
 	timeout  time.Duration
 	words    words
+	pace     *pace // nil: the word of the server is kept nowhere
 }
 
 // words fit the messages of a link to what it is for.
@@ -49,6 +50,9 @@ type pusher interface {
 
 // fetcher begins a conversation.
 func (l link) fetcher(ctx context.Context) (fetcher, error) {
+	if err := l.pace.check(time.Now()); err != nil {
+		return nil, err
+	}
 	if l.location.endpoint.Protocol == "ssh" {
 		return l.dialSSH(ctx, uploadPack)
 	}
@@ -57,6 +61,9 @@ func (l link) fetcher(ctx context.Context) (fetcher, error) {
 
 // pusher begins a conversation.
 func (l link) pusher(ctx context.Context) (pusher, error) {
+	if err := l.pace.check(time.Now()); err != nil {
+		return nil, err
+	}
 	if l.location.endpoint.Protocol == "ssh" {
 		return l.dialSSH(ctx, receivePack)
 	}

@@ -43,7 +43,7 @@ type Proposals struct {
 var _ reconcile.Proposals = (*Proposals)(nil)
 
 // NewProposals returns what proposes changes to the repository of the options. by
-// is who commits; left empty it is Fairlead on this host. It touches neither disk
+// is who commits and signs; left empty it is Fairlead on this host. It touches neither disk
 // nor network.
 func NewProposals(o Options, by Author) (*Proposals, error) {
 	o, err := o.withDefaults()
@@ -56,7 +56,7 @@ func NewProposals(o Options, by Author) (*Proposals, error) {
 	}
 	p := &Proposals{
 		options: o, by: by.withDefaults(), turn: make(chan struct{}, 1),
-		link: link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: proposing},
+		link: link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: proposing, pace: new(pace)},
 	}
 	p.turn <- struct{}{}
 	if at.local() {
@@ -189,10 +189,10 @@ func (p *Proposals) commit(base *clone, proposal reconcile.Proposal) (*proposed,
 	if tree == on.TreeHash {
 		return nil, fmt.Errorf("it changes nothing: all of it is in the commit %s already", shortHash(parent))
 	}
-	by := object.Signature{Name: p.by.Name, Email: p.by.Email, When: time.Now().UTC().Truncate(time.Second)}
+	by := p.by.at(time.Now().Truncate(time.Second))
 	commit := &object.Commit{Author: by, Committer: by, Message: proposalMessage(proposal), TreeHash: tree, ParentHashes: []plumbing.Hash{parent}}
-	encoded := new(plumbing.MemoryObject)
-	if err := commit.Encode(encoded); err != nil {
+	encoded, err := sealedCommit(commit, p.by.Signer)
+	if err != nil {
 		return nil, err
 	}
 	return &proposed{commit: commit, objects: append(edit.made, encoded)}, nil
@@ -297,10 +297,10 @@ func (p *Proposals) Tag(ctx context.Context, name, commit, message string) error
 		return fmt.Errorf("write the tag %s: %q is not a full commit id", name, printable(commit))
 	}
 	err := p.alone(ctx, func(ctx context.Context, _ *clone) error {
-		by := object.Signature{Name: p.by.Name, Email: p.by.Email, When: time.Now().UTC()}
+		by := p.by.at(time.Now())
 		tag := &object.Tag{Name: name, Tagger: by, Message: strings.TrimSpace(message) + "\n", TargetType: plumbing.CommitObject, Target: plumbing.NewHash(commit)}
-		made := new(plumbing.MemoryObject)
-		if err := tag.Encode(made); err != nil {
+		made, err := sealedTag(tag, p.by.Signer)
+		if err != nil {
 			return err
 		}
 		to := newUpstream(p.link, ref)

@@ -57,7 +57,8 @@ func (k keys) read(t *testing.T, name string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// sshServer answers each connection with a real sshd, and returns its address.
+// sshServer answers each connection with a real sshd, which runs nothing but git-shell,
+// and returns its address.
 func sshServer(t *testing.T, k keys) string {
 	t.Helper()
 	sshd, err := exec.LookPath("sshd")
@@ -66,12 +67,17 @@ func sshServer(t *testing.T, k keys) string {
 			t.Skip("sshd is not installed; it is only needed by this test")
 		}
 	}
+	shell, err := exec.LookPath("git-shell")
+	if err != nil {
+		t.Skip("git-shell is not installed; it is only needed by this test")
+	}
 	k.write(t, "authorized_keys", k.read(t, "client.pub")+"\n")
 	config := k.write(t, "sshd_config", strings.Join([]string{
 		"HostKey " + filepath.Join(k.dir, "host"),
 		"AuthorizedKeysFile " + filepath.Join(k.dir, "authorized_keys"),
 		"StrictModes no", "UsePAM no", "PasswordAuthentication no", "PermitRootLogin yes",
 		"PidFile none", "AcceptEnv none", "UseDNS no",
+		`ForceCommand exec ` + shell + ` -c "$SSH_ORIGINAL_COMMAND"`,
 	}, "\n"))
 	if err := os.MkdirAll("/run/sshd", 0o755); err != nil && os.Getuid() == 0 {
 		t.Skipf("sshd needs /run/sshd: %v", err)
