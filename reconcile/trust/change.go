@@ -50,7 +50,7 @@ func (c *change) add(path string, differs map[string]bool, top string) {
 	if !differs[path] {
 		return
 	}
-	if slices.Contains(codeownersPaths, path) {
+	if isCodeowners(path) {
 		c.codeowners = append(c.codeowners, path)
 	}
 	if _, inside := below(top, path); inside {

@@ -32,6 +32,8 @@ var codeownersPaths = []string{
 	"CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", ".gitea/CODEOWNERS", ".forgejo/CODEOWNERS", "docs/CODEOWNERS",
 }
 
+func isCodeowners(path string) bool { return slices.Contains(codeownersPaths, path) }
+
 // Codeowners says whose approval a path needs. The zero value gives no path to
 // anybody.
 type Codeowners struct {

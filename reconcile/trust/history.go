@@ -33,25 +33,34 @@ func newLine(r reconcile.CommitRange, sealed map[string]bool) line {
 	return l
 }
 
-// stretch is the part of a range from one commit of it, or its beginning, to
-// another, which descends from the first.
+// stretch is the part of a range from one commit of it, or its beginning, to another.
+// Whether one descends from the other is found out anew.
 func stretch(r reconcile.CommitRange, from, to string) reconcile.CommitRange {
-	by := make(map[string]*reconcile.RawCommit, len(r.Commits))
-	for i := range r.Commits {
-		by[r.Commits[i].ID] = &r.Commits[i]
-	}
+	by := byID(r)
 	before, upTo := reached(by, from), reached(by, to)
 	part := r
-	part.From, part.To, part.Commits = from, to, nil
+	part.From, part.To, part.Commits, part.Descends = from, to, nil, from == "" || from == to
 	for i := range r.Commits {
 		if id := r.Commits[i].ID; upTo[id] && !before[id] {
 			part.Commits = append(part.Commits, r.Commits[i])
 		}
+		part.Descends = part.Descends || upTo[r.Commits[i].ID] && slices.Contains(r.Commits[i].Parents, from)
+	}
+	if from == r.From {
+		part.Descends = part.Descends && r.Descends
 	}
 	if to != r.To {
 		part.Tags = nil
 	}
 	return part
+}
+
+func byID(r reconcile.CommitRange) map[string]*reconcile.RawCommit {
+	by := make(map[string]*reconcile.RawCommit, len(r.Commits))
+	for i := range r.Commits {
+		by[r.Commits[i].ID] = &r.Commits[i]
+	}
+	return by
 }
 
 // reached are the commits that lead to id, itself included.

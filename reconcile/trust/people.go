@@ -9,7 +9,9 @@ import (
 )
 
 // login is a name as it is compared: forges do not tell upper from lower case.
-func login(name string) string { return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "@")) }
+func login(name string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(name), "@"))
+}
 
 // people are those whom a list of names stands for.
 type people struct {
