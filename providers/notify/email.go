@@ -97,6 +97,7 @@ func (e *email) connectBy(o *Options, port string, overTLS bool) error {
 	}
 	e.options = []mail.Option{
 		mail.WithPort(number), mail.WithTimeout(o.Timeout), mail.WithTLSConfig(config), mail.WithTLSPolicy(policy), mail.WithoutNoop(),
+		mail.WithoutSMTPUTF8(), // all is ASCII: no relay has to know better
 	}
 	if overTLS {
 		e.options = append(e.options, mail.WithSSL())

@@ -185,7 +185,11 @@ func secretsOf(o *Options, u *url.URL) secrets {
 	list := secrets{o.Token, o.SigningKey, o.URL}
 	if !o.URL.IsZero() {
 		list = append(list, spec.NewSensitive(u.RequestURI()), spec.NewSensitive(u.RawQuery))
-		for part := range strings.SplitSeq(u.Path, "/") {
+		parts := strings.Split(u.Path, "/")
+		for _, values := range u.Query() {
+			parts = append(parts, values...)
+		}
+		for _, part := range parts {
 			if len(part) >= 8 { // shorter ones are words
 				list = append(list, spec.NewSensitive(part))
 			}
