@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,9 +49,10 @@ func (s *Store) connect() {
 		t.TLSHandshakeTimeout = min(10*time.Second, s.options.Timeout)
 		s.transport = t
 	}
+	longest := min(30*time.Second, s.options.Timeout/2)
 	policy := &retry.GenericPolicy{
-		Retryable: retry.DefaultPredicate, Backoff: retry.DefaultBackoff,
-		MinWait: 100 * time.Millisecond, MaxWait: min(30*time.Second, s.options.Timeout/2), MaxRetry: requestRetries,
+		Retryable: patience(longest), Backoff: retry.DefaultBackoff,
+		MinWait: 100 * time.Millisecond, MaxWait: longest, MaxRetry: requestRetries,
 	}
 	s.client = &auth.Client{
 		Client: &http.Client{Transport: &retry.Transport{Base: lively{s.transport}, Policy: func() retry.Policy { return policy }}},
@@ -104,6 +106,14 @@ func (s *Store) plain(host string) bool {
 // for size bytes have an end. An error says what went wrong with which registry and
 // what to do.
 func (s *Store) remotely(ctx context.Context, r reference, doing string, size int64, f func(context.Context, *remote.Repository) error) error {
+	if err := s.ask(ctx, r, size, f); err != nil {
+		return fmt.Errorf("%s %s: %w", doing, r, err)
+	}
+	return nil
+}
+
+// ask is remotely without a word about what was being done.
+func (s *Store) ask(ctx context.Context, r reference, size int64, f func(context.Context, *remote.Repository) error) error {
 	ctx, stop := s.watch(ctx, size)
 	defer stop()
 	err := f(ctx, &remote.Repository{
@@ -118,7 +128,7 @@ func (s *Store) remotely(ctx context.Context, r reference, doing string, size in
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	return fmt.Errorf("%s %s: %w", doing, r, s.explain(r, err))
+	return comeBack(ctx, s.explain(r, err))
 }
 
 // again repeats a transfer that broke off. What has been transferred in full is not
@@ -150,6 +160,7 @@ func passing(err error) bool {
 type alive struct {
 	timer   *time.Timer
 	silence time.Duration
+	again   atomic.Pointer[time.Time] // when the last answer asks to come back; nil: it does not
 }
 
 func (a *alive) sign() { a.timer.Reset(a.silence) }
@@ -200,6 +211,7 @@ func (l lively) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := l.base.RoundTrip(req)
 	if a, ok := req.Context().Value(aliveKey{}).(*alive); ok && err == nil {
 		a.sign()
+		a.again.Store(retryAfter(resp))
 	}
 	return resp, err
 }
