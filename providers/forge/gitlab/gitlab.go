@@ -172,7 +172,7 @@ const perPage = 100
 func pages[T any](ctx context.Context, read func(page ...gitlab.RequestOptionFunc) ([]*T, *gitlab.Response, error), take func(*T) (more bool)) (*gitlab.Response, error) {
 	page := int64(1)
 	for range rest.MaxPages {
-		items, response, err := read(gitlab.WithContext(ctx), gitlab.WithOffsetPaginationParameters(page))
+		items, response, err := readable(read, gitlab.WithContext(ctx), gitlab.WithOffsetPaginationParameters(page))
 		if err != nil {
 			return response, err
 		}
@@ -187,6 +187,16 @@ func pages[T any](ctx context.Context, read func(page ...gitlab.RequestOptionFun
 		page = response.NextPage
 	}
 	return nil, fmt.Errorf("the list has more than %d pages", rest.MaxPages)
+}
+
+// readable reads a page. The SDK panics on a list of merge requests with a null in it.
+func readable[T any](read func(page ...gitlab.RequestOptionFunc) ([]*T, *gitlab.Response, error), page ...gitlab.RequestOptionFunc) (items []*T, response *gitlab.Response, err error) {
+	defer func() {
+		if recover() != nil {
+			items, response, err = nil, nil, rest.ErrForeign
+		}
+	}()
+	return read(page...)
 }
 
 // all reads all pages of a list.

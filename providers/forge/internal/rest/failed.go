@@ -115,7 +115,7 @@ func (c *Client) broken(response *http.Response, err error) (string, []error) {
 		return "its certificate is not trusted: " + certificate.Err.Error() + "; name the certificate of its authority", []error{reconcile.ErrUnavailable}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return "the answer is cut off", []error{reconcile.ErrUnavailable}
-	case errors.As(err, &syntax), errors.As(err, &typed):
+	case errors.As(err, &syntax), errors.As(err, &typed), errors.Is(err, ErrForeign):
 		kind := ""
 		if response != nil && response.Header.Get("Content-Type") != "" {
 			kind = " (" + response.Header.Get("Content-Type") + ")"
@@ -164,6 +164,9 @@ func (e *Error) Error() string { return e.text }
 
 // Unwrap gives the errors of reconcile that it is.
 func (e *Error) Unwrap() []error { return e.causes }
+
+// ErrForeign: an SDK cannot make anything of an answer.
+var ErrForeign = errors.New("the answer is not of the API")
 
 var errTooLarge = fmt.Errorf("its answer is larger than %d MiB", MaxBody>>20)
 
