@@ -18,6 +18,7 @@ const (
 	KindPolicy     Kind = "policy"
 	KindVersion    Kind = "version"
 	KindNotifier   Kind = "notifier"
+	KindInclude    Kind = "include"
 	KindStep       Kind = "step"    // a container of a run, never declared by itself
 	KindGateway    Kind = "gateway" // made by Fairlead itself, never declared
 )

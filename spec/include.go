@@ -1,5 +1,11 @@
 package spec
 
+import "strings"
+
+// IncludeDir is where the trees of included repos are mounted in the tree of the
+// root: the files of the include NAME lie below .fairlead/include/NAME/.
+const IncludeDir = ".fairlead/include/"
+
 // Include composes another repository into this one.
 type Include struct {
 	Name string `json:"name"` // label of the block
@@ -15,4 +21,12 @@ type Include struct {
 	// one nothing is sent that proves who asks, but to the root's own host.
 	Token string `json:"token,omitempty"`
 	Trust *Trust `json:"trust,omitempty"` // that it starts with; nil: as the root is judged
+}
+
+// Mount is the directory below which its files are mounted, with a / at its end.
+func (i *Include) Mount() string { return IncludeDir + i.Name + "/" }
+
+// RoutePath is the path below which its routes lie: /team-a for the prefix team_a_.
+func (i *Include) RoutePath() string {
+	return "/" + strings.ReplaceAll(strings.TrimRight(i.Prefix, "_-"), "_", "-")
 }

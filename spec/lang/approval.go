@@ -1,7 +1,6 @@
 package lang
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
 
@@ -32,15 +31,21 @@ func (e *evaluator) decodeApprovals(cfg *spec.Config) {
 		if a.Environment != "" && a.Environment != e.options.Environment {
 			continue
 		}
-		if cfg.Model(a.Model) == nil && e.symbols.models[a.Model] == nil && !e.symbols.incomplete {
-			e.warnf(n.rng, n.place, "Approval without model", "No model is served as %q, so this approves nothing.%s Remove the block if the model is gone.", a.Model, didYouMean(a.Model, servedNames(cfg)))
-		}
 		a.Pos = specPos(n.rng)
 		cfg.Approvals = append(cfg.Approvals, &a)
 	}
-	slices.SortStableFunc(cfg.Approvals, func(a, b *spec.Approval) int {
-		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Step, b.Step), cmp.Compare(a.Revision, b.Revision))
-	})
+	slices.SortStableFunc(cfg.Approvals, compareApprovals)
+}
+
+// checkApprovals warns of approvals of no model, when the models of all modules are
+// known.
+func (e *evaluator) checkApprovals(cfg *spec.Config) {
+	for _, n := range e.symbols.approvals {
+		counts := slices.ContainsFunc(cfg.Approvals, func(a *spec.Approval) bool { return a.Pos == specPos(n.rng) })
+		if counts && cfg.Model(n.label) == nil && e.symbols.models[n.label] == nil && !e.symbols.incomplete {
+			e.warnf(n.rng, n.place, "Approval without model", "No model is served as %q, so this approves nothing.%s Remove the block if the model is gone.", n.label, didYouMean(n.label, servedNames(cfg)))
+		}
+	}
 }
 
 func servedNames(cfg *spec.Config) []string {
@@ -64,7 +69,7 @@ func (s section) environment(name string) string {
 }
 
 func (s section) knownEnvironment(name string, at hcl.Range) bool {
-	if s.ev.symbols.environments[name] != nil || s.ev.symbols.incomplete {
+	if s.ev.symbols.environments[name] != nil || s.ev.symbols.incomplete || s.ev.module.include != nil { // which the root declares
 		return true
 	}
 	known := s.ev.symbols.environmentNames()

@@ -48,7 +48,7 @@ func (e *evaluator) readBlob(name string) (cty.Value, error) {
 	if entry.Size > int64(e.limits.TextBytes) {
 		return cty.DynamicVal, fmt.Errorf("the file has %d bytes, and file() reads %d at the most", entry.Size, e.limits.TextBytes)
 	}
-	content, err := e.tree.Read(clean)
+	content, err := e.tree.Read(e.module.base + clean)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return cty.DynamicVal, fmt.Errorf("there is no file %q in the config repo", clean)
@@ -80,7 +80,10 @@ func (e *evaluator) fileHash(name string) (cty.Value, bool) {
 }
 
 func (e *evaluator) blob(name string) (spec.File, bool) {
-	i, found := slices.BinarySearchFunc(e.files, name, func(f spec.File, name string) int { return strings.Compare(f.Path, name) })
+	if !e.module.owns(e.module.base + name) {
+		return spec.File{}, false
+	}
+	i, found := slices.BinarySearchFunc(e.files, e.module.base+name, func(f spec.File, name string) int { return strings.Compare(f.Path, name) })
 	if !found {
 		return spec.File{}, false
 	}
@@ -92,11 +95,15 @@ func (e *evaluator) blob(name string) (spec.File, bool) {
 func (e *evaluator) nearestFile(name string) string {
 	var same, near []string
 	for _, f := range e.files {
+		if !e.module.owns(f.Path) {
+			continue
+		}
+		here := strings.TrimPrefix(f.Path, e.module.base)
 		switch {
-		case path.Base(f.Path) == path.Base(name):
-			same = append(same, f.Path)
-		case path.Dir(f.Path) == path.Dir(name):
-			near = append(near, f.Path)
+		case path.Base(here) == path.Base(name):
+			same = append(same, here)
+		case path.Dir(here) == path.Dir(name):
+			near = append(near, here)
 		}
 	}
 	if len(same) > 0 {

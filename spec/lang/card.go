@@ -90,7 +90,7 @@ func frontMatter(text []byte) (matter []byte, declared, closed bool) {
 // cardError reports a mistake at a line of the card.
 func (s section) cardError(name string, line int, detail string) {
 	at := hcl.Pos{Line: line, Column: 1}
-	s.errorf(hcl.Range{Filename: name, Start: at, End: at}, "Invalid model card", "%s", detail)
+	s.errorf(hcl.Range{Filename: s.ev.module.base + name, Start: at, End: at}, "Invalid model card", "%s", detail)
 	s.ev.fail()
 }
 

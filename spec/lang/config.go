@@ -35,13 +35,16 @@ func (e *evaluator) config() *spec.Config {
 		Environments: e.symbols.environmentNames(),
 	}
 	e.checkUnread()
+	e.checkModule()
 	cfg.Secrets = e.decodeSecrets()
 	all := e.decodeModels()
+	e.decoded = all
 	cfg.Models = make([]*spec.Model, 0, len(all))
 	for _, d := range all {
 		cfg.Models = append(cfg.Models, d.model)
 	}
 	e.checkRoutes(cfg, all)
+	e.checkModuleRoutes()
 	e.decodeSimulations(cfg)
 	cfg.Datasets = decodeAll(e, spec.KindDataset, section.dataset)
 	cfg.Pipelines = decodeAll(e, spec.KindPipeline, func(s section, a spec.Address, enabled bool) *spec.Pipeline { return s.pipeline(cfg, a, enabled) })

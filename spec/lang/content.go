@@ -43,7 +43,7 @@ func (e *evaluator) content(name string, most int64) (c *content, why string) {
 		known.load = e.facts.load
 		return known, ""
 	}
-	data, err := e.tree.Read(name)
+	data, err := e.tree.Read(e.module.base + name)
 	if err != nil {
 		return nil, fmt.Sprintf("The file %q cannot be read: %v.", name, err)
 	}

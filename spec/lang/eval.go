@@ -22,7 +22,9 @@ type evaluator struct {
 	symbols   *symbols
 	options   Options
 	tree      spec.Tree
-	files     []spec.File
+	all       []spec.File // of the tree
+	files     []spec.File // that are the module's
+	module    module
 	meter     *meter
 	limits    Limits
 	functions map[string]function.Function
@@ -40,6 +42,8 @@ type evaluator struct {
 	// contents are files that earlier loads have read.
 	contents map[string]*content
 	known    map[string][]string // names of facts, by root
+	decoded  []*decoded          // the models of the load
+	parts    []*evaluator        // of the includes
 }
 
 // result is a value that was asked for; ok is false if it has none, which was
@@ -424,6 +428,10 @@ func (e *evaluator) variable(base *node) (cty.Value, bool) {
 	}
 	def := n.args["default"]
 	if def == nil {
+		if e.module.include != nil {
+			e.errorf(n.rng, n.place, "Variable without value", "Nothing sets var.%s where this repo is included: values from outside reach the root alone. Give the variable a default.", n.label)
+			return cty.NilVal, false
+		}
 		e.errorf(n.rng, n.place, "Variable without value", "Nothing sets var.%s, and it has no default. Set it with --var %s=VALUE, or in the environment of Fairlead as FAIRLEAD_VAR_%s.", n.label, n.label, n.label)
 		return cty.NilVal, false
 	}

@@ -98,7 +98,7 @@ func (x *explainer) explain(path string) Explanation {
 		return x.variable(name, steps)
 	case "local":
 		return x.local(name, steps)
-	case "model", "secret", "simulation", "dataset", "pipeline", "policy", "notifier":
+	case "model", "secret", "simulation", "dataset", "pipeline", "policy", "notifier", "include":
 		return x.object(steps)
 	default:
 		return x.fail("There is nothing of the kind %q to explain. Addresses start with model, secret, simulation, dataset, pipeline, policy, notifier, trust, var or local.", steps[0])
@@ -180,6 +180,11 @@ func (x *explainer) layers(base *node) []layer {
 // object explains a model or a secret, or something in it.
 func (x *explainer) object(steps []string) Explanation {
 	kind, name, rest := steps[0], steps[1], steps[2:]
+	for _, part := range x.e.parts {
+		if strings.HasPrefix(name, part.module.include.Prefix) && part.symbols != nil && part.functions != nil {
+			x.e = part
+		}
+	}
 	declared := x.e.symbols.byKind(kind)
 	base := declared[name]
 	if base == nil {

@@ -137,7 +137,7 @@ func TestExplainSaysWhatAnAddressLacks(t *testing.T) {
 	for path, want := range map[string]string{
 		"":                         "written as a reference",
 		"digits":                   "written as a reference",
-		"gadget.x":               "nothing of the kind",
+		"gadget.x":                 "nothing of the kind",
 		"model.digit":              "Did you mean digits?",
 		"model.digits.replica":     "Did you mean replicas?",
 		"model.digits.route":       "model.digits.route[0]",

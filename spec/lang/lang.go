@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strings"
@@ -23,6 +24,9 @@ type Options struct {
 	Version string
 	// Limits bounds the cost of a load. Zero fields take DefaultLimits.
 	Limits Limits
+	// WithoutIncludes leaves includes out that are not mounted, with a warning. What
+	// they declare is missing in the Config then, so nothing may be removed by it.
+	WithoutIncludes bool
 }
 
 // VariableValue is the value of a variable from outside of the repo.
@@ -38,10 +42,12 @@ type VariableValue struct {
 // what has changed since the one before. It is safe for concurrent use; loads
 // run one after the other.
 type Loader struct {
-	mu    sync.Mutex
-	root  *schema.Block
-	meter *meter
-	table map[string]function.Function
+	mu     sync.Mutex
+	module module
+	parts  map[string]*Loader // of the includes
+	root   *schema.Block
+	meter  *meter
+	table  map[string]function.Function
 	// limits that table and the parsed files were made under.
 	limits Limits
 	files  map[string]*file // by path, of the last tree
@@ -154,42 +160,77 @@ func (l *Loader) Environments(tree spec.Tree, o Options) (names []string, diags 
 		}
 	}()
 	l.prepare(o)
-	s := collect(l.readAll(tree, &r), &reporter{})
+	s := collect(l.readAll(tree.Files(), tree, &r), &reporter{})
 	return s.environmentNames(), r.diags
 }
 
 // load does all the steps of a load that are possible.
-func (l *Loader) load(tree spec.Tree, o Options) (e *evaluator, cfg *spec.Config) {
+func (l *Loader) load(tree spec.Tree, o Options) (*evaluator, *spec.Config) {
+	e := l.evaluator(tree, o)
+	var cfg *spec.Config
+	func() {
+		defer l.recovered(e)
+		if !l.open(e) {
+			return
+		}
+		read := e.config()
+		if l.module.include == nil {
+			l.compose(e, read)
+		}
+		e.checkApprovals(read)
+		l.forgetContents()
+		cfg = read
+	}()
+	return e, cfg
+}
+
+// evaluator starts a load.
+func (l *Loader) evaluator(tree spec.Tree, o Options) *evaluator {
 	l.prepare(o)
-	e = &evaluator{
-		options: o, tree: tree, files: tree.Files(), meter: l.meter, limits: l.limits,
+	all := tree.Files()
+	return &evaluator{
+		options: o, tree: tree, all: all, files: l.module.files(all), module: l.module, meter: l.meter, limits: l.limits,
 		memo: map[ref]*result{}, args: map[argKey]*argResult{}, given: map[string]VariableValue{}, facts: &l.facts, contents: l.contents, known: l.known,
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			cfg = nil
-			l.table = nil // what the cache holds may be half done
-			e.reporter, e.functions = reporter{diags: diag.Diagnostics{bug(p, l.reading)}}, nil
-		}
-	}()
-	l.facts.load++
-	files := l.readAll(tree, &e.reporter)
-	s := collect(files, &e.reporter)
-	e.symbols = s
-	if version := (&reporter{}); !checkVersion(s.settings, o.Version, version) {
-		e.diags = version.diags // with another version, nothing else has a meaning
-		return e, nil
+}
+
+// recovered makes a diagnostic of a panic.
+func (l *Loader) recovered(e *evaluator) {
+	if p := recover(); p != nil {
+		l.table = nil // what the cache holds may be half done
+		e.reporter, e.functions = reporter{diags: diag.Diagnostics{bug(p, l.reading)}}, nil
 	}
-	name, ok := s.selectEnvironment(o.Environment, &e.reporter)
+}
+
+// open reads the files and takes the environment; false if nothing else has a
+// meaning.
+func (l *Loader) open(e *evaluator) bool {
+	l.facts.load++
+	s := collect(l.readAll(e.files, e.tree, &e.reporter), &e.reporter)
+	e.symbols = s
+	if version := (&reporter{}); !checkVersion(s.settings, e.options.Version, version) {
+		e.diags = version.diags // with another version, nothing else has a meaning
+		return false
+	}
+	name, ok := e.environment()
 	if !ok {
-		return e, nil
+		return false
 	}
 	e.options.Environment = name
 	e.functions = e.withFile(l.table)
 	e.takeVariables()
-	cfg = e.config()
-	l.forgetContents()
-	return e, cfg
+	return true
+}
+
+// environment takes the overlays of the environment. Which there are is for the root
+// to say: an included repo may have no word about this one.
+func (e *evaluator) environment() (string, bool) {
+	name := e.options.Environment
+	if e.module.include == nil {
+		return e.symbols.selectEnvironment(name, &e.reporter)
+	}
+	e.symbols.takeOverlays(name, &e.reporter)
+	return cmp.Or(name, spec.DefaultEnvironment), true
 }
 
 // bug is the diagnostic for a panic. Parser, evaluator and functions are large,
@@ -218,12 +259,11 @@ func (l *Loader) prepare(o Options) {
 }
 
 // readAll reads the spec files of the tree that were not read before.
-func (l *Loader) readAll(tree spec.Tree, r *reporter) []*file {
+func (l *Loader) readAll(entries []spec.File, tree spec.Tree, r *reporter) []*file {
 	var total int64
-	entries := tree.Files()
 	files := make([]*file, 0, len(entries))
 	for _, entry := range entries {
-		if !isSpec(entry.Path) {
+		if !isSpec(entry.Path) || !l.module.owns(entry.Path) {
 			continue
 		}
 		if total += entry.Size; total > l.limits.RepoBytes {

@@ -137,7 +137,7 @@ func toolOf(block string) string {
 		return "Docker Bake"
 	case "project", "app", "runner":
 		return "Waypoint"
-	case "terragrunt", "include", "dependency", "dependencies", "remote_state", "generate", "unit", "stack":
+	case "terragrunt", "dependency", "dependencies", "remote_state", "generate", "unit", "stack":
 		return "Terragrunt"
 	case "plugin", "rule", "config", "tflint":
 		return "TFLint"

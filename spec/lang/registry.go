@@ -26,9 +26,7 @@ func (e *evaluator) decodeVersions(cfg *spec.Config) {
 			}
 		}
 	}
-	slices.SortFunc(cfg.Versions, func(a, b *spec.Version) int {
-		return cmp.Or(cmp.Compare(a.Model, b.Model), semver.Compare("v"+a.Version, "v"+b.Version), cmp.Compare(a.Version, b.Version))
-	})
+	slices.SortFunc(cfg.Versions, compareVersions)
 	entries := make(map[string]*spec.Version, len(cfg.Versions))
 	for _, v := range cfg.Versions {
 		entries[v.ID()] = v
@@ -46,6 +44,11 @@ func (e *evaluator) decodeVersions(cfg *spec.Config) {
 			e.errorf(section{ev: e, n: n}.at("artifact"), n.place, "Artifact is not that of version", "%s declares version %q, whose entry at %s has another artifact:\n    the model   %s\n    the version %s\nWrite the artifact of the version, or the version of the artifact.", m.Address, m.Version, v.Pos, m.Artifact.Digest, digest)
 		}
 	}
+}
+
+// compareVersions orders by model, then by version, oldest first.
+func compareVersions(a, b *spec.Version) int {
+	return cmp.Or(cmp.Compare(a.Model, b.Model), semver.Compare("v"+a.Version, "v"+b.Version), cmp.Compare(a.Version, b.Version))
 }
 
 // version decodes one entry, or returns nil if its label names none.

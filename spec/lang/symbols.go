@@ -26,6 +26,7 @@ type symbols struct {
 	policies     map[string]*node
 	versions     map[string]*node
 	notifiers    map[string]*node
+	includes     map[string]*node
 	modelOrder   []*node
 	moved        []*node
 	removed      []*node
@@ -44,7 +45,7 @@ func collect(files []*file, r *reporter) *symbols {
 	s := &symbols{
 		variables: map[string]*node{}, locals: map[string]*arg{},
 		models: make(map[string]*node, len(files)), secrets: map[string]*node{}, simulations: map[string]*node{},
-		datasets: map[string]*node{}, pipelines: map[string]*node{}, policies: map[string]*node{}, versions: map[string]*node{}, notifiers: map[string]*node{}, environments: map[string][]*node{},
+		datasets: map[string]*node{}, pipelines: map[string]*node{}, policies: map[string]*node{}, versions: map[string]*node{}, notifiers: map[string]*node{}, includes: map[string]*node{}, environments: map[string][]*node{},
 		modelOrder: make([]*node, 0, len(files)),
 		over:       map[string]*node{}, overLocals: map[string]*arg{},
 	}
@@ -93,6 +94,8 @@ func (s *symbols) declare(n *node, r *reporter) {
 		once(s.versions, n.label, n, r)
 	case "notifier":
 		once(s.notifiers, n.label, n, r)
+	case "include":
+		once(s.includes, n.label, n, r)
 	case "approval":
 		s.approvals = append(s.approvals, n)
 	case "promote":
@@ -151,15 +154,7 @@ func (s *symbols) environmentNames() []string {
 // all: an overlay of something that is not declared is a mistake in every
 // environment. The result is the environment's name.
 func (s *symbols) selectEnvironment(name string, r *reporter) (string, bool) {
-	for _, env := range s.environmentNames() {
-		over, locals := map[string]*node{}, map[string]*arg{}
-		for _, n := range s.environments[env] {
-			s.overlays(n, over, locals, r)
-		}
-		if env == name {
-			s.over, s.overLocals = over, locals
-		}
-	}
+	s.takeOverlays(name, r)
 	known := s.environmentNames()
 	switch {
 	case len(known) == 0:
@@ -176,6 +171,19 @@ func (s *symbols) selectEnvironment(name string, r *reporter) (string, bool) {
 		return "", false
 	}
 	return name, true
+}
+
+// takeOverlays takes the overlays of one environment, and checks those of all.
+func (s *symbols) takeOverlays(name string, r *reporter) {
+	for _, env := range s.environmentNames() {
+		over, locals := map[string]*node{}, map[string]*arg{}
+		for _, n := range s.environments[env] {
+			s.overlays(n, over, locals, r)
+		}
+		if env == name {
+			s.over, s.overLocals = over, locals
+		}
+	}
 }
 
 // overlays adds what one environment block lays over the rest.
@@ -218,6 +226,8 @@ func (s *symbols) byKind(kind string) map[string]*node {
 		return s.policies
 	case "notifier":
 		return s.notifiers
+	case "include":
+		return s.includes
 	default:
 		return s.variables
 	}

@@ -19,7 +19,7 @@ func Reference() string {
 	}
 	page.WriteString("\nand [facts](#facts), [functions](#functions).\n")
 	for _, b := range root.Blocks {
-		writeBlock(&page, b, "", 2)
+		writeBlock(&page, root, b, "", 2)
 	}
 	writeFacts(&page)
 	page.WriteString("\n## Functions\n\n| function | result |\n|---|---|\n")
@@ -61,7 +61,7 @@ daemon's environment or the network; ` + "`file(\"PATH\")`" + ` reads a text fil
 
 `
 
-func writeBlock(page *strings.Builder, b *Block, path string, level int) {
+func writeBlock(page *strings.Builder, root, b *Block, path string, level int) {
 	title := strings.TrimPrefix(path+"."+b.Name, ".")
 	fmt.Fprintf(page, "\n%s %s\n\n", strings.Repeat("#", min(level, 6)), title)
 	head := b.Name
@@ -87,7 +87,11 @@ func writeBlock(page *strings.Builder, b *Block, path string, level int) {
 		return
 	}
 	for _, n := range b.Blocks {
-		writeBlock(page, n, title, level+1)
+		if n == root.Block(n.Name) {
+			fmt.Fprintf(page, "\nIt holds a [%s](#%s) block, with the same arguments and blocks as that of the file level.\n", n.Name, n.Name)
+			continue
+		}
+		writeBlock(page, root, n, title, level+1)
 	}
 }
 

@@ -8,12 +8,13 @@ const first = "0.1"
 // Root is the file level: a block without name, label or arguments whose nested
 // blocks are those that a person writes at the left margin.
 func Root() *Block {
+	trust := trustBlock()
 	root := &Block{
 		Since: first,
 		Doc:   "A config repo is a directory tree of .hcl and .hcl.json files. All files are read as one; their names and the order of blocks never matter.",
 		Blocks: []*Block{
 			fairleadBlock(), variableBlock(), localsBlock(), modelBlock(), secretBlock(), simulationBlock(),
-			datasetBlock(), pipelineBlock(), policyBlock(), versionBlock(), trustBlock(), approvalBlock(), promoteBlock(), notifierBlock(), movedBlock(), removedBlock(),
+			datasetBlock(), pipelineBlock(), policyBlock(), versionBlock(), trust, includeBlock(trust), approvalBlock(), promoteBlock(), notifierBlock(), movedBlock(), removedBlock(),
 		},
 	}
 	root.Blocks = append(root.Blocks, environmentBlock(root))
@@ -163,7 +164,7 @@ func environmentBlock(root *Block) *Block {
   }
 }`,
 	}
-	overlaid := []string{"variable", "locals", "model", "secret", "simulation", "dataset", "pipeline", "policy", "notifier"}
+	overlaid := []string{"variable", "locals", "model", "secret", "simulation", "dataset", "pipeline", "policy", "notifier", "include"}
 	for _, n := range root.Blocks {
 		if slices.Contains(overlaid, n.Name) {
 			b.Blocks = append(b.Blocks, n)

@@ -177,12 +177,9 @@ func (r *repo) blocks(c Change) (blocks, error) {
 	return found, nil
 }
 
-// includes is where the trees of included repos are mounted.
-const includes = ".fairlead/include/"
-
 // includedFrom is the name of the include that a file comes by.
 func includedFrom(path string) (name string, included bool) {
-	below, included := strings.CutPrefix(path, includes)
+	below, included := strings.CutPrefix(path, spec.IncludeDir)
 	name, _, _ = strings.Cut(below, "/")
 	return name, included
 }

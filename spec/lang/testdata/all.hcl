@@ -779,3 +779,16 @@ notifier "hook" {
   url         = secret.token
   signing_key = secret.token
 }
+
+include "team-a" {
+  enabled  = false
+  for_each = toset(["eu", "us"])
+  repo     = "https://git.example.com/team-a.git"
+  path     = "fairlead"
+  ref      = "release/1"
+  prefix   = "team_a_${each.key}_"
+  token    = secret.token
+  trust {
+    mode = off
+  }
+}
