@@ -36,6 +36,10 @@ type double struct {
 	minted   int // tokens of the installation
 	jwts     []string
 	life     time.Duration // of such a token
+
+	beforeOpen   func() // somebody else acts first, once
+	noLabels     bool
+	breakUpdates bool // of check runs
 }
 
 func newDouble(t *testing.T) *double {
@@ -175,6 +179,10 @@ func (d *double) pullRoutes(handle routes) {
 	handle("POST /R/pulls", func(r *http.Request) (int, any) {
 		body := world.Read(r)
 		head, base := body["head"].(string), body["base"].(string)
+		if d.beforeOpen != nil {
+			d.beforeOpen()
+			d.beforeOpen = nil
+		}
 		if d.Branches[head] == "" {
 			return 422, object{"message": "Validation Failed", "errors": []object{{"resource": "PullRequest", "field": "head", "code": "invalid"}}}
 		}
@@ -272,6 +280,9 @@ func (d *double) talkRoutes(handle routes) {
 		return 200, comment(c)
 	})
 	handle("POST /R/issues/{number}/labels", d.about(func(r *http.Request, p *world.Pull) (int, any) {
+		if d.noLabels {
+			return 403, object{"message": "Resource not accessible by integration"}
+		}
 		for _, l := range world.Read(r)["labels"].([]any) {
 			p.Labels = append(p.Labels, l.(string))
 		}
@@ -330,6 +341,9 @@ func (d *double) statusRoutes(handle routes) {
 		return save(run, body)
 	})
 	handle("PATCH /R/check-runs/{id}", func(r *http.Request) (int, any) {
+		if d.breakUpdates {
+			return 500, object{"message": "Server Error"}
+		}
 		for _, runs := range d.runs {
 			for _, run := range runs {
 				if fmt.Sprint(run["id"]) == r.PathValue("id") {
