@@ -89,10 +89,11 @@ func (a *alertmanager) raised(m *reconcile.Message) alert {
 	if core.SeverityOf(m.Event) != spec.SeverityInfo {
 		lasts = complaintLasts
 	}
-	annotations := map[string]string{"summary": m.Title, "description": m.Text}
+	annotations := map[string]string{}
 	for _, f := range facts(m) {
 		annotations[labelName(f.name)] = f.value
 	}
+	annotations["summary"], annotations["description"] = m.Title, m.Text
 	if m.JournalHead != "" {
 		annotations["journal_head"] = m.JournalHead
 	}

@@ -129,8 +129,8 @@ func (e *email) Notify(ctx context.Context, m reconcile.Message) error {
 func (e *email) send(ctx context.Context, letter *mail.Msg) error {
 	end := func() {}
 	defer func() { end() }()
-	dial := mail.WithDialContextFunc(func(dialing context.Context, network, address string) (net.Conn, error) {
-		conn, err := e.dial(dialing, network, address)
+	dial := mail.WithDialContextFunc(func(dialing context.Context, network, _ string) (net.Conn, error) {
+		conn, err := e.dial(dialing, network, e.server) // the library's has no brackets around an IPv6 address
 		if err == nil {
 			stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // what waits for it says so
 			end = func() { stop(); _ = conn.Close() }

@@ -79,10 +79,11 @@ func (p *pagerDuty) event(m *reconcile.Message) pagerDutyEvent {
 		e.Action = "resolve" // has nothing to tell
 		return e
 	}
-	details := map[string]string{"text": m.Text, "event": string(m.Event)}
+	details := map[string]string{}
 	for _, f := range facts(m) {
 		details[f.name] = f.value
 	}
+	details["text"], details["event"] = m.Text, string(m.Event)
 	if m.JournalHead != "" {
 		details["journal_head"] = m.JournalHead
 	}
