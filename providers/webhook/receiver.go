@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -196,7 +197,7 @@ func (r *Receiver) receive(e *endpoint, w http.ResponseWriter, req *http.Request
 	if err != nil {
 		return "", &refusal{status: http.StatusUnauthorized, text: err.Error()}
 	}
-	if !isJSON(body) {
+	if !json.Valid(body) {
 		return "", &refusal{status: http.StatusBadRequest, text: "the body is no JSON"}
 	}
 	switch {
