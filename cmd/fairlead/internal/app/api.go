@@ -72,10 +72,14 @@ func (a *api) start(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger) e
 }
 
 func (a *api) serve(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger, l net.Listener, h http.Handler) {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
+	serve(ctx, wg, log, l, &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10})
+}
+
+// serve answers in the background until ctx ends.
+func serve(ctx context.Context, wg *sync.WaitGroup, log *slog.Logger, l net.Listener, server *http.Server) {
 	wg.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the API stopped", "address", l.Addr().String(), "error", err)
+			log.Error("a listener stopped", "address", l.Addr().String(), "error", err)
 		}
 	})
 	wg.Go(func() {
@@ -105,6 +109,9 @@ func (a *api) handler(remote bool) http.Handler {
 	for _, path := range prometheusPaths {
 		mux.Handle("GET "+path, a.guard(remote, a.prometheus))
 		mux.Handle("POST "+path, a.guard(remote, a.prometheus))
+	}
+	if remote && a.daemon.hooks != nil && a.config.WebhookListen == "" {
+		mux.Handle("/hooks/", a.daemon.hooks) // each proves itself
 	}
 	mux.Handle("/prometheus/", http.StripPrefix("/prometheus", a.guard(remote, a.prometheus)))
 	return mux

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	metricstore "github.com/fairlead/fairlead/providers/metrics"
+	"github.com/fairlead/fairlead/providers/statefile"
 	"github.com/fairlead/fairlead/reconcile/controller"
 )
 
@@ -18,6 +19,11 @@ func (s *Site) Begin(ctx context.Context, log *slog.Logger) error {
 	if err := s.openMetrics(ctx, log); err != nil {
 		return err
 	}
+	s.log = log
+	if err := s.openSigner(); err != nil {
+		return err
+	}
+	s.openNotifications(statefile.NewStore(filepath.Join(s.Config.Data, "state")), log)
 	return s.openJournal(log)
 }
 

@@ -34,6 +34,20 @@ type Config struct {
 	// GitTimeout bounds one fetch; zero: a minute.
 	GitTimeout time.Duration
 
+	// Where the repo is reviewed, and who may change it.
+	Forge         ForgeConfig
+	TrustFile     string   // HCL file with the operator's trust block; empty: only the repo's own counts
+	Webhooks      []string // NAME=KIND:FILE, the endpoints below /hooks/
+	WebhookListen string   // HOST:PORT for them alone; empty: beside the API of Listen
+	NotifyPrivate bool     // notifiers may be in private networks, and on this host
+
+	// The journal as an audit.
+	JournalKey           string // SSH private key that signs it; empty: nobody signs
+	JournalKeyPassphrase string // file
+	JournalSigners       string // file with the public keys whose entries are taken from the remote
+	JournalSignedSince   string // full id of the entry after which all have to be signed
+	JournalHead          string // file that the newest entry is written to
+
 	// What is reconciled.
 	Environment string
 	Owner       string
@@ -123,7 +137,7 @@ func (c Config) WithDefaults() (Config, error) {
 	if c.MetricsRetention < 0 {
 		errs = append(errs, fmt.Errorf("--metrics-retention %s is below zero", c.MetricsRetention))
 	}
-	errs = append(errs, c.checkTLS())
+	errs = append(errs, c.checkTLS(), c.checkForge())
 	data, err := filepath.Abs(c.Data)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--data: %w", err))

@@ -13,8 +13,11 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/providers/statefile"
+	"github.com/fairlead/fairlead/providers/webhook"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/notify"
+	"github.com/fairlead/fairlead/reconcile/proposer"
 	"github.com/fairlead/fairlead/reconcile/runner"
 )
 
@@ -26,6 +29,10 @@ type Daemon struct {
 	api     *api
 	current atomic.Pointer[controller.Controller] // nil while standing by
 	running atomic.Pointer[Pipelines]             // nil while standing by
+	hooks   *webhook.Receiver                     // nil: there are none
+	hooked  chan struct{}                         // one came in
+	pulls   atomic.Pointer[pullWatch]
+	commits atomic.Pointer[commitStatuses]
 	// Why the daemon does not act yet; nil where that is not the reason.
 	standby atomic.Pointer[string] // another one does
 	waiting atomic.Pointer[string] // the engine does not answer
@@ -37,7 +44,14 @@ func NewDaemon(ctx context.Context, c Config, log *slog.Logger) (*Daemon, error)
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{site: site, log: log, metrics: newMetrics()}
+	site.log = log
+	d := &Daemon{site: site, log: log, metrics: newMetrics(), hooked: make(chan struct{}, 1)}
+	if d.hooks, err = d.openHooks(); err != nil {
+		return nil, errors.Join(err, site.Close())
+	}
+	if d.hooks != nil {
+		site.close = append(site.close, func() error { d.hooks.Close(); return nil })
+	}
 	if d.api, err = newAPI(c, d, d.pipelines); err != nil {
 		return nil, errors.Join(err, site.Close())
 	}
@@ -74,6 +88,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.api.start(ctx, &wg, d.log); err != nil {
 		return err
 	}
+	if err := d.serveHooks(ctx, &wg, d.log); err != nil {
+		return err
+	}
 	lock, err := d.takeOver(ctx, &wg)
 	if err != nil || lock == nil {
 		return err
@@ -89,22 +106,27 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.site.Begin(ctx, d.log); err != nil {
 		return err
 	}
+	if err := d.site.openProposals(d.log); err != nil {
+		return err
+	}
 	if err := d.site.openPipelines(ctx, d.log); err != nil {
 		return err
 	}
 	wg.Go(func() { d.runPipelines(ctx) })
+	d.runReview(ctx, &wg)
 	hints, err := Hints(ctx, d.site.Config)
 	if err != nil {
 		// Polling finds every change too, later.
 		d.log.Warn("changes of the repository are found by polling only", "error", err, "interval", d.site.Config.Interval)
 	}
 	d.log.Info("reconciling", "environment", d.site.Config.Environment, "owner", d.site.Config.Owner, "repo", redact(d.site.Config.Repo), "gateway", d.site.Config.Gateway)
-	c := d.site.Controller([]reconcile.Hints{hints}, d.observe)
+	c := d.site.Controller([]reconcile.Hints{hints, d.hooked}, d.observe)
 	d.current.Store(c)
 	var tidy tidying
 	c.Run(ctx, func(s *controller.Status) (done bool) {
 		now := time.Now()
 		d.metrics.decided(s, now)
+		d.changed()
 		tidy.decided(s, now)
 		return false
 	})
@@ -243,6 +265,15 @@ func (d *Daemon) Status() DaemonStatus {
 	if text := d.waiting.Load(); text != nil {
 		s.Engine.Error = *text
 	}
+	if p := d.site.Proposer; p != nil {
+		s.Proposals = p.Status()
+	}
+	if w := d.pulls.Load(); w != nil {
+		s.Pulls = w.Status()
+	}
+	if n := d.site.dispatcher; n != nil {
+		s.Notifiers = n.Status()
+	}
 	if p := d.pipelines(); p != nil {
 		s.Pipelines = p.Status().Pipelines
 		for i := range s.Pipelines {
@@ -259,4 +290,9 @@ type DaemonStatus struct {
 	Standby string `json:"standby,omitempty"` // why the daemon does not act; empty if it does
 	// Pipelines are those that are declared, without their definitions.
 	Pipelines []runner.PipelineStatus `json:"pipelines,omitempty"`
+	// Proposals are what Fairlead wants in Git, Pulls the pull requests that are planned,
+	// Notifiers where messages are sent.
+	Proposals []proposer.Status `json:"proposals,omitempty"`
+	Pulls     []PullStatus      `json:"pulls,omitempty"`
+	Notifiers []notify.Status   `json:"notifiers,omitempty"`
 }

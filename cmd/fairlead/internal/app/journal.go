@@ -8,12 +8,16 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/providers/git/signature"
 	"github.com/fairlead/fairlead/reconcile/journal"
 )
 
@@ -30,13 +34,20 @@ func (s *Site) openJournal(log *slog.Logger) error {
 	if s.Snapshots == nil || isPlainDirectory(c) {
 		remote = ""
 	}
+	trusted, err := readKeys(c.JournalSigners)
+	if err != nil {
+		return err
+	}
 	j, err := git.NewJournal(git.JournalOptions{
 		Dir: filepath.Join(c.Data, "journal"), URL: remote, Auth: c.GitAuth, Branch: journal.Branch(c.Environment), Timeout: c.GitTimeout,
+		Author: s.author(), Trusted: trusted, TrustedSince: c.JournalSignedSince, HeadFile: c.JournalHead,
 	})
 	if err != nil {
 		return err
 	}
-	s.Journal, s.deliver = j, j.Hint
+	s.gitJournal, s.deliver = j, j.Hint
+	s.books = newBooks(j, s)
+	s.Journal = s.books
 	running, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { j.Run(running) })
@@ -54,6 +65,65 @@ func (s *Site) openJournal(log *slog.Logger) error {
 		return nil
 	})
 	return nil
+}
+
+// openSigner reads the key that the journal, and proposals, are signed with.
+func (s *Site) openSigner() (err error) {
+	if c := s.Config; c.JournalKey != "" {
+		s.signer, err = signature.NewSigner(c.JournalKey, c.JournalKeyPassphrase)
+	}
+	return err
+}
+
+// author is who commits for Fairlead.
+func (s *Site) author() git.Author {
+	if s.signer == nil {
+		return git.Author{}
+	}
+	return git.Author{Signer: s.signer}
+}
+
+// readKeys reads public keys, one on each line as in authorized_keys. A file of allowed
+// signers of ssh-keygen is read, too: what is before the key is left out.
+func readKeys(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the keys that sign the journal: %w", err)
+	}
+	var keys []string
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if i := keyBegin.FindStringIndex(line); i != nil {
+			line = line[i[0]:]
+		}
+		keys = append(keys, strings.TrimSpace(line))
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%s holds no key", path)
+	}
+	return keys, nil
+}
+
+// keyBegin is where the key begins on a line.
+var keyBegin = regexp.MustCompile(`(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ AAAA`)
+
+// journalHead is the newest commit of the journal, for who keeps it out of reach.
+func (s *Site) journalHead() string {
+	if s.gitJournal == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	head, err := s.gitJournal.Head(ctx)
+	if err != nil {
+		return "" // it is not open, and nothing was decided
+	}
+	return head.Commit
 }
 
 // forget removes the records of all models from the journal, after nothing of

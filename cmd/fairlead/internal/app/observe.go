@@ -15,6 +15,7 @@ import (
 // the one place that logs what the loop does.
 func (d *Daemon) observe(e controller.Event) {
 	d.metrics.observe(e)
+	d.spread(e)
 	level, ok := levelOf(e)
 	if !ok {
 		return

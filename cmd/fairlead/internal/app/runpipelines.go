@@ -14,11 +14,13 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/providers/download"
-	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/providers/oci"
 	"github.com/fairlead/fairlead/providers/openlineage"
 	"github.com/fairlead/fairlead/providers/runstore"
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/propose"
+	"github.com/fairlead/fairlead/reconcile/proposer"
 	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/reconcile/runner"
@@ -44,17 +46,13 @@ func (s *Site) openPipelines(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	publisher := &publisher{environment: c.Environment, load: s.Load}
-	if s.Snapshots != nil && !isPlainDirectory(c) {
-		if publisher.proposals, err = git.NewProposals(gitOptions(c, ""), git.Author{}); err != nil {
-			return err
-		}
-	}
-	s.Runner = runner.New(runner.Options{
+	publisher := &publisher{environment: c.Environment, load: s.Load, proposals: s.proposals, proposer: s.Proposer}
+	s.runnerOptions = &runner.Options{
 		Scope: c.scope(), Runtime: s.Runtime, Artifacts: s.Artifacts, Store: store, Journal: s.Journal, Secrets: s.Binder.Secrets,
 		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{}, Publisher: publisher, Lineage: lineage,
 		LiveVersions: s.liveVersions, KeepModels: s.keepModels, Parallel: c.PipelineParallel, Interval: c.Interval, Log: log,
-	})
+	}
+	s.Runner = runner.New(*s.runnerOptions)
 	return nil
 }
 
@@ -108,6 +106,7 @@ func (s *Site) keepModels(ctx context.Context, cfg *spec.Config) (map[string]boo
 type publisher struct {
 	environment string
 	proposals   reconcile.Proposals // nil: there is nowhere to propose to
+	proposer    *proposer.Proposer
 	load        func(ctx context.Context, tree spec.Tree) (*spec.Config, error)
 }
 
@@ -131,26 +130,22 @@ func (p *publisher) Publish(ctx context.Context, w *runner.Wanted, v *spec.Versi
 	if _, err := p.load(ctx, edited(w.Tree, files)); err != nil {
 		return reconcile.Proposed{}, fmt.Errorf("the repo with %s in it would not load, so it is not proposed: %w", v.ID(), err)
 	}
-	return p.proposals.Propose(ctx, reconcile.Proposal{
-		Branch: p.branch(w.Config, v), Base: w.Tree.Commit().ID, Message: message, Files: files,
+	title, body, _ := strings.Cut(message, "\n\n")
+	return p.proposer.Offer(ctx, w.Tree, &propose.Wish{
+		Key: p.key(w.Config, v), Kind: journal.ProposeRetrain, Model: v.Model, ID: v.ID(), Title: title, Body: body, Edit: propose.Edit{Files: files},
 	})
 }
 
-// branch is where the next version of a model is proposed. Each environment has its
-// own, as they may be at different versions, and where several pipelines make one model
-// each of them.
-func (p *publisher) branch(cfg *spec.Config, v *spec.Version) string {
-	branch := "fairlead/publish/"
-	if p.environment != spec.DefaultEnvironment {
-		branch += p.environment + "/"
-	}
-	branch += v.Model
+// key is what the next version of a model is proposed under. Where several pipelines
+// make one model, each has its own.
+func (p *publisher) key(cfg *spec.Config, v *spec.Version) string {
+	key := propose.Key(journal.ProposeRetrain, v.Model)
 	for _, other := range cfg.Pipelines {
 		if other.Publish != nil && other.Publish.Model.ServedName() == v.Model && other.Name != v.Pipeline {
-			return branch + "-" + v.Pipeline
+			return key + "-" + v.Pipeline
 		}
 	}
-	return branch
+	return key
 }
 
 // Tag implements runner.Publisher.

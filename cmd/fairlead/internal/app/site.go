@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/fairlead/fairlead/providers/docker"
 	"github.com/fairlead/fairlead/providers/gateway"
 	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/providers/git/signature"
 	"github.com/fairlead/fairlead/providers/oip"
 	"github.com/fairlead/fairlead/providers/secret"
 	"github.com/fairlead/fairlead/providers/statefile"
@@ -28,9 +30,12 @@ import (
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/journal"
+	dispatch "github.com/fairlead/fairlead/reconcile/notify"
 	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/reconcile/proposer"
 	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/runner"
+	"github.com/fairlead/fairlead/reconcile/trust"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/lang"
 )
@@ -46,6 +51,8 @@ type Site struct {
 	Binder    *controller.Binder
 	Inspector reconcile.Inspector
 	Artifacts reconcile.Artifacts // nil for who only looks
+	Forge     reconcile.Forge     // nil: there is none
+	Proposer  *proposer.Proposer  // nil where nothing can be proposed
 	Runner    *runner.Runner      // nil before openPipelines
 	// What Begin opens.
 	Journal journal.Journal
@@ -55,12 +62,27 @@ type Site struct {
 	Scraper reconcile.Scraper // nil: a Prometheus elsewhere scrapes
 
 	loader *lang.Loader
+	log    *slog.Logger
+	git    *git.Source // nil for a directory
+	gate   *trust.Gate // nil for who only looks
+	memory *acceptance
+	// Of who acts; nil before Begin.
+	books         *books
+	gitJournal    *git.Journal
+	signer        *signature.Signer
+	proposals     reconcile.Proposals
+	registries    registries
+	dispatcher    *dispatch.Dispatcher
+	updates       *updates
+	environments  map[string]*environment
+	runnerOptions *runner.Options
+	redactor      redactor
 	// NewKey: there was no key, so nothing can be said about running secrets and
 	// the gateway.
 	NewKey bool
 	close  []func() error
 
-	followed   atomic.Pointer[spec.Config]           // that was accepted last; nil before
+	followed   atomic.Pointer[following]             // that was accepted last; nil before
 	prometheus atomic.Pointer[http.Handler]          // of the embedded metrics
 	current    atomic.Pointer[controller.Controller] // newest
 	registry   atomic.Pointer[Registry]              // of the commit that is followed
@@ -81,11 +103,10 @@ const (
 // that needs the engine or the repo says if it is away.
 func OpenSite(ctx context.Context, c Config, access Access) (*Site, error) {
 	snapshots := statefile.NewSnapshots(filepath.Join(c.Data, "last-good"))
-	source, err := openSource(ctx, c, snapshots)
-	if err != nil {
+	s := &Site{Config: c, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{}}
+	if err := s.openSource(ctx, snapshots); err != nil {
 		return nil, err
 	}
-	s := &Site{Config: c, Source: source, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader()}
 	return s, s.wire(ctx, access)
 }
 
@@ -167,7 +188,8 @@ func (s *Site) wire(ctx context.Context, access Access) error {
 		return errors.Join(err, s.Close())
 	}
 	if access == Act {
-		if s.Artifacts, err = s.openArtifacts(); err != nil {
+		err = s.openActing(store)
+		if err != nil {
 			return errors.Join(err, s.Close())
 		}
 	}
@@ -181,6 +203,24 @@ func (s *Site) wire(ctx context.Context, access Access) error {
 		Scope: c.scope(), Runtime: s.Runtime, Secrets: secrets, Store: store, Key: key, GatewayHost: host, GatewayPort: port, GatewayTLS: c.shownTLS(),
 	}
 	return nil
+}
+
+// openActing opens what only who acts needs.
+func (s *Site) openActing(store reconcile.Store) (err error) {
+	artifacts, err := s.openArtifacts()
+	if err != nil {
+		return err
+	}
+	s.Artifacts, s.registries = artifacts, artifacts
+	if s.Snapshots == nil {
+		return nil
+	}
+	if s.git != nil {
+		if s.Forge, err = openForge(s.Config, s.log); err != nil {
+			return err
+		}
+	}
+	return s.guardSource(store)
 }
 
 // openRuntime is told whether it may act, since listing cleans up after
@@ -274,8 +314,8 @@ func (s *Site) loadNext(ctx context.Context, tree spec.Tree) (*spec.Config, erro
 
 // accepted are the versions of the revision that is followed.
 func (s *Site) accepted(ctx context.Context) []*spec.Version {
-	if cfg := s.followed.Load(); cfg != nil {
-		return cfg.Versions
+	if f := s.followed.Load(); f != nil {
+		return f.cfg.Versions
 	}
 	if s.Snapshots == nil {
 		return nil
@@ -396,22 +436,40 @@ func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event
 // versions.
 func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
 	s.registry.Store(RegistryOf(cfg, tree))
-	s.followed.Store(cfg)
+	s.followed.Store(&following{cfg, tree})
 	if s.Runner != nil {
 		s.Runner.Follow(&runner.Wanted{Config: cfg, Tree: tree})
 	}
+	s.settleNotifiers(cfg)
+	if s.gate != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
+		defer cancel()
+		if err := s.gate.Followed(ctx, tree.Commit().ID); err != nil {
+			s.log.Warn("who brought the commit is not in the journal", "error", err)
+		}
+	}
+	if s.Proposer != nil {
+		s.Proposer.Wake()
+	}
 }
 
+// followTimeout bounds what is noted about a commit when it comes to be followed.
+const followTimeout = 30 * time.Second
+
 // openSource opens what Repo names: a plain directory, or a Git repository.
-func openSource(ctx context.Context, c Config, snapshots *statefile.Snapshots) (reconcile.Source, error) {
+func (s *Site) openSource(ctx context.Context, snapshots *statefile.Snapshots) (err error) {
+	c := s.Config
 	if isPlainDirectory(c) {
-		return directory.New(directory.Options{Dir: filepath.Join(c.Repo, filepath.FromSlash(c.Path))})
+		s.Source, err = directory.New(directory.Options{Dir: filepath.Join(c.Repo, filepath.FromSlash(c.Path))})
+		return err
 	}
 	accepted := ""
 	if last, err := snapshots.LastGood(ctx); err == nil {
 		accepted = last.Tree.Commit().ID
 	}
-	return git.New(gitOptions(c, accepted))
+	s.git, err = git.New(gitOptions(c, accepted))
+	s.Source = s.git
+	return err
 }
 
 func gitOptions(c Config, accepted string) git.Options {

@@ -113,6 +113,35 @@ func (f *siteFlags) registerGitAuth(flags *pflag.FlagSet) {
 	flags.StringVar(&auth.KnownHostsFile, "git-known-hosts", "", "known_hosts `FILE` for ssh (default: the user's and the system's)")
 }
 
+// registerForge adds the flags that say where the repository is reviewed.
+func (f *siteFlags) registerForge(flags *pflag.FlagSet) {
+	forge := &f.Forge
+	flags.StringVar(&forge.Kind, "forge", "", "`KIND` of the forge where the repository is reviewed: github, gitlab, gitea or forgejo")
+	flags.StringVar(&forge.URL, "forge-url", "", "`URL` of the forge (default: the host of the repository)")
+	flags.StringVar(&forge.Repo, "forge-repo", "", "`OWNER/NAME` of the repository on the forge (default: as in its URL)")
+	flags.StringVar(&forge.TokenFile, "forge-token-file", "", "`FILE` with the token for the forge's API; read again when it changes")
+	flags.StringVar(&forge.CAFile, "forge-ca-file", "", "`FILE` with certificates to trust for the forge, beside the system's")
+	flags.Int64Var(&forge.AppID, "forge-app-id", 0, "`ID` of a GitHub App, in place of a token")
+	flags.Int64Var(&forge.AppInstallation, "forge-app-installation", 0, "`ID` of the App's installation (default: the one of the repository)")
+	flags.StringVar(&forge.AppKeyFile, "forge-app-key-file", "", "`FILE` with the private key of the GitHub App")
+}
+
+// registerReview adds the flags of a daemon that takes part in reviews.
+func (f *siteFlags) registerReview(flags *pflag.FlagSet) {
+	f.registerForge(flags)
+	flags.BoolVar(&f.Forge.Review, "review", true, "show plans on pull requests, and what became of commits, where there is a forge")
+	flags.BoolVar(&f.Forge.PlanForks, "plan-forks", false, "plan pull requests from forks, too: what they declare is evaluated here, and their images are looked up")
+	flags.StringVar(&f.TrustFile, "trust", "", "HCL `FILE` with the operator's trust block: the root of trust, and a floor for that of the repository")
+	flags.StringArrayVar(&f.Webhooks, "webhook", nil, "endpoint `NAME=KIND:FILE`: POST /hooks/NAME, signed with the secret in FILE, wakes the daemon; KIND is github, gitlab, gitea, forgejo or standard; may be repeated")
+	flags.StringVar(&f.WebhookListen, "webhook-listen", "", "`HOST:PORT` for webhooks alone (default: beside the API of --listen)")
+	flags.BoolVar(&f.NotifyPrivate, "notify-private", false, "let notifiers of the repository reach private networks and this host")
+	flags.StringVar(&f.JournalKey, "journal-key", "", "SSH private key `FILE` that signs the journal and proposals")
+	flags.StringVar(&f.JournalKeyPassphrase, "journal-key-passphrase-file", "", "`FILE` with the passphrase of --journal-key")
+	flags.StringVar(&f.JournalSigners, "journal-signers", "", "`FILE` with the public keys whose entries are taken from the remote's journal (default: any)")
+	flags.StringVar(&f.JournalSignedSince, "journal-signed-since", "", "full `ID` of the entry after which all of the journal has to be signed (default: the first)")
+	flags.StringVar(&f.JournalHead, "journal-head", "", "`FILE` that the newest entry of the journal is written to, for \"fairlead audit verify --head\": best out of this host's reach")
+}
+
 // target is what plan and apply are pointed at.
 type target struct {
 	dir string // a directory as it is, or

@@ -78,6 +78,7 @@ Exit codes: 0 stopped by a signal, 1 error.`,
 	f.registerGit(flags)
 	f.registerAct(flags)
 	f.registerPipelines(flags)
+	f.registerReview(flags)
 	logs.register(flags)
 	return cmd
 }

@@ -1,0 +1,161 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/rollout"
+)
+
+// statusContext is the name of the check that says what became of a commit.
+func statusContext(environment string) string { return "fairlead/" + environment }
+
+// statusOf is what became of the commit that is followed, and of the newest one where
+// that is refused. It is pure. The text is of the first model that is not at rest.
+func statusOf(s *controller.Status) map[string]reconcile.CommitStatus {
+	all := map[string]reconcile.CommitStatus{}
+	put := func(commit string, state reconcile.CommitState, text string) {
+		if commit != "" {
+			all[commit] = reconcile.CommitStatus{Context: statusContext(s.Environment), State: state, Text: oneLine(text)}
+		}
+	}
+	if s.Commit.ID != "" && s.Models != nil {
+		state, text := stateOf(s)
+		put(s.Commit.ID, state, text)
+	}
+	if s.Source.Refused && s.Source.Commit != s.Commit.ID {
+		put(s.Source.Commit, reconcile.CommitFailure, "refused: "+s.Source.Error)
+	}
+	return all
+}
+
+func stateOf(s *controller.Status) (reconcile.CommitState, string) {
+	var held, failed, rolling []string
+	for i := range s.Models {
+		m := &s.Models[i]
+		switch why := m.Name + ": " + m.Reason; {
+		case m.Phase == rollout.Held:
+			held = append(held, why)
+		case m.Failed():
+			if m.Error != "" {
+				why = m.Name + ": " + m.Error
+			}
+			failed = append(failed, why)
+		case m.Phase != rollout.Steady:
+			rolling = append(rolling, why)
+		}
+	}
+	switch {
+	case len(failed) > 0:
+		return reconcile.CommitFailure, several(failed)
+	case len(held) > 0:
+		return reconcile.CommitHeld, several(held)
+	case len(rolling) > 0 || !s.Converged:
+		return reconcile.CommitPending, several(append(rolling, "coming up")[:max(len(rolling), 1)])
+	default:
+		return reconcile.CommitSuccess, fmt.Sprintf("%d models are as this commit wants them", len(s.Models))
+	}
+}
+
+// several is the first of some, and how many more there are.
+func several(all []string) string {
+	if len(all) == 1 {
+		return all[0]
+	}
+	return fmt.Sprintf("%s (and %d more)", all[0], len(all)-1)
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// reasonURL is the page that says why a commit has its state: the pull request that would
+// end a hold, else the newest decision of the journal.
+func (s *Site) reasonURL(state reconcile.CommitState) string {
+	if state == reconcile.CommitHeld && s.Proposer != nil {
+		for _, p := range s.Proposer.Status() {
+			if p.URL != "" && (p.Kind == journal.ProposeRevert || p.Kind == journal.ProposePromote) {
+				return p.URL
+			}
+		}
+	}
+	if head := s.journalHead(); head != "" {
+		return s.Forge.CommitURL(head)
+	}
+	return ""
+}
+
+// commitStatuses keeps the status of commits current on the forge. States come by
+// quickly, and only the newest of each commit is sent.
+type commitStatuses struct {
+	site  *Site
+	forge reconcile.Forge
+	log   *slog.Logger
+	wake  chan struct{}
+	sent  map[string]reconcile.CommitStatus
+}
+
+func newCommitStatuses(s *Site, log *slog.Logger) *commitStatuses {
+	return &commitStatuses{site: s, forge: s.Forge, log: log, wake: make(chan struct{}, 1), sent: map[string]reconcile.CommitStatus{}}
+}
+
+// Wake says that a status may have changed. It never blocks.
+func (c *commitStatuses) Wake() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// statusPause bounds how often statuses are sent: a rollout passes many states.
+const statusPause = 2 * time.Second
+
+// Run sends what changes until ctx ends.
+func (c *commitStatuses) Run(ctx context.Context) {
+	retry := time.NewTimer(c.site.Config.Interval)
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.wake:
+		case <-retry.C:
+		}
+		if current := c.site.current.Load(); current != nil {
+			c.send(ctx, statusOf(current.Status()))
+		}
+		retry.Reset(c.site.Config.Interval)
+		pause := time.NewTimer(statusPause)
+		select {
+		case <-ctx.Done():
+		case <-pause.C:
+		}
+		pause.Stop()
+	}
+}
+
+func (c *commitStatuses) send(ctx context.Context, all map[string]reconcile.CommitStatus) {
+	for commit, status := range all {
+		status = c.site.redactStatus(status)
+		if before, known := c.sent[commit]; known && before.State == status.State && before.Text == status.Text {
+			continue
+		}
+		status.URL = c.site.reasonURL(status.State)
+		if _, err := c.forge.Status(ctx, commit, status); err != nil {
+			if ctx.Err() == nil {
+				c.log.Warn("set the status of a commit", "commit", short(commit), "error", err)
+			}
+			continue
+		}
+		c.sent[commit] = status
+	}
+	for commit := range c.sent {
+		if _, current := all[commit]; !current {
+			delete(c.sent, commit)
+		}
+	}
+}

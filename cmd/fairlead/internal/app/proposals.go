@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/propose"
+	"github.com/fairlead/fairlead/reconcile/proposer"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/lang/edit"
+)
+
+// following is the revision that is followed.
+type following struct {
+	cfg  *spec.Config
+	tree spec.Tree
+}
+
+// openProposals opens what proposes changes of the repo. The Site's Proposer stays nil
+// where the specs are in no repository.
+func (s *Site) openProposals(log *slog.Logger) error {
+	c := s.Config
+	if s.Snapshots == nil || isPlainDirectory(c) {
+		return nil
+	}
+	proposals, err := git.NewProposals(gitOptions(c, ""), s.author())
+	if err != nil {
+		return err
+	}
+	s.proposals = proposals
+	editor := &editor{site: s}
+	s.updates = newUpdates(s.registries, log)
+	s.Proposer = proposer.New(proposer.Options{
+		Environment: c.Environment, Proposals: proposals, Forge: s.Forge, Base: s.base(), Journal: s.Journal, Commits: s.commits(),
+		Input: s.wishing, Edit: editor.edit, Interval: c.Interval, Log: log,
+	})
+	return nil
+}
+
+// base is the branch that is proposed to.
+func (s *Site) base() string {
+	if s.Config.Branch != "" {
+		return s.Config.Branch
+	}
+	return "main"
+}
+
+// wishing is how things stand, for wishes; nil before a revision is followed.
+func (s *Site) wishing(ctx context.Context) (*propose.Input, spec.Tree, error) {
+	followed, c := s.followed.Load(), s.current.Load()
+	if followed == nil || c == nil || c.Status().Models == nil {
+		return nil, nil, nil
+	}
+	records, err := s.decided(ctx, time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	in := &propose.Input{Environment: s.Config.Environment, Config: followed.cfg, Wanted: map[string]string{}, Records: records}
+	for _, m := range c.Status().Models {
+		if m.Revision != "" {
+			in.Wanted[m.Name] = m.Revision
+		}
+	}
+	in.Updates = s.updates.found(followed.cfg)
+	in.Upstream = s.upstream(ctx, followed)
+	return in, followed.tree, nil
+}
+
+// editor makes the changes of wishes to the files of the repo.
+type editor struct{ site *Site }
+
+func (e *editor) edit(ctx context.Context, tree spec.Tree, w *propose.Wish) (map[string][]byte, error) {
+	files, err := e.files(ctx, tree, w)
+	if by, byHand := errors.AsType[*edit.ByHandError](err); byHand {
+		return nil, fmt.Errorf("%w: %w", proposer.ErrByHand, by)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.site.Load(ctx, edited(tree, files)); err != nil {
+		return nil, fmt.Errorf("the repo with %q in it would not load, so it is not proposed: %w", w.Title, err)
+	}
+	return files, nil
+}
+
+func (e *editor) files(ctx context.Context, tree spec.Tree, w *propose.Wish) (map[string][]byte, error) {
+	if w.Edit.Approve != nil {
+		return edit.WriteApproval(tree, *w.Edit.Approve)
+	}
+	model, err := e.model(ctx, tree, w.Model)
+	if err != nil {
+		return nil, err
+	}
+	files, err := edit.Apply(tree, changes(model, e.site.Config.Environment, w.Edit.Set))
+	if w.Edit.Back == nil {
+		return files, err
+	}
+	if err == nil {
+		back, err := e.model(ctx, edited(tree, files), w.Model)
+		if err == nil && reconcile.Declares(back, w.Edit.Back.Inputs, w.Edit.Back.Image) {
+			return files, nil
+		}
+	}
+	return e.restore(ctx, tree, model, w.Edit.Back)
+}
+
+// restore gives the model's block the text that it had when the release was asked for.
+// That is more than it takes to set what names a release, and says all of it.
+func (e *editor) restore(ctx context.Context, tree spec.Tree, m *spec.Model, r *journal.Release) (map[string][]byte, error) {
+	commits := e.site.commits()
+	if commits == nil || r.Commit == "" {
+		return nil, fmt.Errorf("%w: the release %s was made by no commit that is known; revert by hand what changed %s since", proposer.ErrByHand, r.Revision, m.Address)
+	}
+	then, err := commits.TreeAt(ctx, r.Commit)
+	if err != nil {
+		return nil, err
+	}
+	files, err := edit.Restore(tree, then, m.Address, e.site.Config.Environment)
+	if err != nil {
+		return nil, err
+	}
+	back, err := e.model(ctx, edited(tree, files), m.Name)
+	if err != nil {
+		return nil, err
+	}
+	if !reconcile.Declares(back, r.Inputs, r.Image) {
+		return nil, fmt.Errorf("%w: %s is made of more than its own block, such as a variable that has changed since commit %s; revert that by hand", proposer.ErrByHand, m.Address, r.Commit[:min(len(r.Commit), 7)])
+	}
+	return files, nil
+}
+
+func (e *editor) model(ctx context.Context, tree spec.Tree, name string) (*spec.Model, error) {
+	cfg, err := e.site.Load(ctx, tree)
+	if err != nil {
+		return nil, err
+	}
+	m := cfg.Model(name)
+	if m == nil {
+		return nil, fmt.Errorf("model %s is not declared any more", name)
+	}
+	return m, nil
+}
+
+func changes(m *spec.Model, environment string, set map[string]string) []edit.Change {
+	var all []edit.Change
+	for _, argument := range []string{"version", "image", "artifact"} {
+		if value, wanted := set[argument]; wanted {
+			all = append(all, edit.Change{Address: m.Address, Environment: environment, Argument: argument, Value: value})
+		}
+	}
+	return all
+}

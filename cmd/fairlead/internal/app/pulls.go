@@ -1,0 +1,328 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/controller"
+	"github.com/fairlead/fairlead/reconcile/gate"
+	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/reconcile/review"
+	"github.com/fairlead/fairlead/reconcile/runner"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/diag"
+	"github.com/fairlead/fairlead/spec/lang"
+)
+
+// planner plans pull requests. It binds with a Binder of its own: what a pull request
+// asks for must leave no trace in what is followed.
+type planner struct {
+	site   *Site
+	loader *lang.Loader
+
+	turn   chan struct{} // holds one token: one plan at a time
+	binder *controller.Binder
+}
+
+func newPlanner(s *Site) *planner {
+	b := s.Binder
+	p := &planner{site: s, loader: lang.NewLoader(), turn: make(chan struct{}, 1), binder: &controller.Binder{
+		Scope: b.Scope, Runtime: b.Runtime, Secrets: b.Secrets, Store: noStore{b.Store}, Key: b.Key, GatewayHost: b.GatewayHost, GatewayPort: b.GatewayPort, GatewayTLS: b.GatewayTLS,
+	}}
+	p.turn <- struct{}{}
+	return p
+}
+
+// noStore reads and forgets.
+type noStore struct{ reconcile.Store }
+
+func (noStore) Save(context.Context, string, []byte) error { return nil }
+
+// planTimeout bounds planning one pull request.
+const planTimeout = 3 * time.Minute
+
+// Plan says what merging a pull request into what base is now would do.
+func (p *planner) Plan(ctx context.Context, pull reconcile.Pull, base string) (*review.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, planTimeout)
+	defer cancel()
+	select {
+	case <-p.turn:
+		defer func() { p.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	s := p.site
+	commits := s.commits()
+	if commits == nil {
+		return nil, errNoCommits
+	}
+	head, err := commits.FetchRef(ctx, pull.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if head != pull.HeadSHA {
+		return nil, fmt.Errorf("%w: it was %s, and is %s", reconcile.ErrStale, short(pull.HeadSHA), short(head))
+	}
+	r := &review.Report{
+		FormatVersion: review.FormatVersion, Environment: s.Config.Environment, Pull: pull.Number, Head: head, Base: base, Root: s.Config.Path,
+	}
+	merged, err := commits.Merge(ctx, base, head)
+	if conflict, is := errors.AsType[*reconcile.MergeConflict](err); is {
+		r.Conflicts = conflict.Paths
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	before, err := commits.TreeAt(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	return r, p.fill(ctx, r, before, merged.Tree)
+}
+
+var errNoCommits = errors.New("pull requests are planned for a Git repository; --repo names a plain directory")
+
+func short(commit string) string { return commit[:min(len(commit), 7)] }
+
+// fill plans a tree.
+func (p *planner) fill(ctx context.Context, r *review.Report, before, after spec.Tree) error {
+	s := p.site
+	cfg, diags := p.loader.Load(after, s.Config.LangOptions())
+	r.Diagnostics = diag.Report(diags, lang.Sources(after)).Diagnostics
+	if diags.HasErrors() {
+		return nil
+	}
+	old, oldDiags := p.loader.Load(before, s.Config.LangOptions())
+	if oldDiags.HasErrors() {
+		old = &spec.Config{Environment: cfg.Environment} // what is there does not load: all is new
+	}
+	now := time.Now()
+	results := gate.Check(cfg, now)
+	r.Policies, r.Judged = review.PoliciesOf(gate.Check(old, now), results), len(results)
+	desired, err := p.binder.Bind(ctx, cfg, after.Commit())
+	if err != nil {
+		r.Error = err.Error()
+		return nil
+	}
+	if r.Plan, err = s.Compare(ctx, desired); err != nil {
+		r.Error = err.Error()
+		return nil //nolint:nilerr // that it cannot be planned is what the report says
+	}
+	if err := plan.Guard(r.Plan, desired, s.Config.Limits); err != nil {
+		r.Error = err.Error()
+	}
+	p.previews(ctx, r, old, &runner.Wanted{Config: cfg, Tree: after})
+	return nil
+}
+
+// previews says of each pipeline that changes what of a run would come from the cache.
+func (p *planner) previews(ctx context.Context, r *review.Report, old *spec.Config, wanted *runner.Wanted) {
+	options := p.site.runnerOptions
+	if options == nil {
+		return
+	}
+	was := map[string]*spec.Pipeline{}
+	for _, pipeline := range old.Pipelines {
+		was[pipeline.Name] = pipeline
+	}
+	for _, pipeline := range wanted.Config.Pipelines {
+		if before := was[pipeline.Name]; before != nil && samePipeline(before, pipeline) {
+			continue
+		}
+		preview, err := runner.Preview(ctx, options, wanted, pipeline, nil, p.site.liveVersions())
+		if err != nil {
+			r.Notes = append(r.Notes, fmt.Sprintf("what a run of %s would do is not known: %v", pipeline.Name, err))
+			continue
+		}
+		r.Pipelines = append(r.Pipelines, *preview)
+	}
+}
+
+// samePipeline compares all but where it stands.
+func samePipeline(a, b *spec.Pipeline) bool {
+	left, right := *a, *b
+	left.Pos, right.Pos = spec.Pos{}, spec.Pos{}
+	return reflect.DeepEqual(left, right)
+}
+
+// pullWatch keeps the plans of open pull requests current on the forge.
+type pullWatch struct {
+	site    *Site
+	forge   reconcile.Forge
+	planner *planner
+	log     *slog.Logger
+	wake    chan struct{}
+
+	mu     sync.Mutex
+	status map[int]PullStatus
+	done   map[int]shownPull
+}
+
+// PullStatus is what became of the plan of one pull request.
+type PullStatus struct {
+	Number   int       `json:"number"`
+	URL      string    `json:"url"`
+	Head     string    `json:"head"`
+	Headline string    `json:"headline,omitempty"`
+	Failed   bool      `json:"failed,omitempty"`
+	Skipped  string    `json:"skipped,omitempty"` // why it is not planned
+	Error    string    `json:"error,omitempty"`
+	At       time.Time `json:"at,omitzero"`
+}
+
+// shownPull is what a pull request shows.
+type shownPull struct {
+	head, base string
+	markdown   string
+	at         time.Time
+}
+
+// replan is how old a plan of an unchanged pull request gets: what runs may have changed.
+const replan = 5 * time.Minute
+
+func newPullWatch(s *Site, log *slog.Logger) *pullWatch {
+	return &pullWatch{
+		site: s, forge: s.Forge, planner: newPlanner(s), log: log, wake: make(chan struct{}, 1), status: map[int]PullStatus{}, done: map[int]shownPull{},
+	}
+}
+
+// Wake asks for a look now.
+func (w *pullWatch) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Status returns what became of the plans, by number.
+func (w *pullWatch) Status() []PullStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.SortedFunc(maps.Values(w.status), func(a, b PullStatus) int { return cmp.Compare(a.Number, b.Number) })
+}
+
+// Run looks at pull requests until ctx ends.
+func (w *pullWatch) Run(ctx context.Context) {
+	for {
+		if f := w.site.followed.Load(); f != nil {
+			if err := w.look(ctx, f); err != nil && ctx.Err() == nil {
+				w.log.Warn("plan pull requests", "error", err)
+			}
+		}
+		timer := time.NewTimer(w.site.Config.Interval)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-w.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func (w *pullWatch) look(ctx context.Context, f *following) error {
+	pulls, err := w.forge.Pulls(ctx, reconcile.PullQuery{Base: w.site.base()})
+	if err != nil {
+		return err
+	}
+	open := map[int]bool{}
+	for _, pull := range pulls {
+		open[pull.Number] = true
+		w.one(ctx, pull, f.tree.Commit().ID)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for number := range w.status {
+		if !open[number] {
+			delete(w.status, number)
+			delete(w.done, number)
+		}
+	}
+	return nil
+}
+
+// one plans a pull request, and shows the plan where it differs from what is shown.
+func (w *pullWatch) one(ctx context.Context, pull reconcile.Pull, base string) {
+	before := w.done[pull.Number]
+	if before.head == pull.HeadSHA && before.base == base && time.Since(before.at) < replan {
+		return
+	}
+	s := PullStatus{Number: pull.Number, URL: pull.URL, Head: pull.HeadSHA, At: time.Now()}
+	if pull.Fork && !w.site.Config.Forge.PlanForks {
+		s.Skipped = "it is from a fork; --plan-forks plans those too"
+		w.tell(s)
+		return
+	}
+	report, err := w.planner.Plan(ctx, pull, base)
+	if err == nil {
+		s.Headline, s.Failed = report.Headline(), report.Failed()
+		err = w.show(ctx, pull, report, before)
+	}
+	if err != nil {
+		s.Error = err.Error()
+		w.log.Warn("plan a pull request", "number", pull.Number, "error", err)
+	}
+	w.tell(s)
+}
+
+func (w *pullWatch) show(ctx context.Context, pull reconcile.Pull, r *review.Report, before shownPull) error {
+	text := w.site.redact(r.Markdown())
+	if before.head != pull.HeadSHA || before.markdown != text {
+		if err := w.forge.Comment(ctx, pull.Number, review.Marker(r.Environment), text); err != nil {
+			return err
+		}
+		if _, err := w.forge.Status(ctx, pull.HeadSHA, w.site.redactStatus(r.Status(pull.URL))); err != nil {
+			return err
+		}
+	}
+	w.done[pull.Number] = shownPull{pull.HeadSHA, r.Base, text, time.Now()}
+	return nil
+}
+
+func (w *pullWatch) tell(s PullStatus) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status[s.Number] = s
+}
+
+// PlanPull plans a pull request by hand.
+func (s *Site) PlanPull(ctx context.Context, number int, post bool) (*review.Report, error) {
+	log := slog.New(slog.DiscardHandler)
+	forge, err := openForge(s.Config, log)
+	if err != nil {
+		return nil, err
+	}
+	if forge == nil {
+		return nil, errors.New("pull requests are on a forge: say which with --forge")
+	}
+	pull, err := forge.Pull(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	s.Config.Ref, s.Forge = "", forge
+	snapshot, err := s.Source.Latest(ctx) // it is merged with what the branch is now
+	if err != nil {
+		return nil, err
+	}
+	w := newPullWatch(s, log)
+	r, err := w.planner.Plan(ctx, pull, snapshot.Tree.Commit().ID)
+	if err != nil {
+		return nil, fmt.Errorf("plan #%s: %w", strconv.Itoa(number), err)
+	}
+	if post {
+		err = w.show(ctx, pull, r, shownPull{})
+	}
+	return r, err
+}

@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"sync"
+
+	"github.com/fairlead/fairlead/reconcile/controller"
+)
+
+// runReview runs what speaks with people beside the loop, until ctx ends: proposals, plans
+// of pull requests, statuses of commits, messages. None of it holds up the loop, nor each
+// other.
+func (d *Daemon) runReview(ctx context.Context, wg *sync.WaitGroup) {
+	s := d.site
+	if s.dispatcher != nil {
+		wg.Go(func() { s.dispatcher.Run(ctx) })
+	}
+	if s.Proposer != nil {
+		wg.Go(func() { s.Proposer.Run(ctx) })
+		wg.Go(func() { s.runUpdates(ctx) })
+	}
+	if s.Forge == nil || !s.Config.Forge.Review {
+		return
+	}
+	pulls, commits := newPullWatch(s, d.log), newCommitStatuses(s, d.log)
+	d.pulls.Store(pulls)
+	d.commits.Store(commits)
+	wg.Go(func() { pulls.Run(ctx) })
+	wg.Go(func() { commits.Run(ctx) })
+}
+
+// hook is what a webhook does: it wakes who looks at the forge, and nothing else.
+func (d *Daemon) hook(string) {
+	select {
+	case d.hooked <- struct{}{}:
+	default:
+	}
+	if w := d.pulls.Load(); w != nil {
+		w.Wake()
+	}
+	if p := d.site.Proposer; p != nil {
+		p.Wake()
+	}
+}
+
+// changed says that the status may be another one.
+func (d *Daemon) changed() {
+	if c := d.commits.Load(); c != nil {
+		c.Wake()
+	}
+}
+
+// spread passes an event on to who speaks with people.
+func (d *Daemon) spread(e controller.Event) {
+	d.site.notice(e)
+	switch e.Type { //nolint:exhaustive // nothing else changes what is wanted
+	case controller.Decided:
+		if p := d.site.Proposer; p != nil {
+			p.Wake()
+		}
+	case controller.CommitAccepted:
+		if w := d.pulls.Load(); w != nil {
+			w.Wake()
+		}
+	}
+}

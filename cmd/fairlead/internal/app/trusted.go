@@ -1,0 +1,223 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/fairlead/fairlead/providers/git/signature"
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/trust"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/lang"
+)
+
+// commits is the history of the config repo; nil where it is none of Git.
+func (s *Site) commits() reconcile.Commits {
+	if s.git == nil {
+		return nil
+	}
+	return s.git
+}
+
+// readTrust reads the operator's rules; nil where there are none.
+func readTrust(path string) (*spec.Trust, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the rules of --trust: %w", err)
+	}
+	rules, diags := lang.ParseTrust(data, path)
+	return rules, diags.Err()
+}
+
+// guardSource puts the judgement whether a commit may be followed before the Source.
+// Whoever only looks sees what is there, followed or not.
+func (s *Site) guardSource(store reconcile.Store) error {
+	root, err := readTrust(s.Config.TrustFile)
+	if err != nil || s.git == nil {
+		return err
+	}
+	s.memory = &acceptance{store: store, site: s, name: journal.RootRepo, keep: root != nil || s.Forge != nil}
+	s.gate = trust.New(trust.Options{
+		Name: journal.RootRepo, Source: s.git, Commits: s.git, Signatures: &signature.Verifier{}, Forge: s.Forge, Memory: s.memory, Root: root,
+		Load: s.Load, Path: s.Config.Path, Branch: s.Config.Branch, URL: redact(s.Config.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
+	})
+	s.Source = s.gate
+	return nil
+}
+
+// dialectOf is how a forge reads CODEOWNERS.
+func dialectOf(kind string) trust.Dialect {
+	switch kind {
+	case "gitlab":
+		return trust.GitLab
+	case "gitea", "forgejo":
+		return trust.Gitea
+	default:
+		return trust.GitHub
+	}
+}
+
+// acceptance remembers which commit of a repo was accepted last: in the journal, and a
+// copy of it in the data directory, which is there before the journal can be opened. It
+// implements trust.Memory.
+type acceptance struct {
+	store reconcile.Store
+	site  *Site
+	name  string
+	keep  bool // in the journal, also where no rule asks for anything
+
+	mu     sync.Mutex
+	newest *journal.RepoRecord
+	read   bool // from the journal
+}
+
+func (a *acceptance) key() string { return "accepted-" + a.name }
+
+// Accepted implements trust.Memory.
+func (a *acceptance) Accepted(ctx context.Context) (journal.RepoRecord, bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.newest == nil {
+		if err := a.load(ctx); err != nil {
+			return journal.RepoRecord{}, false, err
+		}
+	}
+	if !a.read {
+		if err := a.ask(ctx); err != nil {
+			return journal.RepoRecord{}, false, err
+		}
+	}
+	if a.newest == nil {
+		return journal.RepoRecord{}, false, nil
+	}
+	return *a.newest, true, nil
+}
+
+// load reads the copy.
+func (a *acceptance) load(ctx context.Context) error {
+	data, err := a.store.Load(ctx, a.key())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var r journal.RepoRecord
+	if err := json.Unmarshal(data, &r); err != nil {
+		return fmt.Errorf("the copy of what was accepted last does not parse: %w", err)
+	}
+	a.newest = &r
+	return nil
+}
+
+// ask reads the journal, once it is open. Who has a copy need not wait for that; who has
+// none must: the data directory may be new, and the repo not.
+func (a *acceptance) ask(ctx context.Context) error {
+	books := a.site.books
+	if books == nil {
+		a.read = true // there is no journal in this process: it does not act
+		return nil
+	}
+	if !books.isOpen() {
+		if a.newest != nil {
+			return nil
+		}
+		if err := books.await(ctx); err != nil {
+			return err
+		}
+	}
+	records, err := books.Repos(ctx)
+	if err != nil {
+		return err
+	}
+	a.read = true
+	if r, known := records[a.name]; known && (a.newest == nil || r.Since.After(a.newest.Since)) {
+		a.newest = &r
+	}
+	return nil
+}
+
+// Accept implements trust.Memory.
+func (a *acceptance) Accept(ctx context.Context, r journal.RepoRecord) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.keep || cmp.Or(r.Mode, string(spec.TrustOff)) != string(spec.TrustOff) || r.Rules != nil && r.Rules.Trust != nil {
+		err := a.site.Journal.Append(ctx, journal.Entry{
+			At: r.Since, Action: journal.ActionAccept, Repo: a.name, From: r.Before, To: r.Accepted, Commit: r.Accepted,
+			Reason: r.Subject, Actor: cmp.Or(r.Author, journal.Daemon), RepoRecord: &r,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	data, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if err := a.store.Save(ctx, a.key(), data); err != nil {
+		return err
+	}
+	a.newest = &r
+	return nil
+}
+
+// books is the journal of a daemon: it tells when it is open, and people of what is
+// decided.
+type books struct {
+	journal.Journal
+	site *Site
+
+	once   sync.Once
+	opened chan struct{}
+}
+
+func newBooks(j journal.Journal, s *Site) *books {
+	return &books{Journal: j, site: s, opened: make(chan struct{})}
+}
+
+// Open implements journal.Journal.
+func (b *books) Open(ctx context.Context) (map[string]journal.Record, error) {
+	records, err := b.Journal.Open(ctx)
+	if err == nil {
+		b.once.Do(func() { close(b.opened) })
+	}
+	return records, err
+}
+
+func (b *books) isOpen() bool {
+	select {
+	case <-b.opened:
+		return true
+	default:
+		return false
+	}
+}
+
+// await waits until it is open.
+func (b *books) await(ctx context.Context) error {
+	select {
+	case <-b.opened:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", journal.ErrClosed, context.Cause(ctx))
+	}
+}
+
+// Append implements journal.Journal.
+func (b *books) Append(ctx context.Context, e journal.Entry) error {
+	if err := b.Journal.Append(ctx, e); err != nil {
+		return err
+	}
+	b.site.told(&e)
+	return nil
+}

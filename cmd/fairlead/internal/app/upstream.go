@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/propose"
+	"github.com/fairlead/fairlead/spec/lang"
+)
+
+// environment is another environment of the same repo, as promotions look at it.
+type environment struct {
+	loader  *lang.Loader
+	journal journal.Journal
+}
+
+// upstream reads how models are doing in the environments that promotions name. One that
+// cannot be read is left out: nothing is promoted from where nothing is known.
+func (s *Site) upstream(ctx context.Context, f *following) map[string]propose.Upstream {
+	all := map[string]propose.Upstream{}
+	for _, p := range f.cfg.Promotions {
+		if _, read := all[p.From]; read {
+			continue
+		}
+		up, err := s.readUpstream(ctx, p.From, f)
+		if err != nil {
+			s.log.Warn("look at the environment that is promoted from", "environment", p.From, "error", err)
+			continue
+		}
+		all[p.From] = *up
+	}
+	return all
+}
+
+func (s *Site) readUpstream(ctx context.Context, name string, f *following) (*propose.Upstream, error) {
+	at, err := s.environment(name)
+	if err != nil {
+		return nil, err
+	}
+	options := s.Config.LangOptions()
+	options.Environment = name
+	cfg, diags := at.loader.Load(f.tree, options)
+	if err := diags.Err(); err != nil {
+		return nil, fmt.Errorf("load the specs for environment %s: %w", name, err)
+	}
+	records, err := at.journal.Open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the journal of environment %s: %w", name, err)
+	}
+	return &propose.Upstream{Config: cfg, Records: records}, nil
+}
+
+// environment opens what reads another environment, once. Only the proposer asks, one
+// question at a time.
+func (s *Site) environment(name string) (*environment, error) {
+	if at := s.environments[name]; at != nil {
+		return at, nil
+	}
+	c := s.Config
+	j, err := git.NewJournal(git.JournalOptions{
+		Dir: filepath.Join(c.Data, "journals", name), URL: c.Repo, Auth: c.GitAuth, Branch: journal.Branch(name), Timeout: c.GitTimeout, ReadOnly: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	at := &environment{loader: lang.NewLoader(), journal: j}
+	s.environments[name] = at
+	return at, nil
+}
