@@ -31,6 +31,8 @@ type double struct {
 	statuses map[string][]object // oldest first, by commit
 	untimed  bool                // as before version 17: approvals have no time
 	quiet    bool                // GraphQL tells nothing
+
+	beforeOpen func() // somebody else acts first, once
 }
 
 func newDouble(t *testing.T) *double {
@@ -134,6 +136,10 @@ func (d *double) pullRoutes(handle routes) {
 	handle("POST /P/merge_requests", func(r *http.Request) (int, any) {
 		body := world.Read(r)
 		head, base := body["source_branch"].(string), body["target_branch"].(string)
+		if d.beforeOpen != nil {
+			d.beforeOpen()
+			d.beforeOpen = nil
+		}
 		if d.Branches[head] == "" {
 			return 400, object{"message": []string{"Source branch does not exist"}}
 		}
