@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -54,10 +53,7 @@ func TestTheDeadDelayNobodyAndNoCanaryComesOut(t *testing.T) {
 	left := canaries
 	take := func() spec.Sensitive { v := left[0]; left = left[1:]; return v }
 
-	blackHole, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	blackHole := listen(t, "127.0.0.1:0")
 	defer func() { _ = blackHole.Close() }()
 	refused := "127.0.0.1:" + freePorts(t, 1)[0]
 	echo := func(status int) *double {

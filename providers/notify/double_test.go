@@ -3,6 +3,7 @@ package notify_test
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -19,6 +20,16 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var noon = time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC)
+
+// listen listens as net.Listen does.
+func listen(t *testing.T, address string) net.Listener {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
 
 // rollback is a message with everything that there may be.
 func rollback() reconcile.Message {

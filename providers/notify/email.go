@@ -186,8 +186,13 @@ func body(m *reconcile.Message) string {
 		b.WriteString(f.name + ": " + f.value + "\n")
 	}
 	for _, f := range []fact{
-		{"about", m.Subject}, {"owners", strings.Join(m.Owners, ", ")}, {"environment", m.Environment}, {"installation", m.Installation},
-		{"at", m.At.UTC().Format(time.RFC3339)}, {"journal head", m.JournalHead}, {"more", m.URL},
+		{"about", m.Subject},
+		{"owners", strings.Join(m.Owners, ", ")},
+		{"environment", m.Environment},
+		{"installation", m.Installation},
+		{"at", m.At.UTC().Format(time.RFC3339)},
+		{"journal head", m.JournalHead},
+		{"more", m.URL},
 	} {
 		if f.value != "" {
 			b.WriteString(f.name + ": " + f.value + "\n")

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -109,10 +108,7 @@ func TestServersOfMailThatMisbehave(t *testing.T) {
 // closes the connection at once.
 func scripted(t *testing.T, script func(string) string) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t, "127.0.0.1:0")
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {

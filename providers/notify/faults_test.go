@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"path"
 	"strings"
@@ -101,15 +100,9 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 // A black hole, a closed port, a server that says nothing or never ends: each call is
 // over in time, and the message is tried again.
 func TestDeadReceiversEndInTime(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	silent := listen(t, "127.0.0.1:0")
 	defer func() { _ = silent.Close() }()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	closed := listen(t, "127.0.0.1:0")
 	_ = closed.Close()
 	endless := newDouble(t, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {

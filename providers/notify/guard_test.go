@@ -18,10 +18,7 @@ import (
 // be dialled.
 func TestNoAddressIsDialledThatIsNotPublic(t *testing.T) {
 	// Whatever listens on this machine counts who comes.
-	l, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listen(t, ":0")
 	var came atomic.Int64
 	done := make(chan struct{})
 	go func() {

@@ -107,7 +107,7 @@ func newMailServer(t *testing.T) *mailServer {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // Exim's own user goes through it
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // Exim's own user goes through it
 		t.Fatal(err)
 	}
 	ports := freePorts(t, 3)
@@ -146,10 +146,7 @@ func newMailServer(t *testing.T) *mailServer {
 func freePorts(t *testing.T, n int) (ports []string) {
 	t.Helper()
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := listen(t, "127.0.0.1:0")
 		defer func() { _ = l.Close() }()
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		ports = append(ports, port)
@@ -161,7 +158,7 @@ func freePorts(t *testing.T, n int) (ports []string) {
 func reach(t *testing.T, address string) {
 	t.Helper()
 	eventually(t, "nobody listens on "+address, func() bool {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			_ = conn.Close()
 		}
@@ -250,7 +247,7 @@ func (s *mailServer) letters(t *testing.T, n int) []*mail.Message {
 // text decodes the body of a letter.
 func text(t *testing.T, m *mail.Message) string {
 	t.Helper()
-	var r io.Reader = m.Body
+	r := io.Reader(m.Body)
 	if m.Header.Get("Content-Transfer-Encoding") == "quoted-printable" {
 		r = quotedprintable.NewReader(m.Body)
 	}

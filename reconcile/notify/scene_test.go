@@ -46,11 +46,15 @@ func TestMessagesOfDecisionsSayWhatHappenedAndWhy(t *testing.T) {
 	}{
 		"start": {
 			entry(journal.ActionStart, nil), spec.NotifyRolloutStarted, "info", false,
-			"digits: rollout of 1.2.0 (bbb) started", []string{"why", "Steps: 5 % for 2m0s; 50 %, then an approval."}, map[string]string{"from": "aaa", "to": "bbb", "version": "1.2.0", "commit": "c0ffee"},
+			"digits: rollout of 1.2.0 (bbb) started",
+			[]string{"why", "Steps: 5 % for 2m0s; 50 %, then an approval."},
+			map[string]string{"from": "aaa", "to": "bbb", "version": "1.2.0", "commit": "c0ffee"},
 		},
 		"promote": {
 			entry(journal.ActionPromote, nil), spec.NotifyPromoted, "info", true,
-			"digits: 1.2.0 (bbb) is promoted and takes all of the traffic", []string{"why"}, nil,
+			"digits: 1.2.0 (bbb) is promoted and takes all of the traffic",
+			[]string{"why"},
+			nil,
 		},
 		"rollback": {
 			entry(journal.ActionRollback, func(e *journal.Entry) {
@@ -58,7 +62,8 @@ func TestMessagesOfDecisionsSayWhatHappenedAndWhy(t *testing.T) {
 				e.Record.Rollout = nil
 				e.Record.Rejected = []journal.Rejection{{Release: newer, Cause: journal.CauseFailed, Reason: "why", Evidence: []judge.Verdict{verdict}, Step: 1, Weight: 25}}
 			}), spec.NotifyRolledBack, "error", false,
-			"digits: 1.2.0 (bbb) is rolled back; 1.1.0 (aaa) serves", []string{"why", "- errors: fail. 5.2 % of 1,204 requests failed, stable 0.1 % of 22,876"},
+			"digits: 1.2.0 (bbb) is rolled back; 1.1.0 (aaa) serves",
+			[]string{"why", "- errors: fail. 5.2 % of 1,204 requests failed, stable 0.1 % of 22,876"},
 			map[string]string{"cause": "failed", "step": "2", "weight": "25 %", "commit": "c0ffee", "check.errors": verdict.Text, "rejected_version": "1.2.0"},
 		},
 		"undo by a person": {
@@ -66,7 +71,8 @@ func TestMessagesOfDecisionsSayWhatHappenedAndWhy(t *testing.T) {
 				e.From, e.To, e.Version, e.Actor = "bbb", "aaa", "1.1.0", "@ada"
 				e.Record.Rejected = []journal.Rejection{{Release: newer, Cause: journal.CauseUndone}}
 			}), spec.NotifyRolledBack, "error", false,
-			"digits: back from 1.2.0 (bbb) to 1.1.0 (aaa), which was still there", nil, map[string]string{"actor": "@ada"},
+			"digits: back from 1.2.0 (bbb) to 1.1.0 (aaa), which was still there", nil,
+			map[string]string{"actor": "@ada"},
 		},
 		"return that Git asked for": {
 			entry(journal.ActionReturn, func(e *journal.Entry) { e.From, e.To, e.Version = "bbb", "aaa", "" }), spec.NotifyRolledBack, "info", false,
@@ -80,11 +86,14 @@ func TestMessagesOfDecisionsSayWhatHappenedAndWhy(t *testing.T) {
 				e.Weight = 5
 				e.Record.Rollout.Checks = map[string]judge.Evidence{"errors": {Last: &verdict}, "never looked at": {}}
 			}), spec.NotifyHeld, "warning", false,
-			"digits: rollout of 1.2.0 (bbb) is held at 5 %", []string{"5.2 % of 1,204", "until somebody decides"}, map[string]string{"weight": "5 %"},
+			"digits: rollout of 1.2.0 (bbb) is held at 5 %",
+			[]string{"5.2 % of 1,204", "until somebody decides"},
+			map[string]string{"weight": "5 %"},
 		},
 		"approval": {
 			entry(journal.ActionStep, func(e *journal.Entry) { e.Record.Rollout.Step = 1 }), spec.NotifyApproval, "warning", false,
-			"digits: step 2 of the rollout of 1.2.0 (bbb) waits for an approval", nil, map[string]string{"step": "2", "weight": "50 %"},
+			"digits: step 2 of the rollout of 1.2.0 (bbb) waits for an approval", nil,
+			map[string]string{"step": "2", "weight": "50 %"},
 		},
 		"approved": {
 			entry(journal.ActionApprove, func(e *journal.Entry) { e.Actor = "@ada" }), spec.NotifyHeld, "info", true, "digits: approved; nobody has to decide any more", nil, map[string]string{"actor": "@ada"},
@@ -94,7 +103,9 @@ func TestMessagesOfDecisionsSayWhatHappenedAndWhy(t *testing.T) {
 				Run: "train-7", Started: noon, At: noon.Add(90e9), Trigger: "schedule",
 				Gates: []gate.Result{{Name: "accuracy", Outcome: gate.Failed, Detail: "accuracy 0.91 >= 0.95", Message: "train longer"}, {Name: "fine", Outcome: gate.Passed}},
 			}}}, spec.NotifyRunFailed, "error", false,
-			"train: run train-7 is denied by a gate", []string{"- accuracy: failed. accuracy 0.91 >= 0.95; train longer"}, map[string]string{"run": "train-7", "took": "1m30s", "trigger": "schedule"},
+			"train: run train-7 is denied by a gate",
+			[]string{"- accuracy: failed. accuracy 0.91 >= 0.95; train longer"},
+			map[string]string{"run": "train-7", "took": "1m30s", "trigger": "schedule"},
 		},
 		"run that is well again": {
 			&journal.Entry{At: noon, Action: journal.ActionEnd, Pipeline: "train", Run: "train-8", Reason: "succeeded", Actor: journal.Daemon}, spec.NotifyRunFailed, "info", true, "train: run train-8 succeeded", nil, nil,
@@ -103,7 +114,9 @@ func TestMessagesOfDecisionsSayWhatHappenedAndWhy(t *testing.T) {
 			&journal.Entry{At: noon, Action: journal.ActionPropose, Proposal: "revert-digits", Reason: "digits was rolled back", Actor: journal.Daemon, ProposalRecord: &journal.ProposalRecord{
 				Kind: journal.ProposeRevert, Model: "digits", Open: &journal.OpenProposal{Wish: "w", Title: "Revert digits to 1.1.0", Branch: "fairlead/revert/digits", Pull: 7, URL: "https://git.example.com/pull/7"},
 			}}, spec.NotifyProposed, "info", false,
-			"proposed: Revert digits to 1.1.0", []string{"digits was rolled back"}, map[string]string{"pull": "7", "kind": "revert", "branch": "fairlead/revert/digits"},
+			"proposed: Revert digits to 1.1.0",
+			[]string{"digits was rolled back"},
+			map[string]string{"pull": "7", "kind": "revert", "branch": "fairlead/revert/digits"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
