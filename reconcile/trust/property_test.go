@@ -1,0 +1,168 @@
+package trust_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/trust"
+	"github.com/fairlead/fairlead/spec"
+)
+
+// drawWorld makes a history of a few commits and pull requests after an accepted one.
+func drawWorld(t *rapid.T, tb testing.TB) *world {
+	rule := spec.ReviewRule{
+		Name: "r", Approvals: rapid.IntRange(0, 2).Draw(t, "approvals"), Owners: rapid.Bool().Draw(t, "owners"),
+		From: rapid.SampledFrom([][]string{nil, {"@ann"}, {"@vision"}}).Draw(t, "from"), Paths: rapid.SampledFrom([][]string{nil, {"models/**"}, {"models/a.hcl"}}).Draw(t, "paths"),
+	}
+	rules := &spec.Trust{
+		Mode:    rapid.SampledFrom([]spec.TrustMode{spec.TrustOff, spec.TrustHead, spec.TrustEvery}).Draw(t, "mode"),
+		Signers: signers(), Reviews: []spec.ReviewRule{rule}, Groups: []spec.Group{{Name: "vision", Members: []string{"ann", "bob"}}},
+	}
+	w := begin(tb, rules, map[string]string{"models/a.hcl": "@ann 0", "models/b.hcl": "@bob 0"})
+	key := rapid.SampledFrom([]string{"ann", "ann", "bob", "forge", "bot", "", "mallory"})
+	for i := range rapid.IntRange(1, 4).Draw(t, "commits") {
+		files := map[string]string{
+			"models/" + rapid.SampledFrom([]string{"a", "b"}).Draw(t, "model") + ".hcl": fmt.Sprintf("@%s %d", rapid.SampledFrom([]string{"ann", "bob", "eve"}).Draw(t, "owner"), i+1),
+		}
+		if rapid.IntRange(0, 3).Draw(t, "push") == 0 {
+			w.commit(draft{key: key.Draw(t, "key"), files: files})
+			continue
+		}
+		var reviews []reconcile.Review
+		for range rapid.IntRange(0, 4).Draw(t, "reviews") {
+			r := approved(rapid.SampledFrom([]string{"ann", "bob", "dora", "carl"}).Draw(t, "by"))
+			r.State = rapid.SampledFrom([]reconcile.ReviewState{reconcile.ReviewApproved, reconcile.ReviewApproved, reconcile.ReviewChanges}).Draw(t, "state")
+			reviews = append(reviews, r)
+		}
+		base := w.head
+		head := w.commit(draft{key: key.Draw(t, "key"), files: files, beside: true})
+		merge := w.commit(draft{key: key.Draw(t, "key"), parents: []string{base, head}})
+		w.merged("carl", head, merge, reviews...)
+	}
+	return w
+}
+
+// verdict is what a new gate says of the head.
+func verdict(t *rapid.T, w *world, root *spec.Trust) bool {
+	_, err := w.gate(root).Latest(t.Context())
+	return err == nil
+}
+
+// An oracle of the signatures: in mode every each commit is signed by a key that is
+// known, so an unsigned one anywhere is the end.
+func TestAnUnsignedCommitIsNeverAccepted(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt, t)
+		every := &spec.Trust{Mode: spec.TrustEvery, Signers: signers()}
+		i := rapid.IntRange(1, len(w.order)-1).Draw(rt, "which")
+		id := w.order[i]
+		w.commits[id].raw.Raw = []byte("signed by ")
+		if w.reach(w.head)[id] && verdict(rt, w, every) {
+			rt.Errorf("accepted with %s unsigned", id)
+		}
+		if w.commit(draft{}); verdict(rt, w, every) {
+			rt.Error("accepted with an unsigned head")
+		}
+	})
+}
+
+func TestWhatIsTakenAwayNeverHelps(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt, t)
+		before := verdict(rt, w, nil)
+		for n := range w.pulls {
+			w.pulls[n].reviews = slices.DeleteFunc(w.pulls[n].reviews, func(r reconcile.Review) bool {
+				return r.State == reconcile.ReviewApproved && rapid.Bool().Draw(rt, "withdrawn")
+			})
+		}
+		if rapid.Bool().Draw(rt, "without a pull request") {
+			delete(w.brought, w.head)
+		}
+		if rapid.Bool().Draw(rt, "merged otherwise") {
+			w.commits[w.head].raw.Clean = false
+		}
+		// An approval that was taken back by the newer word stays none, whatever is
+		// taken away, but an older one comes back where the newer is an approval.
+		if !before && verdict(rt, w, nil) {
+			rt.Error("accepted with less evidence")
+		}
+	})
+}
+
+func TestMoreRulesNeverHelp(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt, t)
+		before := verdict(rt, w, nil)
+		root := &spec.Trust{
+			Mode:    rapid.SampledFrom([]spec.TrustMode{spec.TrustOff, spec.TrustHead, spec.TrustEvery}).Draw(rt, "root"),
+			Reviews: []spec.ReviewRule{{Name: "root", Approvals: rapid.IntRange(0, 2).Draw(rt, "more"), From: []string{"@ann", "@bob"}}},
+		}
+		if !before && verdict(rt, w, root) {
+			rt.Error("accepted with more rules")
+		}
+	})
+}
+
+// However many commits come between two looks, the gate that sees each of them and
+// the one that sees the last agree, where the former accepts all.
+func TestLookingOftenMakesNoDifference(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt, t)
+		often, head, first := w.gate(nil), w.head, *w.record
+		for _, id := range slices.Backward(branch(w, head)) {
+			w.head = id
+			if _, err := often.Latest(rt.Context()); err == nil {
+				if err := often.Followed(rt.Context(), id); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		}
+		good := w.record.Accepted == head
+		w.record, w.head = &first, head
+		if verdict(rt, w, nil) != good {
+			rt.Errorf("seen each: %v; seen at once: %v", good, !good)
+		}
+	})
+}
+
+// branch are the commits of the branch, newest first, without the first.
+func branch(w *world, id string) []string {
+	var all []string
+	for len(w.commits[id].raw.Parents) > 0 {
+		all = append(all, id)
+		id = w.commits[id].raw.Parents[0]
+	}
+	return all
+}
+
+// Judge itself never accepts what is not there.
+func TestJudgeWithNothing(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt, t)
+		r, err := w.Range(rt.Context(), w.record.Accepted, w.head)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		rules := trust.Rules{Root: &spec.Trust{Mode: spec.TrustHead, Signers: signers()}}
+		in := trust.Input{Repo: "root", Head: spec.Commit{ID: w.head}, Range: r, Rules: rules, Now: noon}
+		if trust.Judge(in).Accepted() {
+			rt.Error("accepted without a signature being checked")
+		}
+		in.Rules = trust.Rules{Root: &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "r"}}}}
+		if trust.Judge(in).Accepted() {
+			rt.Error("accepted without evidence")
+		}
+		in.Evidence = &trust.Evidence{Differs: []string{"models/a.hcl"}}
+		if trust.Judge(in).Accepted() {
+			rt.Error("accepted with empty evidence")
+		}
+		in.Rules, in.Range.Known = trust.Rules{}, false
+		if trust.Judge(in).Accepted() {
+			rt.Error("accepted with a history that is not known")
+		}
+	})
+}
