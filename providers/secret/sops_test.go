@@ -278,7 +278,7 @@ func TestSOPSWithoutIdentities(t *testing.T) {
 
 // FuzzSOPS: nothing but what sops wrote gives a value, and nothing panics.
 func FuzzSOPS(f *testing.F) {
-	for _, name := range []string{"db.yaml", "db.json", "db.env", "token.bin", "maconly.yaml", "shamir.yaml", "pgp.yaml"} {
+	for _, name := range []string{"db.env", "token.bin"} { // small ones: large inputs keep the fuzzer minimizing
 		f.Add(name, "name", fixture(f, name))
 	}
 	f.Add("x.yaml", "a", []byte("a: !!binary "+base64.StdEncoding.EncodeToString([]byte("x"))+"\nsops: {mac: 1, age: [{enc: x}]}"))

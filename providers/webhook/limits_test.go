@@ -242,3 +242,35 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		t.Error("nobody to wake: it is allowed")
 	}
 }
+
+// breaking is a body that ends with an error.
+type breaking struct{ err error }
+
+func (b breaking) Read([]byte) (int, error) { return 0, b.err }
+
+// deadlined is an answer on a connection whose deadline can be set.
+type deadlined struct {
+	*httptest.ResponseRecorder
+	at time.Time
+}
+
+func (d *deadlined) SetReadDeadline(at time.Time) error {
+	d.at = at
+	return nil
+}
+
+func TestABodyThatDoesNotCome(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want int
+	}{"slow": {os.ErrDeadlineExceeded, 408}, "cut": {io.ErrUnexpectedEOF, 400}} {
+		w := newWorld(t)
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hooks/github", breaking{c.err})
+		req.Header = sign(webhook.GitHub, secret, w.now, "d1", nil)
+		answer := &deadlined{ResponseRecorder: httptest.NewRecorder()}
+		w.ServeHTTP(answer, req)
+		if left := time.Until(answer.at); answer.Code != c.want || left < 5*time.Second || left > 10*time.Second {
+			t.Errorf("%s: got %d, a deadline in %s", name, answer.Code, left)
+		}
+	}
+}
