@@ -7,7 +7,7 @@ RACE      := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 LDFLAGS   := -s -w $(if $(VERSION),-X github.com/fairlead/fairlead/cmd/fairlead/internal/cli.buildVersion=$(VERSION))
 LINT      := $(GO) tool -modfile=$(CURDIR)/.ci/tools.mod golangci-lint
 
-.PHONY: engine build demo test test-python lint bench bench-gateway bench-judge fuzz generate clean
+.PHONY: engine build demo test test-python test-gitea lint bench bench-gateway bench-judge fuzz generate clean
 
 # A Docker Engine that answers: the one that runs, or on Debian, as root, a new one.
 engine:
@@ -33,6 +33,10 @@ test:
 # image is made, which needs root, a network and some minutes.
 test-python: engine build
 	@examples/sklearn/test.sh
+
+# The contract of a forge against a real Gitea, which is built the first time.
+test-gitea:
+	@.ci/gitea
 
 lint:
 	$(LINT) run ./...

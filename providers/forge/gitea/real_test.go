@@ -89,7 +89,8 @@ func (w *real) client(t *testing.T, as sdk.ClientOption) *sdk.Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
-	c, err := sdk.NewClient(w.url, sdk.SetContext(ctx), sdk.SetGiteaVersion(""), as)
+	connections := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	c, err := sdk.NewClient(w.url, sdk.SetContext(ctx), sdk.SetHTTPClient(connections), sdk.SetGiteaVersion(""), as)
 	check(t, err)
 	return c
 }
