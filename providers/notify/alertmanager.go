@@ -75,7 +75,7 @@ func (a *alertmanager) alerts(m *reconcile.Message) []alert {
 	var ended []alert
 	for _, event := range core.Events() {
 		if core.SeverityOf(event) != spec.SeverityInfo {
-			ended = append(ended, alert{Labels: labels(m, event), EndsAt: a.now().UTC().Format(time.RFC3339Nano)})
+			ended = append(ended, alert{Labels: labels(m, event, core.SeverityOf(event)), EndsAt: a.now().UTC().Format(time.RFC3339Nano)})
 		}
 	}
 	if core.SeverityOf(m.Event) == spec.SeverityInfo {
@@ -85,9 +85,12 @@ func (a *alertmanager) alerts(m *reconcile.Message) []alert {
 }
 
 func (a *alertmanager) raised(m *reconcile.Message) alert {
-	lasts := newsLasts
-	if core.SeverityOf(m.Event) != spec.SeverityInfo {
-		lasts = complaintLasts
+	severity, lasts := core.SeverityOf(m.Event), newsLasts
+	switch {
+	case m.Severity == spec.SeverityInfo:
+		severity = spec.SeverityInfo // this time there is nothing to complain of
+	case severity != spec.SeverityInfo && m.Thread != "":
+		lasts = complaintLasts // what has no thread is never resolved
 	}
 	annotations := map[string]string{}
 	for _, f := range facts(m) {
@@ -105,15 +108,15 @@ func (a *alertmanager) raised(m *reconcile.Message) alert {
 		starts = now // an alert that starts in the future is refused
 	}
 	return alert{
-		Labels: labels(m, m.Event), Annotations: annotations, GeneratorURL: m.URL,
+		Labels: labels(m, m.Event, severity), Annotations: annotations, GeneratorURL: m.URL,
 		StartsAt: starts.UTC().Format(time.RFC3339Nano), EndsAt: a.now().Add(lasts).UTC().Format(time.RFC3339Nano),
 	}
 }
 
-// labels are the name of an alert: the severity is that of the event.
-func labels(m *reconcile.Message, event spec.NotifyEvent) map[string]string {
+// labels are the name of an alert.
+func labels(m *reconcile.Message, event spec.NotifyEvent, severity spec.Severity) map[string]string {
 	return map[string]string{
-		"alertname": "Fairlead" + pascal(string(event)), "event": string(event), "severity": string(core.SeverityOf(event)),
+		"alertname": "Fairlead" + pascal(string(event)), "event": string(event), "severity": string(severity),
 		"subject": m.Subject, "environment": m.Environment, "installation": source(m),
 	}
 }

@@ -1,10 +1,13 @@
 package notify_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"path"
 	"strings"
 	"testing"
@@ -131,5 +134,26 @@ func TestDeadReceiversEndInTime(t *testing.T) {
 				t.Errorf("%s, %s: %v", name, kind, err)
 			}
 		}
+	}
+}
+
+func TestServersAreVerified(t *testing.T) {
+	dir := t.TempDir()
+	certificate(t, dir)
+	pair, err := tls.LoadX509KeyPair(dir+"/cert.pem", dir+"/key.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &double{Server: httptest.NewUnstartedServer(answer(200, "ok"))}
+	d.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	d.Config.ErrorLog = log.New(io.Discard, "", 0)
+	d.EnableHTTP2 = true
+	d.StartTLS()
+	defer d.Close()
+	o := notify.Options{Notifier: spec.Notifier{Kind: spec.NotifyWebhook, URL: d.URL}, CAFile: dir + "/cert.pem"}
+	send(t, open(t, o), rollback())
+	o.CAFile = ""
+	if err := open(t, o).Notify(t.Context(), rollback()); err == nil || !errors.Is(err, reconcile.ErrUnavailable) || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate that nobody knows: %v", err)
 	}
 }

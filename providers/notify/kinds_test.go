@@ -189,6 +189,18 @@ func TestAlertmanagerGetsLabelsThatAreTheSameForTheSame(t *testing.T) {
 	equal(t, "endsAt", got[0]["endsAt"], "2026-03-10T12:01:00Z")
 	equal(t, "generatorURL", got[0]["generatorURL"], m.URL)
 
+	for name, change := range map[string]func(*reconcile.Message){
+		"no thread":    func(m *reconcile.Message) { m.Thread = "" },
+		"only to know": func(m *reconcile.Message) { m.Severity = spec.SeverityInfo },
+	} {
+		m := rollback()
+		change(&m)
+		send(t, n, m)
+		d.last(t, &got)
+		equal(t, name+": endsAt", got[0]["endsAt"], "2026-03-03T13:01:00Z")
+		equal(t, name+": severity", got[0]["labels"].(object)["severity"], m.Severity)
+	}
+
 	send(t, n, promoted())
 	d.last(t, &got)
 	ended := 0

@@ -37,7 +37,8 @@ type Options struct {
 }
 
 // Dispatcher sends messages to the notifiers that want them. All methods are safe for
-// concurrent use, and none but Run and Flush waits for anything outside.
+// concurrent use but Configure, which one goroutine calls; Send and Status wait for
+// nothing outside.
 type Dispatcher struct {
 	opts Options
 
@@ -86,7 +87,8 @@ func New(opts Options) *Dispatcher {
 // that cannot be used, and outboxes that could not be read: those notifiers work in
 // the usual words, or from an empty outbox.
 func (d *Dispatcher) Configure(ctx context.Context, notifiers []*spec.Notifier) error {
-	var errs []error
+	stored, err := d.loadNew(ctx, notifiers)
+	errs := []error{err}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	wanted := make(map[string]bool, len(notifiers))
@@ -95,7 +97,7 @@ func (d *Dispatcher) Configure(ctx context.Context, notifiers []*spec.Notifier) 
 		if l := d.lanes[n.Name]; l != nil && sameNotifier(l.notifier, n) {
 			continue
 		}
-		errs = append(errs, d.set(ctx, n))
+		errs = append(errs, d.set(n, stored[n.Name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.lanes)) {
 		if l := d.lanes[name]; !wanted[name] {
@@ -107,6 +109,24 @@ func (d *Dispatcher) Configure(ctx context.Context, notifiers []*spec.Notifier) 
 	return errors.Join(errs...)
 }
 
+// loadNew reads the outboxes of the notifiers that are not known yet. Nobody who sends
+// waits for the store meanwhile.
+func (d *Dispatcher) loadNew(ctx context.Context, notifiers []*spec.Notifier) (map[string]*Outbox, error) {
+	d.mu.Lock()
+	known := maps.Clone(d.lanes)
+	d.mu.Unlock()
+	outboxes := map[string]*Outbox{}
+	var errs []error
+	for _, n := range notifiers {
+		if known[n.Name] == nil {
+			o, err := d.load(ctx, n.Name)
+			outboxes[n.Name] = o
+			errs = append(errs, err)
+		}
+	}
+	return outboxes, errors.Join(errs...)
+}
+
 // sameNotifier compares all but the place in the file.
 func sameNotifier(a, b *spec.Notifier) bool {
 	x, y := *a, *b
@@ -114,20 +134,19 @@ func sameNotifier(a, b *spec.Notifier) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// set makes the lane of a notifier that is new or has changed.
-func (d *Dispatcher) set(ctx context.Context, n *spec.Notifier) error {
+// set makes the lane of a notifier that is new or has changed. The caller holds mu.
+func (d *Dispatcher) set(n *spec.Notifier, stored *Outbox) error {
 	templates, err := ParseTemplates(n)
-	l := &lane{notifier: n, templates: templates, wake: make(chan struct{}, 1)}
+	l := &lane{notifier: n, templates: templates, outbox: stored, wake: make(chan struct{}, 1)}
 	if err != nil {
 		l.broken = err.Error()
 	}
 	if old := d.lanes[n.Name]; old != nil {
 		old.halt()
 		l.outbox = old.outbox
-	} else {
-		var loadErr error
-		l.outbox, loadErr = d.load(ctx, n.Name)
-		err = errors.Join(err, loadErr)
+	}
+	if l.outbox == nil {
+		l.outbox = &Outbox{}
 	}
 	d.lanes[n.Name] = l
 	d.start(l)

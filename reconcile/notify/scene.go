@@ -98,6 +98,7 @@ var over = map[journal.Action]string{
 	journal.ActionAbort:     "the rollout was aborted; nobody has to decide any more",
 	journal.ActionSupersede: "a newer revision took the place of the candidate",
 	journal.ActionRetry:     "the rejected revision may be started again",
+	journal.ActionRemove:    "it is not in Git any more",
 }
 
 // rollout words a decision about a model.
@@ -136,7 +137,7 @@ func (s Scene) rollout(e *journal.Entry, owners []string) (reconcile.Message, bo
 		return m, true
 	case journal.ActionStep:
 		return s.approvalWanted(e, about)
-	case journal.ActionApprove, journal.ActionAbort, journal.ActionSupersede, journal.ActionRetry:
+	case journal.ActionApprove, journal.ActionAbort, journal.ActionSupersede, journal.ActionRetry, journal.ActionRemove:
 		m := about(spec.NotifyHeld, "%s", over[e.Action])
 		m.Severity, m.Resolves = spec.SeverityInfo, true
 		return m, true
@@ -192,8 +193,14 @@ func (s Scene) approvalWanted(e *journal.Entry, about func(spec.NotifyEvent, str
 	return m, true
 }
 
-// runEnded words the end of a run that did not succeed; one that did resolves that.
+// runEnded words the end of a run that did not succeed; one that did resolves that, and
+// so does the end of the pipeline.
 func (s Scene) runEnded(e *journal.Entry, owners []string) (reconcile.Message, bool) {
+	if e.Action == journal.ActionRemove {
+		m := s.message(spec.NotifyRunFailed, "pipeline."+e.Pipeline, owners, e.At)
+		m.Title, m.Severity, m.Resolves = e.Pipeline+": "+over[e.Action], spec.SeverityInfo, true
+		return m, true
+	}
 	if e.Action != journal.ActionEnd {
 		return reconcile.Message{}, false
 	}

@@ -98,6 +98,12 @@ func TestMessagesOfDecisionsSayWhatHappenedAndWhy(t *testing.T) {
 		"approved": {
 			entry(journal.ActionApprove, func(e *journal.Entry) { e.Actor = "@ada" }), spec.NotifyHeld, "info", true, "digits: approved; nobody has to decide any more", nil, map[string]string{"actor": "@ada"},
 		},
+		"model that is gone": {
+			entry(journal.ActionRemove, func(e *journal.Entry) { e.Record = nil }), spec.NotifyHeld, "info", true, "digits: it is not in Git any more", nil, nil,
+		},
+		"pipeline that is gone": {
+			&journal.Entry{At: noon, Action: journal.ActionRemove, Pipeline: "train", Actor: journal.Daemon}, spec.NotifyRunFailed, "info", true, "train: it is not in Git any more", nil, nil,
+		},
 		"run": {
 			&journal.Entry{At: noon, Action: journal.ActionEnd, Pipeline: "train", Run: "train-7", Reason: "denied: accuracy is too low", Actor: journal.Daemon, PipelineRecord: &journal.PipelineRecord{Last: &journal.RunEnded{
 				Run: "train-7", Started: noon, At: noon.Add(90e9), Trigger: "schedule",
@@ -151,7 +157,7 @@ func TestMessagesOfDecisionsSayWhatHappenedAndWhy(t *testing.T) {
 }
 
 func TestWhatIsNoNewsIsNotTold(t *testing.T) {
-	for _, action := range []journal.Action{journal.ActionAdopt, journal.ActionWeight, journal.ActionTolerate, journal.ActionFinish, journal.ActionRelease, journal.ActionRemove, journal.ActionPause, journal.ActionResume, journal.ActionStep} {
+	for _, action := range []journal.Action{journal.ActionAdopt, journal.ActionWeight, journal.ActionTolerate, journal.ActionFinish, journal.ActionRelease, journal.ActionPause, journal.ActionResume, journal.ActionStep} {
 		if m, ok := scene.Decided(entry(action, nil), nil); ok {
 			t.Errorf("%s: %s", action, m.Title)
 		}
