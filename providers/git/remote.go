@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -21,11 +22,11 @@ const maxPacks = 200
 // latestRemote asks the remote for its tip, fetches what the clone lacks, and
 // accepts. A clone that does not read is replaced by a fresh one, once.
 func (s *Source) latestRemote(ctx context.Context, before state, clones clones) (state, error) {
-	remote, err := s.advertised(ctx)
+	remote, err := s.advertised(ctx, s.options.wanted())
 	if err != nil {
 		return state{}, err
 	}
-	if before.snapshot != nil && before.accepted == remote.commit {
+	if before.snapshot != nil && before.accepted == remote.commit && maps.Equal(before.tags, remote.tags) {
 		return before, nil
 	}
 	have, err := clones.current()
@@ -69,6 +70,7 @@ func (s *Source) fetchAndAccept(ctx context.Context, into *clone, before state, 
 			return err
 		}
 		after, err = s.accept(ctx, &into.repository, before, id, remote.ref)
+		after.tags = remote.tags
 		return err
 	})
 	return after, err
@@ -79,13 +81,15 @@ type target struct {
 	object plumbing.Hash // what the ref names: a commit, or an annotated tag
 	commit plumbing.Hash // the commit behind it
 	ref    string        // short name
+	// tags are the annotated tags on the commit, by name.
+	tags map[string]plumbing.Hash
 	// all is set where a commit is wanted that no ref names: every branch and
 	// tag has to be fetched to find it.
 	all []plumbing.Hash
 }
 
-// advertised asks the remote what it has.
-func (s *Source) advertised(ctx context.Context) (target, error) {
+// advertised asks the remote what it has for a revision.
+func (s *Source) advertised(ctx context.Context, w wanted) (target, error) {
 	conversation, err := s.link.fetcher(ctx)
 	if err != nil {
 		return target{}, err
@@ -93,12 +97,12 @@ func (s *Source) advertised(ctx context.Context) (target, error) {
 	refs, err := conversation.AdvertisedReferencesContext(ctx)
 	closeErr := conversation.Close()
 	if errors.Is(err, transport.ErrEmptyRemoteRepository) {
-		return target{}, &notFoundError{wanted: s.options.wanted()}
+		return target{}, &notFoundError{wanted: w}
 	}
 	if err := errors.Join(err, closeErr); err != nil {
 		return target{}, err
 	}
-	return pick(refs, s.options.wanted())
+	return pick(refs, w)
 }
 
 // pick finds the wanted revision among the advertised ones.
@@ -118,7 +122,7 @@ func pick(refs *packp.AdvRefs, w wanted) (target, error) {
 		if peeled, annotated := refs.Peeled[name]; annotated {
 			commit = peeled
 		}
-		return target{object: id, commit: commit, ref: shownName(refs, name)}, nil
+		return target{object: id, commit: commit, ref: shownName(refs, name), tags: tagsOn(refs, commit)}, nil
 	}
 	return target{}, &notFoundError{wanted: w, have: branches(refs)}
 }
@@ -166,11 +170,7 @@ func branches(refs *packp.AdvRefs) []string {
 // fetch makes sure that the clone has the remote's objects, notes the tip as a
 // ref, and returns its commit.
 func (s *Source) fetch(ctx context.Context, into *clone, remote target) (plumbing.Hash, error) {
-	if !into.has(remote.object) {
-		wants := remote.all
-		if wants == nil {
-			wants = []plumbing.Hash{remote.object}
-		}
+	if wants := into.lacks(remote); len(wants) > 0 {
 		if err := s.link.receive(ctx, into, wants, into.known(fetchedRef)); err != nil {
 			return plumbing.ZeroHash, err
 		}
@@ -185,7 +185,26 @@ func (s *Source) fetch(ctx context.Context, into *clone, remote target) (plumbin
 	if err := into.stores[0].SetReference(plumbing.NewHashReference(fetchedRef, remote.object)); err != nil {
 		return plumbing.ZeroHash, fmt.Errorf("note the fetched commit in the clone: %w", err)
 	}
+	if err := into.noteTags(remote.tags); err != nil {
+		return plumbing.ZeroHash, err
+	}
 	return into.peel(remote.object)
+}
+
+// lacks lists the objects to be asked for.
+func (c *clone) lacks(remote target) []plumbing.Hash {
+	var wants []plumbing.Hash
+	if !c.has(remote.object) {
+		if wants = remote.all; wants == nil {
+			wants = []plumbing.Hash{remote.object}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(remote.tags)) {
+		if !c.has(remote.tags[name]) {
+			wants = append(wants, remote.tags[name])
+		}
+	}
+	return wants
 }
 
 // fetchedRef is the one ref of a clone: what was fetched last. The next fetch

@@ -39,6 +39,8 @@ type repository struct {
 	path   string
 	common string                // the directory with objects and refs, also of a linked worktree
 	stores []*filesystem.Storage // its own first, then those it borrows from
+	// made are objects that are in no store: those of a merge that is only looked at.
+	made map[plumbing.Hash]plumbing.EncodedObject
 }
 
 // openLocal opens the repository at a path: a worktree, a linked worktree or a
@@ -221,6 +223,9 @@ func (r *repository) read(t plumbing.ObjectType, id plumbing.Hash, limit int64) 
 // find looks for the object in every store, its own last: a miss there makes
 // go-git open all alternates anew.
 func (r *repository) find(id plumbing.Hash) (plumbing.EncodedObject, error) {
+	if made, ok := r.made[id]; ok {
+		return made, nil
+	}
 	for _, s := range slices.Backward(r.stores) {
 		encoded, err := s.EncodedObject(plumbing.AnyObject, id)
 		if !errors.Is(err, plumbing.ErrObjectNotFound) {

@@ -11,7 +11,8 @@ import (
 	"github.com/fairlead/fairlead/reconcile"
 )
 
-// Source reads one branch of one repository. It implements reconcile.Source.
+// Source reads one branch of one repository. It implements reconcile.Source and
+// reconcile.Commits.
 type Source struct {
 	options Options
 	link    link
@@ -22,7 +23,10 @@ type Source struct {
 	clones clones // of a remote
 }
 
-var _ reconcile.Source = (*Source)(nil)
+var (
+	_ reconcile.Source  = (*Source)(nil)
+	_ reconcile.Commits = (*Source)(nil)
+)
 
 // state is what one Latest leaves for the next. Its parts are never changed,
 // only replaced, so an abandoned operation can do no harm with its copy.
@@ -30,6 +34,8 @@ type state struct {
 	accepted plumbing.Hash // newest accepted commit; zero: none yet
 	snapshot *reconcile.Snapshot
 	tree     *dir // of snapshot, so that the next tree reuses what is equal
+	// tags are the annotated tags on the accepted commit of a remote, by name.
+	tags map[string]plumbing.Hash
 }
 
 // New returns the source that the options describe. It does not touch the
@@ -45,7 +51,7 @@ func New(o Options) (*Source, error) {
 	}
 	s := &Source{
 		options: o,
-		link:    link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: reading},
+		link:    link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: reading, pace: new(pace)},
 		turn:    make(chan struct{}, 1),
 		state:   state{accepted: plumbing.NewHash(o.Accepted)},
 	}
@@ -64,39 +70,68 @@ func New(o Options) (*Source, error) {
 
 // Latest implements reconcile.Source.
 func (s *Source) Latest(ctx context.Context) (reconcile.Snapshot, error) {
+	after, err := inTurn(ctx, s, s.latest, func(after state) { s.state = after })
+	if err != nil {
+		return reconcile.Snapshot{}, err
+	}
+	return *after.snapshot, nil
+}
+
+// inTurn does one operation on the repository after the other, and ends in bounded
+// time. keep is called with what came out of it while the turn lasts.
+func inTurn[T any](ctx context.Context, s *Source, work func(context.Context, state, clones) (T, error), keep func(T)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
+	var none T
 	select {
 	case <-s.turn:
 	case <-ctx.Done():
-		return reconcile.Snapshot{}, s.link.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", context.Cause(ctx)))
+		return none, s.link.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", context.Cause(ctx)))
 	}
 	defer func() { s.turn <- struct{}{} }()
 	type outcome struct {
-		state state
+		value T
 		err   error
 	}
 	done := make(chan outcome, 1)
 	before, clones := s.state, s.clones
 	go func() {
-		var after state
+		var value T
 		err := recovering(func() (err error) {
-			after, err = s.latest(ctx, before, clones)
+			value, err = work(ctx, before, clones)
 			return err
 		})
-		done <- outcome{after, err} // has room, also when nobody waits any more
+		done <- outcome{value, err} // has room, also when nobody waits any more
 	}()
 	o, ended := await(ctx, done)
 	if !ended {
 		s.clones = s.clones.abandonCurrent()
-		return reconcile.Snapshot{}, s.link.explain(ctx, context.Cause(ctx))
+		return none, s.link.explain(ctx, context.Cause(ctx))
 	}
 	if o.err != nil {
-		return reconcile.Snapshot{}, s.link.explain(ctx, o.err)
+		s.distrust(o.err)
+		return none, s.link.explain(ctx, o.err)
 	}
-	s.state = o.state
-	return *o.state.snapshot, nil
+	keep(o.value)
+	return o.value, nil
 }
+
+// distrust makes the next Latest clone anew, where a clone turned out not to hold what
+// it should. Latest itself has tried that already.
+func (s *Source) distrust(err error) {
+	if _, damaged := errors.AsType[*damagedCloneError](err); damaged {
+		s.clones = s.clones.abandonCurrent()
+		s.state.snapshot, s.state.tree = nil, nil
+	}
+}
+
+// damagedCloneError is an error of a clone that has to be made anew.
+type damagedCloneError struct{ cause error }
+
+func (e *damagedCloneError) Error() string {
+	return e.cause.Error() + "; the next look at the remote makes a fresh clone"
+}
+func (e *damagedCloneError) Unwrap() error { return e.cause }
 
 // grace is how long an operation may take to notice that its time is over,
 // before it is abandoned.
