@@ -1,6 +1,10 @@
 package spec
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // Commit identifies the version of the config repo that a Tree came from.
 type Commit struct {
@@ -12,6 +16,17 @@ type Commit struct {
 	// Trailers are the "Key: value" lines at the end of the message, with
 	// canonical keys as written. A key may occur more than once.
 	Trailers map[string][]string `json:"trailers,omitempty"`
+	// Includes are the commits of the repositories that this one composes, by include.
+	Includes map[string]string `json:"includes,omitempty"`
+}
+
+// Key tells revisions apart: by the commit, and those of all that is included.
+func (c Commit) Key() string {
+	key := c.ID
+	for _, name := range slices.Sorted(maps.Keys(c.Includes)) {
+		key += " " + name + "@" + c.Includes[name]
+	}
+	return key
 }
 
 // Short is the id as people write it: 7 characters, or "worktree" for a plain

@@ -119,6 +119,19 @@ func TestWarmLoadEqualsColdLoad(t *testing.T) {
 			"simulation \"s\" {\n model = model.b\n rate = 1\n}\nversion \"a@1.0.0\" {\n artifact = \"oci://local/a@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a\"\n created = \"2026-01-01\"\n}",
 			"policy \"q\" {\n for = model\n where = var.v == \"1\"\n require = model.name != \"\"\n}\nmodel \"c\" {\n image = \"c:1\"\n card = \"card.md\"\n}",
 		},
+		"x.hcl": {
+			"", "secret \"k\" {\n env = \"K${var.v}\"\n}\nnotifier \"n\" {\n kind = webhook\n url = secret.k\n title = \"{{ .Title }} ${var.v}\"\n}",
+			"secret \"k\" {\n enabled = var.v == \"1\"\n sops = \"s.yaml\"\n}\nnotifier \"n\" {\n kind = webhook\n url = secret.k\n}\napproval \"a\" {\n revision = \"4f2a90b1c2d3\"\n step = 1\n}",
+			"include \"i\" {\n repo = \"https://example.com/${var.v}.git\"\n}\ntrust {\n mode = off\n}",
+			"include \"i\" {\n repo = \"https://example.com/i.git\"\n prefix = \"i-${var.v}-\"\n}\npromote \"prod\" {\n from = environment.staging\n require = [from.hours > 1]\n}\nenvironment \"staging\" {\n}\nenvironment \"prod\" {\n}",
+		},
+		"s.yaml": {"a: 1\n", "sops:\n age: -----BEGIN AGE ENCRYPTED FILE-----\n"},
+		spec.IncludeDir + "i/m.hcl": {
+			"model \"i_m\" {\n image = file(\"image.txt\")\n}", "model \"i-1-m\" {\n image = \"m:1\"\n route {\n path = \"/i-1/m\"\n }\n}\napproval \"a\" {\n revision = \"4f2a90b1c2d3\"\n step = 2\n}",
+			"variable \"v\" { default = \"7\" }\nmodel \"i_m\" {\n image = \"m:${var.v}\"\n route {\n path = \"/b\"\n }\n}\nenvironment \"prod\" {\n model \"i_m\" { replicas = 2 }\n}",
+			"model \"i_m\" {\n image = \"m:1\"\n}", "broken {",
+		},
+		spec.IncludeDir + "i/image.txt": {"y:1", "y:2"},
 	}
 	paths := slices.Sorted(maps.Keys(contents))
 	rapid.Check(t, func(t *rapid.T) {
@@ -146,7 +159,7 @@ func describe(cfg *spec.Config, err error) string {
 	if err != nil {
 		return err.Error()
 	}
-	all, err := json.Marshal([]any{cfg.Environments, cfg.Models, cfg.Datasets, cfg.Pipelines, cfg.Policies, cfg.Versions, cfg.Simulations})
+	all, err := json.Marshal([]any{cfg.Environments, cfg.Models, cfg.Datasets, cfg.Pipelines, cfg.Policies, cfg.Versions, cfg.Simulations, cfg.Secrets, cfg.Notifiers, cfg.Approvals, cfg.Promotions, cfg.Trust, cfg.Includes})
 	if err != nil {
 		return err.Error()
 	}

@@ -34,6 +34,12 @@ func (e *evaluator) config() *spec.Config {
 		Environment:  e.options.Environment,
 		Environments: e.symbols.environmentNames(),
 	}
+	if e.module.include == nil {
+		before, _ := e.diags.Count()
+		cfg.Includes = e.decodeIncludes()
+		after, _ := e.diags.Count()
+		e.composable = after == before
+	}
 	e.checkUnread()
 	e.checkModule()
 	cfg.Secrets = e.decodeSecrets()

@@ -44,6 +44,10 @@ type evaluator struct {
 	known    map[string][]string // names of facts, by root
 	decoded  []*decoded          // the models of the load
 	parts    []*evaluator        // of the includes
+	// composable: nothing is wrong with the include blocks. movedThere are moves into
+	// one of them.
+	composable bool
+	movedThere []move
 }
 
 // result is a value that was asked for; ok is false if it has none, which was

@@ -40,7 +40,7 @@ func (e *evaluator) decodeHistory(cfg *spec.Config) {
 		}
 		cfg.Removed = append(cfg.Removed, spec.Removed{From: from, Destroy: destroy, Pos: specPos(n.rng)})
 	}
-	e.checkMoves(moves)
+	e.checkMoves(moves, cfg.Includes)
 }
 
 // gone checks that an address is not declared any more and that no other block
@@ -87,7 +87,7 @@ func (e *evaluator) declares(a spec.Address) *node {
 }
 
 // checkMoves follows each chain of moves to its end, which must be declared.
-func (e *evaluator) checkMoves(moves []move) {
+func (e *evaluator) checkMoves(moves []move, includes []*spec.Include) {
 	next := make(map[spec.Address]spec.Address, len(moves))
 	from := make(map[spec.Address]spec.Moved, len(moves)) // by where they lead
 	for _, m := range moves {
@@ -103,6 +103,8 @@ func (e *evaluator) checkMoves(moves []move) {
 		switch end, found := follow(next, m.To); {
 		case !found:
 			e.errorf(rng, m.node.place, "Moved in a circle", "The moved blocks lead from %s back to itself. Remove those that are not true any more.", m.From)
+		case ofInclude(includes, end.Name):
+			e.movedThere = append(e.movedThere, move{spec.Moved{From: m.From, To: end}, m.node})
 		case e.declares(end) == nil && !e.symbols.incomplete:
 			e.errorf(rng, m.node.place, "Moved to nowhere", "Nothing declares %s.%s If the model is gone for good, write a removed block instead.", end, didYouMean(end.Name, names(e.symbols.models)))
 		}

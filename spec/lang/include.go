@@ -148,6 +148,11 @@ func (e *evaluator) checkPrefixes(includes []*spec.Include) {
 	}
 }
 
+// ofInclude tells whether a name belongs to an include.
+func ofInclude(includes []*spec.Include, name string) bool {
+	return slices.ContainsFunc(includes, func(i *spec.Include) bool { return strings.HasPrefix(name, i.Prefix) })
+}
+
 // ofModules are the kinds of object that an included repo can declare, too.
 func (s *symbols) ofModules() []map[string]*node {
 	return []map[string]*node{s.models, s.secrets, s.simulations, s.datasets, s.pipelines, s.versions}

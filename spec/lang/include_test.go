@@ -219,6 +219,19 @@ func TestRootAndIncludeCannotHaveOneRoute(t *testing.T) {
 	}
 }
 
+func TestModelMovesIntoAnInclude(t *testing.T) {
+	repo := composition()
+	repo["moved.hcl"] = "moved {\n  from = model.digits\n  to   = model.team_a_digits\n}\n"
+	if cfg := mustLoad(t, NewLoader(), repo, Options{Environment: "prod"}); len(cfg.Moved) != 1 || cfg.Moved[0].To.Name != "team_a_digits" {
+		t.Errorf("got %v", cfg.Moved)
+	}
+	repo["moved.hcl"] = "moved {\n  from = model.digits\n  to   = model.team_a_digit\n}\n"
+	_, diags := NewLoader().Load(repo, Options{Environment: "prod"})
+	if got := summaries(diags); !slices.Equal(got, []string{"moved.hcl Moved to nowhere"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestFilesOfNoIncludeAreIgnoredWithAWarning(t *testing.T) {
 	repo := tree{"a.hcl": "", spec.IncludeDir + "x/a.hcl": "model \"x\" {}\n", spec.IncludeDir + "x/b.hcl": "broken {"}
 	cfg, diags := NewLoader().Load(repo, Options{})

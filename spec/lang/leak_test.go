@@ -49,6 +49,13 @@ func TestNoDiagnosticShowsAValueFromOutside(t *testing.T) {
 		steps("env = merge(var.s, { A = run.id })"), steps("command = concat([var.s, null], [run.id])"), steps("when = var.s ? run.id : run.pipeline"),
 		"pipeline \"p\" {\n  param \"x\" {\n    type = number\n    default = var.s\n  }\n  schedule {\n    cron = var.s\n    zone = var.s\n  }\n  step \"a\" {\n    image = \"a:1\"\n    outputs = [\"m\"]\n  }\n  publish {\n    model = model.m\n    artifact = step.a.m\n    registry = \"oci://${var.s}\"\n    version = var.s\n  }\n}\nmodel \"m\" {\n  image = \"m:1\"\n}\n",
 		"policy \"p\" {\n  for = model\n  require = model.name == var.s.x\n}\n",
+		"trust {\n  mode = head\n  since = var.s\n  signer \"a\" {\n    login = \"${var.s} x\"\n    ssh = [var.s, \"ssh-ed25519 ${var.s}\", \"${var.s} AAAA\", \"-----BEGIN PRIVATE KEY-----${var.s}\"]\n    gpg = [var.s]\n    revoked = var.s\n  }\n  group \"g\" {\n    members = [\"@${var.s}\"]\n  }\n  review \"r\" {\n    paths = [\"/${var.s}\", \"[${var.s}\"]\n    from = [var.s]\n    approvals = var.s\n  }\n}\n",
+		"approval \"a\" {\n  revision = var.s\n  step = var.s\n}\n", "model \"m\" {\n  image = \"m:1\"\n  update {\n    range = \"${var.s} x y\"\n    interval = var.s\n  }\n}\n", "model \"m\" {\n  image = \"m:1\"\n  update {\n    tag = \"${var.s} x\"\n  }\n}\n",
+		"promote \"x\" {\n  from = environment.y\n  after = var.s\n  require = [var.s, from.hours > var.s.x]\n}\n", "promote \"x\" {\n  from = environment.y\n  require = [regex(\"(${var.s}\", from.version)]\n}\n",
+		"notifier \"n\" {\n  kind = email\n  url = var.s\n  from = \"${var.s} <\"\n  to = [\"${var.s} <\"]\n  token = var.s\n  title = \"{{ ${var.s}\"\n  text = \"{{ .X${var.s} }}\"\n}\n",
+		"notifier \"n\" {\n  kind = webhook\n  url = \"https://u:${var.s}@x/\"\n  text = \"{{ range .Owners }}{{ ${var.s} }}\"\n  signing_key = var.s\n}\n", "notifier \"n\" {\n  kind = webhook\n  url = \"http://%zz${var.s}/\"\n  title = \"{{ .Title | x${upper(var.s)} }}\"\n  text = \"{{ template \\\"${var.s}\\\" \"\n}\n",
+		"secret \"x\" {\n  sops = var.s\n  key = \"..${var.s}\"\n}\n", "include \"i\" {\n  repo = \"https://u:${var.s}@x/y\"\n  path = \"../${var.s}\"\n  ref = \"-${var.s}\"\n  prefix = var.s\n  token = var.s\n}\n",
+		"include \"i\" {\n  repo = \"http://%zz${var.s}/y\"\n}\n", "include \"i\" {\n  repo = \"https://example.com/${lower(var.s)}\"\n}\n",
 	)
 	specs = append(specs, "variable \"n\" { type = number }\n", "variable \"n\" { type = list(string) }\n")
 	for i, src := range specs {

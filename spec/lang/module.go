@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -78,10 +79,9 @@ func (l *Loader) part(key string, m module) *Loader {
 
 // compose loads the includes, and merges what they declare.
 func (l *Loader) compose(e *evaluator, cfg *spec.Config) {
-	before, _ := e.diags.Count()
-	cfg.Includes = e.decodeIncludes()
-	l.warnUnknownMounts(e)
-	if after, _ := e.diags.Count(); len(cfg.Includes) == 0 || after > before {
+	e.warnUnknownMounts()
+	l.forgetParts(cfg.Includes)
+	if len(cfg.Includes) == 0 || !e.composable {
 		return // of an include that is wrong, all that follows would be noise
 	}
 	e.checkPrefixes(cfg.Includes)
@@ -100,26 +100,38 @@ func (l *Loader) compose(e *evaluator, cfg *spec.Config) {
 		}
 	}
 	sorted(cfg)
+	e.checkMovedThere(cfg)
+}
+
+// forgetParts drops what was read of repos that are not included any more.
+func (l *Loader) forgetParts(includes []*spec.Include) {
+	maps.DeleteFunc(l.parts, func(key string, _ *Loader) bool {
+		_, name, _ := strings.Cut(key, ":")
+		return !slices.ContainsFunc(includes, func(i *spec.Include) bool { return i.Name == name })
+	})
+}
+
+// checkMovedThere checks moves of the root's models into an include: with such a
+// block containers are kept when a team takes its model into a repo of its own.
+func (e *evaluator) checkMovedThere(cfg *spec.Config) {
+	for _, m := range e.movedThere {
+		if cfg.Model(m.To.ServedName()) == nil {
+			e.errorf(m.node.args["to"].targets[0].rng, m.node.place, "Moved to nowhere", "The include declares no %s. Correct the name, or remove the block if the model is gone.", m.To)
+		}
+	}
 }
 
 func (e *evaluator) notMounted(i *spec.Include) {
 	rng, p := e.includeRange(i), place{address: "include." + i.Name, block: "include"}
 	if e.options.WithoutIncludes {
-		e.warnf(rng, p, "Include left out", "The repo %s is not here, so nothing that it declares is known.", i.Repo)
+		e.warnf(rng, p, "Include left out", "The repo of include %q is not here, so nothing that it declares is known.", i.Name)
 		return
 	}
-	e.errorf(rng, p, "Include without files", "Nothing of the repo %s is here: it could not be fetched, or has no files%s. What it declares would be removed, so nothing is changed. The daemon fetches it; to check this repo alone, leave includes out.", i.Repo, belowPath(i.Path))
-}
-
-func belowPath(path string) string {
-	if path == "" {
-		return ""
-	}
-	return " below " + path
+	e.errorf(rng, p, "Include without files", "Nothing of include %q is here: the repo could not be fetched, or has no files below its path. What it declares would be removed, so nothing is changed. The daemon fetches it; to check this repo alone, leave includes out.", i.Name)
 }
 
 // warnUnknownMounts warns of files that no include brings.
-func (l *Loader) warnUnknownMounts(e *evaluator) {
+func (e *evaluator) warnUnknownMounts() {
 	mounted := module{base: spec.IncludeDir}.files(e.all)
 	warned := ""
 	for _, f := range mounted {

@@ -26,11 +26,16 @@ func (s section) template(name string, most int) string {
 		s.errorf(s.at(name), "Template too large", "The template has %d bytes, and %d is the most for %s.", len(text), most, name)
 		return ""
 	}
+	// What goes wrong quotes the template, which may hold a value from outside.
+	computed := len(s.n.args[name].refs) > 0
 	t, err := template.New(name).Parse(text)
 	if err != nil {
 		why, atLine := strings.CutPrefix(err.Error(), "template: "+name+":")
 		if atLine {
 			why = "line " + why
+		}
+		if computed {
+			why = "it cannot be parsed"
 		}
 		s.errorf(s.at(name), "Invalid template", "This is no template of Go's text/template: %s. A template is text with {{ .FIELD }} in it, such as \"[{{ .Environment }}] {{ .Title }}\".", why)
 		return ""
@@ -40,10 +45,15 @@ func (s section) template(name string, most int) string {
 	}
 	known := schema.MessageFields()
 	for _, field := range fieldsOf(t.Root) {
-		if !slices.Contains(known, field) {
+		switch {
+		case slices.Contains(known, field):
+			continue
+		case computed:
+			s.errorf(s.at(name), "Unknown field", "The template reads a field that no message has. It has .%s.", strings.Join(known, ", ."))
+		default:
 			s.errorf(s.at(name), "Unknown field", "A message has no field .%s. It has .%s.%s", field, strings.Join(known, ", ."), didYouMean(field, known))
-			return ""
 		}
+		return ""
 	}
 	return text
 }
@@ -76,6 +86,8 @@ func fieldsOf(n parse.Node) []string {
 		return all
 	case *parse.FieldNode:
 		return n.Ident[:1]
+	case *parse.TemplateNode:
+		return fieldsOf(n.Pipe)
 	case *parse.ChainNode:
 		return fieldsOf(n.Node)
 	case *parse.IfNode:
