@@ -41,7 +41,9 @@ var homes = map[string][]string{
 	"github.com/fsnotify/fsnotify":                   {"providers/watch"},
 	"github.com/go-git":                              {"providers/git"},
 	"github.com/go-jose/go-jose/v4":                  {"providers/gateway/edge"},
+	"github.com/golang-jwt/jwt":                      {"providers/forge/github"},
 	"github.com/google/go-containerregistry":         {"providers/oci"}, // of its tests
+	"github.com/google/go-github":                    {"providers/forge/github"},
 	"github.com/hashicorp/hcl/v2":                    {"spec/lang"},
 	"github.com/hiddeco/sshsig":                      {"providers/git/signature"},
 	"github.com/letsencrypt/pebble/v2":               {"providers/gateway/edge"}, // of its tests
@@ -54,6 +56,7 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":                         {"cmd/fairlead/internal/cli"},
 	"github.com/wneessen/go-mail":                    {"providers/notify"},
 	"github.com/zclconf":                             {"spec/lang"},
+	"gitlab.com/gitlab-org/api":                      {"providers/forge/gitlab"},
 	"go.yaml.in/yaml/v3":                             {"spec/lang", "providers/secret"},
 	"go.uber.org/zap":                                {"providers/gateway/edge"}, // certmagic's log
 	"oras.land/oras-go/v2":                           {"providers/oci"},
@@ -63,7 +66,10 @@ var homes = map[string][]string{
 // forTests are the providers that the tests of the layers below cmd may use: the
 // ports in memory, the suites that hold providers to them, and the stores that need
 // nothing but a directory.
-var forTests = []string{"providers/memory", "providers/providertest", "providers/oci", "providers/runstore"}
+var forTests = []string{"providers/memory", "providers/providertest", "providers/oci", "providers/runstore", "providers/forge/forgetest"}
+
+// testsOnly is never in the program: forges that are none.
+var testsOnly = []string{"providers/forge/forgetest", "providers/forge/internal/world"}
 
 // listed is what `go list` says of a package.
 type listed struct {
@@ -127,7 +133,7 @@ func TestProvidersDoNotKnowEachOther(t *testing.T) {
 		check := func(imports, allowed []string) {
 			for _, imported := range imports {
 				to, isOurs := in(imported)
-				if isOurs && layer(to) == "providers" && provider(to) != provider(from) && !slices.Contains(allowed, to) {
+				if isOurs && layer(to) == "providers" && provider(to) != provider(from) && !shared(to) && !slices.Contains(allowed, to) {
 					t.Errorf("%s imports %s; what providers share belongs into reconcile, what joins them into cmd", from, to)
 				}
 			}
@@ -137,8 +143,32 @@ func TestProvidersDoNotKnowEachOther(t *testing.T) {
 	}
 }
 
-// provider returns the directory of the provider that a package belongs to.
-func provider(path string) string { return strings.Split(path, "/")[1] }
+// provider returns the directory of the provider that a package belongs to. Each forge
+// is one.
+func provider(path string) string {
+	parts := strings.Split(path, "/")
+	if parts[1] == "forge" && len(parts) > 2 {
+		return parts[2]
+	}
+	return parts[1]
+}
+
+// shared is how all forges are called; nothing outside of providers/forge can import it.
+func shared(path string) bool { return below(path, "providers/forge/internal") }
+
+func TestDoublesAreNotInTheProgram(t *testing.T) {
+	for _, p := range list(t) {
+		from, ours := in(p.ImportPath)
+		if !ours || slices.Contains(testsOnly, from) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if to, _ := in(imported); slices.Contains(testsOnly, to) {
+				t.Errorf("%s imports %s, which is for tests", from, to)
+			}
+		}
+	}
+}
 
 func TestEachLibraryHasOneHome(t *testing.T) {
 	for _, p := range list(t) {

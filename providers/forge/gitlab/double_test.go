@@ -350,6 +350,18 @@ func (d *double) pageRoutes(handle routes) {
 	})
 }
 
+// Lacks implements providertest.ForgeWorld: nothing.
+func (d *double) Lacks() providertest.ForgeLacks { return providertest.ForgeLacks{} }
+
+// Comments implements providertest.ForgeWorld.
+func (d *double) Comments(t *testing.T, number int) []providertest.ForgeComment {
+	var comments []providertest.ForgeComment
+	for _, c := range d.Said(t, number) {
+		comments = append(comments, providertest.ForgeComment{By: c.By, Body: c.Body})
+	}
+	return comments
+}
+
 // Secrets implements providertest.ForgeWorld.
 func (d *double) Secrets() []string { return []string{canary} }
 

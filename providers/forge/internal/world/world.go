@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile"
 )
 
@@ -178,11 +177,8 @@ func (w *World) BroughtBy(commit string) []*Pull {
 	})
 }
 
-// PageSize implements part of providertest.ForgeWorld, as do those that follow.
+// PageSize is a part of providertest.ForgeWorld, as are those that follow.
 func (w *World) PageSize() int { return 3 }
-
-// Lacks: nothing.
-func (w *World) Lacks() providertest.ForgeLacks { return providertest.ForgeLacks{} }
 
 // Push puts a commit on a branch.
 func (w *World) Push(_ *testing.T, user, branch string) string {
@@ -294,17 +290,17 @@ func (w *World) FindComment(id int64) *Comment {
 	return nil
 }
 
-// Comments are those of people.
-func (w *World) Comments(t *testing.T, number int) []providertest.ForgeComment {
+// Said are the comments of people.
+func (w *World) Said(t *testing.T, number int) []Comment {
 	w.Lock()
 	defer w.Unlock()
-	var comments []providertest.ForgeComment
+	var said []Comment
 	for _, c := range w.must(t, number).Comments {
 		if !c.System {
-			comments = append(comments, providertest.ForgeComment{By: c.By, Body: c.Body})
+			said = append(said, *c)
 		}
 	}
-	return comments
+	return said
 }
 
 func (w *World) must(t *testing.T, number int) *Pull {
