@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+
+	"github.com/fairlead/fairlead/spec"
 )
 
 // Auth says how to prove to a remote who we are. Files and variables are read at
@@ -18,6 +20,8 @@ type Auth struct {
 	Username  string
 	TokenFile string
 	TokenEnv  string
+	// Token is the token itself, of who has it from somewhere else.
+	Token spec.Sensitive
 	// CAFile has certificates that are trusted beside those of the system.
 	CAFile string
 
@@ -50,7 +54,7 @@ func (a Auth) check(at location) error {
 
 // hasToken tells whether there is something to send.
 func (a Auth) hasToken(at location) bool {
-	return a.TokenFile != "" || a.TokenEnv != "" || at.password != ""
+	return a.TokenFile != "" || a.TokenEnv != "" || !a.Token.IsZero() || at.password != ""
 }
 
 // basic returns user and password for http; both are empty where there is
@@ -74,6 +78,8 @@ func (a Auth) basic(at location) (user, password string, err error) {
 		}
 	case a.TokenEnv != "":
 		password = os.Getenv(a.TokenEnv)
+	case !a.Token.IsZero():
+		password = a.Token.Reveal()
 	default:
 		password = at.password
 	}

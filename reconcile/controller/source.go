@@ -213,7 +213,7 @@ func (f *follower) send(ctx context.Context, s synced) {
 // sameTree: equal commits are equal trees; a plain directory has no commit and
 // is compared file by file.
 func sameTree(a, b spec.Tree) bool {
-	if a == nil || a.Commit().ID != b.Commit().ID {
+	if a == nil || a.Commit().Key() != b.Commit().Key() {
 		return false
 	}
 	if a.Commit().ID != "" {
