@@ -37,6 +37,9 @@ type RepoRecord struct {
 // AcceptedRules are the rules that an accepted commit declares.
 type AcceptedRules struct {
 	Trust *spec.Trust `json:"trust,omitempty"` // nil: it has no trust block
+	// Since is what the operator's file said when it was accepted. Another word is a
+	// newer one.
+	Since string `json:"since,omitempty"`
 }
 
 // AcceptedCommit is one commit that was judged.

@@ -79,13 +79,22 @@ func (c Codeowners) Of(path string) ([][]string, error) {
 	return all, nil
 }
 
-// maxOwnersLine is the longest line. The scanner of the library stops without a word
-// at 64 KiB.
-const maxOwnersLine = 32 << 10
+// What a file may hold. The scanner of the library stops without a word at lines of
+// 64 KiB, and to match takes as long as the pattern is, for each path.
+const (
+	maxOwnersLine    = 32 << 10 // bytes
+	maxOwnersPattern = 512      // bytes
+	maxOwnersLines   = 10_000
+)
+
+var errTooMuch = errors.New("it is too long")
 
 // patterns reads the dialects of GitHub and GitLab.
 func patterns(data []byte, dialect Dialect) (ownersFile, error) {
 	lines := strings.Split(string(data), "\n")
+	if len(lines) > maxOwnersLines {
+		return nil, errTooMuch
+	}
 	for i, text := range lines {
 		line, err := pattern(strings.TrimSpace(text), dialect)
 		if err != nil {
@@ -118,8 +127,8 @@ func pattern(line string, dialect Dialect) (string, error) {
 	}
 	first := strings.Fields(line)[0]
 	switch {
-	case len(line) > maxOwnersLine:
-		return "", errors.New("it is too long")
+	case len(line) > maxOwnersLine || len(first) > maxOwnersPattern:
+		return "", errTooMuch
 	case first[0] == '[' || strings.HasPrefix(first, "^["):
 		return "", errors.New("sections are not supported; write the owners without them")
 	case strings.Contains(first, "#"):
@@ -154,8 +163,12 @@ type expression struct {
 
 // expressions reads the dialect of Gitea.
 func expressions(data []byte, _ Dialect) (ownersFile, error) {
+	lines := bytes.Split(data, []byte("\n"))
+	if len(lines) > maxOwnersLines {
+		return nil, errTooMuch
+	}
 	var rules []expression
-	for i, line := range bytes.Split(data, []byte("\n")) {
+	for i, line := range lines {
 		tokens := tokens(string(line))
 		if len(tokens) == 0 {
 			continue
@@ -179,6 +192,9 @@ func expressions(data []byte, _ Dialect) (ownersFile, error) {
 
 func readExpression(tokens []string) (expression, error) {
 	text, negated := strings.CutPrefix(tokens[0], "!")
+	if len(text) > maxOwnersPattern {
+		return expression{}, errTooMuch
+	}
 	matches, err := regexp.Compile(`\A(?:` + text + `)\z`)
 	if err != nil {
 		return expression{}, fmt.Errorf("%q is no regular expression: %w", text, err)

@@ -272,6 +272,9 @@ func (g *Gate) complete(ctx context.Context, p pending) journal.RepoRecord {
 	config, err := g.Load(ctx, p.tree)
 	if err == nil {
 		record.Rules = &journal.AcceptedRules{Trust: config.Trust}
+		if g.Root != nil {
+			record.Rules.Since = g.Root.Since
+		}
 	}
 	if len(record.Commits) == 0 || len(record.Pulls) == 0 {
 		g.volunteer(ctx, p, &record)

@@ -35,14 +35,8 @@ func (j *judge) signatures(mode spec.TrustMode) {
 // sealing adds to the advice, where nothing was accepted yet, how old history is
 // left out.
 func (j *judge) sealing(f finding) finding {
-	if j.Range.From != "" {
-		return f
-	}
-	for _, c := range j.line.branch {
-		if j.commit(c.ID) != nil {
-			f.remedy += "; what was there before signatures were asked for is left out with since = \"" + c.ID + "\" in the operator's trust file"
-			return f
-		}
+	if j.Range.From == "" {
+		f.remedy += "; history up to the commit itself is taken as it is with since = \"" + j.Range.To + "\" in the operator's trust file"
 	}
 	return f
 }

@@ -27,6 +27,8 @@ func signers() []spec.Signer {
 		with("forge", func(s *spec.Signer) { s.Role = spec.SignerForge }),
 		with("future", func(s *spec.Signer) { s.ValidFrom = noon.Add(time.Hour) }),
 		with("gone", func(s *spec.Signer) { s.Revoked = noon.Add(-time.Hour) }),
+		with("leaving", func(s *spec.Signer) { s.Revoked = noon.Add(time.Hour) }),
+		with("new", func(s *spec.Signer) { s.ValidFrom = noon.Add(-time.Hour) }),
 		with("odd", func(s *spec.Signer) { s.Role = "robot" }),
 		with("past", func(s *spec.Signer) { s.ValidUntil = noon.Add(-time.Hour) }),
 	}
@@ -132,6 +134,10 @@ func TestSignatures(t *testing.T) {
 		{"key that is revoked by itself", one("ann revoked", 0), "trust.revoked", "trust.revoked"},
 		{"revoked", one("gone", 0), "trust.revoked", "trust.revoked"},
 		{"revoked, with a forged time", one("gone", -2*time.Hour), "trust.revoked", "trust.revoked"},
+		{"soon to be revoked, with a forged time", one("leaving", 2*time.Hour), "trust.revoked", "trust.revoked"},
+		{"soon to be revoked", one("leaving", 0), "", ""},
+		{"in the time of one who is new", one("new", 0), "", ""},
+		{"before the time of one who is new", one("new", -2*time.Hour), "trust.valid", "trust.valid"},
 		{"after its time", one("past", 0), "trust.valid", "trust.valid"},
 		{"in its time", one("past", -2*time.Hour), "", ""},
 		{"before its time", one("future", 0), "trust.valid", "trust.valid"},
@@ -224,6 +230,18 @@ func TestHistory(t *testing.T) {
 			w.record.Rules = &journal.AcceptedRules{}
 			w.record.Accepted = strings.Repeat("e", 40)
 			return nil
+		}, ""},
+		{"the accepted commit is gone, and the operator says nothing new", func(w *world) *spec.Trust {
+			seal := w.head
+			w.commit(draft{key: "ann"})
+			w.record.Rules = &journal.AcceptedRules{Trust: rules, Since: seal}
+			w.record.Accepted = strings.Repeat("e", 40)
+			return &spec.Trust{Mode: spec.TrustEvery, Since: seal, Signers: signers()}
+		}, "trust.rewind"},
+		{"the accepted commit is gone, and the operator seals anew", func(w *world) *spec.Trust {
+			w.record.Rules = &journal.AcceptedRules{Trust: rules}
+			w.record.Accepted = strings.Repeat("e", 40)
+			return &spec.Trust{Mode: spec.TrustEvery, Since: w.commit(draft{}), Signers: signers()}
 		}, ""},
 		{"rewritten, sealed by the operator", func(w *world) *spec.Trust {
 			w.record.Accepted = w.commit(draft{key: "ann"})

@@ -123,12 +123,31 @@ func (w *walk) start(ctx context.Context, accepted journal.RepoRecord) (position
 			Remedy: "correct since in the operator's trust file: a full commit id of the branch that is followed", Pos: w.Root.Pos,
 		}
 	}
-	if accepted.Accepted != "" {
-		if r, err := w.Commits.Range(ctx, since, accepted.Accepted); err == nil && r.Known && r.Descends {
-			return w.at(ctx, accepted)
-		}
+	newer, err := w.newer(ctx, since, accepted)
+	if err != nil {
+		return position{}, err
 	}
-	return w.at(ctx, journal.RepoRecord{Accepted: since})
+	if newer {
+		return w.at(ctx, journal.RepoRecord{Accepted: since})
+	}
+	return w.at(ctx, accepted)
+}
+
+// newer tells whether the operator's `since` was set after the commit was accepted:
+// it is no part of what leads to that one. Where the commit is gone, only another
+// word than then is newer; else whoever can hide a commit could rewind to the seal.
+func (w *walk) newer(ctx context.Context, since string, accepted journal.RepoRecord) (bool, error) {
+	if accepted.Accepted == "" {
+		return true, nil
+	}
+	r, err := w.Commits.Range(ctx, since, accepted.Accepted)
+	if err == nil {
+		return r.Known && !r.Descends, nil
+	}
+	if _, gone := w.Commits.TreeAt(ctx, accepted.Accepted); gone == nil || ctx.Err() != nil {
+		return false, err
+	}
+	return accepted.Rules != nil && accepted.Rules.Since != since, nil
 }
 
 // at is the position of an accepted commit. Where its tree does not load any more,
@@ -325,7 +344,7 @@ func (w *walk) verified(in Input) map[string]Check {
 	commits := in.Range.Commits
 	by := byID(in.Range)
 	for i := range commits {
-		if mode == spec.TrustEvery || i >= len(commits)-newest {
+		if mode == spec.TrustEvery || in.Rules.Reviewed() || i >= len(commits)-newest {
 			check(commits[i].ID, commits[i].Raw)
 		}
 	}
