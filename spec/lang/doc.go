@@ -21,6 +21,11 @@
 // known yet: what a run finds out, what is live. They are not evaluated but
 // compiled into an [expr.Expr], in which all that is known now is a literal.
 //
+// An included repo is a module: a Loader of its own reads what is mounted below
+// [spec.IncludeDir], with its own names, files and overlays, and the root merges
+// what comes of it. Prefixes keep the names of modules apart, so none of them can
+// touch what another declares.
+//
 // Specs come from whoever can open a pull request. HCL's parser and evaluator
 // have no limits of their own, so [Limits] are enforced on the tokens before the
 // parser sees them, and by a guard around every node of an expression while it

@@ -66,6 +66,9 @@ func FuzzJSON(f *testing.F) {
 		`{"dataset":{"d":{"source":"volume://a","expect":[{"rows":{"min":1}},{"column":{"name":"c","type":"integer"}}]}},"policy":{"q":{"for":"model","require":"${length(model.owners) > 0}"}}}`,
 		`{"pipeline":{"p":{"on":["change","dataset.d"],"param":{"x":{"default":1}},"step":{"a":{"image":"a:1","inputs":{"d":"dataset.d"},"env":{"A":"${param.x}-${run.id}"},"command":["a","${param.x+1}"],"matrix":{"h":[1,2]},"outputs":["m"],"metrics":"m.json","when":"${param.x>1&&true}"}},"select":{"b":{"of":"step.a","maximize":"acc"}},"gate":{"g":{"require":"${select.b.metrics.acc>=try(live.m.metrics.acc,0)}"}},"publish":{"model":"model.m","artifact":"select.b.m","version":"minor"}}}}`,
 		`{"version":{"m@1.0.0":{"artifact":"oci://local/m@sha256:46abec6b12486ad9e51943373abcf22bbea1b5a51a1619b361570d8893f1464a","created":"2026-01-01","metrics":{"a":1},"step":{"a":{"image":"a"}},"gate":{"g":{"outcome":"passed"}}}}}`,
+		`{"trust":{"mode":"head","signer":{"ann":{"ssh":["` + annKey + `"],"role":"bot"}},"review":{"r":{"paths":["a/**"],"approvals":1,"from":["@ann"]}}}}`,
+		`{"approval":[{"a":{"revision":"4f2a90b1c2d3","step":1}},{"a":{"revision":"4f2a90b1c2d3","step":2,"environment":"environment.prod"}}],"promote":{"prod":{"from":"environment.staging","models":["model.a"],"require":["${from.hours > 1}"]}},"environment":{"prod":{},"staging":{}}}`,
+		`{"notifier":{"n":{"kind":"slack","url":"${secret.s}","events":["held"],"title":"{{ .Title }}"}},"secret":{"s":{"sops":"s.yaml","key":"a.b"}},"include":{"i":{"repo":"git@example.com:a.git","prefix":"i_","trust":{"mode":"off"}}}}`,
 		`[{"model":{"a":[{"image":"${var.v}"}]}},{"environment":{"prod":{"model":{"a":{"replicas":2}}}}}]`,
 	} {
 		f.Add([]byte(src))
