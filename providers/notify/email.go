@@ -241,5 +241,5 @@ func isTimeout(err error) bool {
 // errorf makes an error that names the server and holds no secret, not even in what it
 // wraps.
 func (e *email) errorf(format string, args ...any) error {
-	return errors.New(e.secrets.redact("SMTP server " + e.server + ": " + fmt.Sprintf(format, args...)))
+	return errors.New(plain(e.secrets.redact("SMTP server "+e.server+": "+fmt.Sprintf(format, args...)), 2*maxQuote))
 }

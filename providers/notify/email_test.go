@@ -87,8 +87,10 @@ func TestServersOfMailThatMisbehave(t *testing.T) {
 	for name, script := range map[string]func(line string) string{
 		"slow":     func(string) string { return "" },
 		"nonsense": func(string) string { return "\x00\x01 garbage\r\n" },
-		"echoes":   func(line string) string { return "554 " + line + "\r\n" },
-		"closes":   nil,
+		"echoes": func(line string) string {
+			return "554-\x1b[31m" + strings.Repeat(line, 1000) + "\r\n554 " + line + "\r\n"
+		},
+		"closes": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			address := scripted(t, script)
@@ -97,7 +99,7 @@ func TestServersOfMailThatMisbehave(t *testing.T) {
 			}
 			started := time.Now()
 			err := open(t, o).Notify(t.Context(), rollback())
-			if err == nil || time.Since(started) > 3*time.Second || len(err.Error()) > 600 {
+			if err == nil || time.Since(started) > 3*time.Second || len(err.Error()) > 600 || strings.ContainsAny(err.Error(), "\x1b\r\n") {
 				t.Errorf("after %s: %v", time.Since(started), err)
 			}
 		})

@@ -134,7 +134,17 @@ func (e *endpoint) errorf(format string, args ...any) error {
 
 // quote is the beginning of an answer, to be put behind its status.
 func (e *endpoint) quote(answer []byte) string {
-	text := e.secrets.redact(strings.ToValidUTF8(string(answer), "")) // before it is cut: half a secret is one too
+	// Before it is cut: half a secret is one too.
+	text := plain(e.secrets.redact(string(answer)), maxQuote)
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+// plain makes one line of what somebody else wrote, without anything that cannot be
+// printed, of so many characters.
+func plain(text string, limit int) string {
 	text = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -143,14 +153,11 @@ func (e *endpoint) quote(answer []byte) string {
 			return r
 		}
 		return -1
-	}, text)), " ")
-	if runes := []rune(text); len(runes) > maxQuote {
-		text = string(runes[:maxQuote]) + "…"
+	}, strings.ToValidUTF8(text, ""))), " ")
+	if runes := []rune(text); len(runes) > limit {
+		return string(runes[:limit]) + "…"
 	}
-	if text == "" {
-		return ""
-	}
-	return ": " + text
+	return text
 }
 
 // retryAfter reads the header of that name (RFC 9110, 10.2.3); zero if there is none.
