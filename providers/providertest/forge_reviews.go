@@ -104,7 +104,7 @@ func forgeMerged(t *testing.T, f reconcile.Forge, w ForgeWorld) {
 	if p := mustPull(t, f, number); p.HeadSHA != head {
 		t.Errorf("%s was merged, but now its head is told to be %s", head, p.HeadSHA)
 	}
-	if latest, err := f.Latest(t.Context(), "feature"); err != nil || latest.Number != number || latest.State != reconcile.PullMerged || latest.HeadSHA != head {
+	if latest, err := f.Latest(t.Context(), "feature"); err != nil || latest.Number != number || latest.State != reconcile.PullMerged || latest.HeadSHA != head || latest.MergedBy != "bob" {
 		t.Errorf("the latest of the branch is %+v, %v", latest, err)
 	}
 }

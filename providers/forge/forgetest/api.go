@@ -51,6 +51,8 @@ func (w *World) routes() http.Handler {
 		"POST /pulls/{n}/reviews/{review}/dismissals": dismissReview,
 		"GET /commits/{sha}/pull":                     getBrought,
 		"GET /commits/{sha}/statuses":                 listStatuses,
+		"GET /commits":                                listHistory,
+		"GET /git/commits/{sha}":                      getCommit,
 		"POST /statuses/{sha}":                        postStatus,
 		"GET /issues/{n}/comments":                    listComments,
 		"POST /issues/{n}/comments":                   postComment,

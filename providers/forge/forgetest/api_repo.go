@@ -18,7 +18,12 @@ func listPulls(r *request) (answer, error) {
 		if state != "all" && (state == "open") != p.open || query.Get("base_branch") != "" && query.Get("base_branch") != p.base {
 			continue
 		}
-		out = append(out, r.repo.wirePull(p))
+		told := r.repo.wirePull(p)
+		told.MergedBy = nil // only the pull request by itself tells
+		out = append(out, told)
+	}
+	if query.Get("sort") == "recentupdate" {
+		slices.SortStableFunc(out, func(a, b *wirePull) int { return b.Updated.Compare(*a.Updated) })
 	}
 	return page(r, out, true)
 }
@@ -90,6 +95,31 @@ func listCommits(r *request) (answer, error) {
 		return answer{}, err
 	}
 	return page(r, commits, true)
+}
+
+// listHistory lists what leads to a commit, newest first.
+func listHistory(r *request) (answer, error) {
+	tip := r.repo.resolve(r.URL.Query().Get("sha") + "^{commit}")
+	if tip == "" {
+		return answer{}, errNotFound
+	}
+	commits, err := r.repo.wireCommits("", tip)
+	if err != nil {
+		return answer{}, err
+	}
+	return page(r, commits, true)
+}
+
+func getCommit(r *request) (answer, error) {
+	id := r.repo.resolve(r.PathValue("sha") + "^{commit}")
+	if id == "" {
+		return answer{}, errNotFound
+	}
+	commits, err := r.repo.wireCommits("", id)
+	if err != nil {
+		return answer{}, err
+	}
+	return ok(commits[0])
 }
 
 func mergePull(r *request) (answer, error) {

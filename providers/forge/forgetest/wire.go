@@ -114,8 +114,13 @@ type wireCommitBody struct {
 	Message   string     `json:"message"`
 }
 
+type wireParent struct {
+	SHA string `json:"sha"`
+}
+
 type wireCommit struct {
 	SHA     string         `json:"sha"`
+	Parents []wireParent   `json:"parents"`
 	HTMLURL string         `json:"html_url"`
 	Commit  wireCommitBody `json:"commit"`
 	Author  *wireUser      `json:"author"` // null: no account of that address
@@ -199,21 +204,28 @@ func (w *World) wireStatus(s *status) *wireStatus {
 	return &wireStatus{ID: s.id, Status: s.state, TargetURL: s.url, Description: s.text, Context: s.context, Creator: w.wireUser(s.creator), Created: s.at}
 }
 
-// wireCommits lists what a head has and a base has not, newest first.
+// wireCommits lists what a head has and a base, if there is one, has not, newest first.
 func (r *Repo) wireCommits(base, head string) ([]*wireCommit, error) {
-	const fields = "%H%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x00%x01"
-	out, err := r.git(nil, "log", "--format="+fields, base+".."+head)
+	const fields = "%H%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%P%x00%B%x00%x01"
+	revisions := []string{head}
+	if base != "" {
+		revisions = append(revisions, "^"+base)
+	}
+	out, err := r.git(nil, append([]string{"log", "--format=" + fields}, revisions...)...)
 	if err != nil {
 		return nil, err
 	}
 	commits := []*wireCommit{}
 	for record := range strings.SplitSeq(out, "\x01") {
 		f := strings.Split(strings.TrimSpace(record), "\x00")
-		if len(f) < 8 {
+		if len(f) < 9 {
 			continue
 		}
-		c := &wireCommit{SHA: f[0], HTMLURL: r.world.URL + "/" + r.FullName() + "/commit/" + f[0]}
-		c.Commit = wireCommitBody{Author: wirePerson{f[1], f[2], f[3]}, Committer: wirePerson{f[4], f[5], f[6]}, Message: f[7]}
+		c := &wireCommit{Parents: []wireParent{}, SHA: f[0], HTMLURL: r.world.URL + "/" + r.FullName() + "/commit/" + f[0]}
+		c.Commit = wireCommitBody{Author: wirePerson{f[1], f[2], f[3]}, Committer: wirePerson{f[4], f[5], f[6]}, Message: f[8]}
+		for parent := range strings.FieldsSeq(f[7]) {
+			c.Parents = append(c.Parents, wireParent{parent})
+		}
 		for _, u := range r.world.users {
 			if u.email == f[2] {
 				c.Author = r.world.wireUser(u.login)

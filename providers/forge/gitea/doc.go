@@ -15,7 +15,8 @@
 //   - A review is official by the rights that the person had when making it. Gitea
 //     tells nobody but administrators of the rights of now.
 //   - Only the one commit that merged a pull request leads back to it: of a rebase
-//     with several commits the last.
+//     with several commits the last. The others are found by their number, which says
+//     where they came from, not that they hold what was reviewed.
 //   - A pull request pushed to refs/for/ (AGit) comes from somebody who need not have
 //     the right to write, as one from a fork does, and is told as one.
 //

@@ -63,7 +63,53 @@ func TestForgeKeepsItsContract(t *testing.T) {
 	providertest.ForgeSuite(t, newLocal)
 }
 
-// states are the suite's words in Gitea's.
+func TestEachCommitOfARebaseIsFound(t *testing.T) {
+	rebaseIsFound(t, newLocal)
+}
+
+func rebaseIsFound(t *testing.T, fresh func(*testing.T) (reconcile.Forge, providertest.ForgeWorld)) {
+	f, w := fresh(t)
+	world := w.(interface {
+		providertest.ForgeWorld
+		Rebase(t *testing.T, user string, pull int) (commit string)
+	})
+	for range w.PageSize() + 2 {
+		w.Push(t, "ann", "feature")
+	}
+	number := w.OpenPull(t, "ann", "feature", "main", "Many changes")
+	before := w.Push(t, "bob", "main")
+	last := world.Rebase(t, "bob", number)
+	w.Push(t, "bob", "other")
+	w.Merge(t, "ann", w.OpenPull(t, "bob", "other", "main", "Something else"))
+	after := w.Push(t, "bob", "main")
+	for _, c := range line(t, f, last) {
+		pulls, err := f.Brought(t.Context(), c)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case c == before:
+			if len(pulls) != 0 {
+				t.Errorf("what was there before the rebase is told to be brought by %+v", pulls)
+			}
+			return
+		case len(pulls) != 1 || pulls[0].Number != number || pulls[0].HeadSHA == "" || pulls[0].MergedBy != "bob":
+			t.Errorf("%s was brought by %+v; want number %d", c, pulls, number)
+		}
+	}
+	t.Errorf("%s does not lead to %s, %s", last, before, after)
+}
+
+// line is what leads to a commit, newest first.
+func line(t *testing.T, f reconcile.Forge, commit string) []string {
+	t.Helper()
+	ids, err := f.(*gitea.Forge).History(t.Context(), commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// reviewStates are the suite's words in Gitea's.
 var reviewStates = map[reconcile.ReviewState]string{
 	reconcile.ReviewApproved: forgetest.Approved, reconcile.ReviewChanges: forgetest.ChangesRequested, reconcile.ReviewCommented: forgetest.Commented,
 }
@@ -125,6 +171,15 @@ func (w *local) Dismiss(t *testing.T, user string, pull int) {
 func (w *local) Merge(t *testing.T, user string, pull int) string {
 	t.Helper()
 	commit, err := w.repo.MergePull(pull, user, forgetest.Merge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return commit
+}
+
+func (w *local) Rebase(t *testing.T, user string, pull int) string {
+	t.Helper()
+	commit, err := w.repo.MergePull(pull, user, forgetest.Rebase)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,6 +99,11 @@ func (s *session) complete(p reconcile.Pull) (reconcile.Pull, error) {
 	var err error
 	switch p.State {
 	case reconcile.PullMerged:
+		if p.MergedBy == "" { // a list does not tell
+			if p, err = s.pull(p.Number); err != nil {
+				return p, err
+			}
+		}
 		p.HeadSHA, err = s.headOf(p)
 	case reconcile.PullClosed:
 		p.ClosedBy, err = s.closedBy(p.Number)
@@ -165,36 +170,6 @@ func (f *Forge) Latest(ctx context.Context, head string) (reconcile.Pull, error)
 	return s.complete(latest)
 }
 
-// Brought implements reconcile.Forge. Gitea knows the one commit that merged a pull
-// request: the merge, the squashed commit, or the last of a rebase.
-func (f *Forge) Brought(ctx context.Context, commit string) ([]reconcile.Pull, error) {
-	s, err := f.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.end()
-	doing := "ask what brought " + commit
-	p, response, err := s.sdk.GetCommitPullRequest(s.owner, s.repo, commit)
-	if status(response) == http.StatusNotFound {
-		return nil, s.repoIsThere(doing)
-	}
-	if err != nil {
-		return nil, s.failed(rest.Call{Doing: doing, Needs: readPulls}, response, err)
-	}
-	pull, ok := told(p)
-	if !ok {
-		return nil, s.odd(doing, "it has no number, or no branch")
-	}
-	if pull.State != reconcile.PullMerged || pull.Merged != commit {
-		return nil, nil
-	}
-	pull, err = s.complete(pull)
-	if err != nil {
-		return nil, err
-	}
-	return []reconcile.Pull{pull}, nil
-}
-
 // PullCommits implements reconcile.Forge.
 func (f *Forge) PullCommits(ctx context.Context, number int) ([]reconcile.PullCommit, error) {
 	s, err := f.begin(ctx)
@@ -202,6 +177,10 @@ func (f *Forge) PullCommits(ctx context.Context, number int) ([]reconcile.PullCo
 		return nil, err
 	}
 	defer s.end()
+	return s.pullCommits(number)
+}
+
+func (s *session) pullCommits(number int) ([]reconcile.PullCommit, error) {
 	doing := fmt.Sprintf("list the commits of pull request %d", number)
 	commits, response, err := all(func(page gitea.ListOptions) ([]*gitea.Commit, *gitea.Response, error) {
 		return s.sdk.ListPullRequestCommits(s.owner, s.repo, int64(number), gitea.ListPullRequestCommitsOptions{ListOptions: page})

@@ -47,7 +47,9 @@ func TestRealGiteaKeepsTheContract(t *testing.T) {
 	if url == "" || token == "" {
 		t.Skipf("there is no real Gitea: %s and %s are not set; `make test-gitea` runs one", realURL, realToken)
 	}
-	providertest.ForgeSuite(t, func(t *testing.T) (reconcile.Forge, providertest.ForgeWorld) { return newReal(t, url, token) })
+	fresh := func(t *testing.T) (reconcile.Forge, providertest.ForgeWorld) { return newReal(t, url, token) }
+	providertest.ForgeSuite(t, fresh)
+	t.Run("each commit of a rebase is found", func(t *testing.T) { rebaseIsFound(t, fresh) })
 }
 
 func newReal(t *testing.T, url, token string) (reconcile.Forge, providertest.ForgeWorld) {
@@ -209,18 +211,28 @@ func (w *real) Dismiss(t *testing.T, user string, pull int) {
 	}
 }
 
-// Merge tries until Gitea has found out that it can be merged.
 func (w *real) Merge(t *testing.T, user string, pull int) string {
+	t.Helper()
+	return w.merge(t, user, pull, sdk.MergeStyleMerge)
+}
+
+// merge tries until Gitea has found out that it can be merged.
+func (w *real) merge(t *testing.T, user string, pull int, style sdk.MergeStyle) string {
 	t.Helper()
 	as := w.as(t, user)
 	until(t, fmt.Sprintf("pull request %d is merged", pull), func() bool {
-		merged, _, err := as.MergePullRequest(w.org, "models", int64(pull), sdk.MergePullRequestOption{Style: sdk.MergeStyleMerge})
+		merged, _, err := as.MergePullRequest(w.org, "models", int64(pull), sdk.MergePullRequestOption{Style: style})
 		check(t, err)
 		return merged
 	})
 	p, _, err := w.admin.GetPullRequest(w.org, "models", int64(pull))
 	check(t, err)
 	return *p.MergedCommitID
+}
+
+func (w *real) Rebase(t *testing.T, user string, pull int) string {
+	t.Helper()
+	return w.merge(t, user, pull, sdk.MergeStyleRebase)
 }
 
 func (w *real) Close(t *testing.T, user string, pull int) {
