@@ -218,7 +218,9 @@ type forgetful struct{}
 func (forgetful) Accepted(context.Context) (journal.RepoRecord, bool, error) {
 	return journal.RepoRecord{}, false, errors.New("the journal is away")
 }
-func (forgetful) Accept(context.Context, journal.RepoRecord) error { return errors.New("the disk is full") }
+func (forgetful) Accept(context.Context, journal.RepoRecord) error {
+	return errors.New("the disk is full")
+}
 
 func TestMemoryIsAway(t *testing.T) {
 	w := begin(t, nil, nil)

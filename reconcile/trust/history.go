@@ -46,12 +46,6 @@ func stretch(r reconcile.CommitRange, from, to string) reconcile.CommitRange {
 		}
 		part.Descends = part.Descends || upTo[r.Commits[i].ID] && slices.Contains(r.Commits[i].Parents, from)
 	}
-	if from == r.From {
-		part.Descends = part.Descends && r.Descends
-	}
-	if to != r.To {
-		part.Tags = nil
-	}
 	return part
 }
 

@@ -152,6 +152,11 @@ func TestJudgeWithNothing(t *testing.T) {
 		if trust.Judge(in).Accepted() {
 			rt.Error("accepted without a signature being checked")
 		}
+		in.Rules.Root.Mode, in.Range.Commits = spec.TrustEvery, nil
+		if trust.Judge(in).Accepted() {
+			rt.Error("accepted without any commit")
+		}
+		in.Range = r
 		in.Rules = trust.Rules{Root: &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "r"}}}}
 		if trust.Judge(in).Accepted() {
 			rt.Error("accepted without evidence")

@@ -93,6 +93,11 @@ func begin(t testing.TB, rules *spec.Trust, files map[string]string) *world {
 	return w
 }
 
+func rawTag(key, on string) reconcile.RawTag {
+	return reconcile.RawTag{Name: "v1", ID: "tag", Raw: fmt.Appendf(nil,
+		"object %s\ntype commit\ntag v1\ntagger A B <a@b> %d +0000\n\nmessage\nsigned by %s", on, noon.Unix(), key)}
+}
+
 func TestSignatures(t *testing.T) {
 	edit := map[string]string{"models/a.hcl": "- 2"}
 	one := func(key string, at time.Duration) func(*world) {
@@ -116,8 +121,7 @@ func TestSignatures(t *testing.T) {
 			if on == "" {
 				on = id
 			}
-			w.tags = []reconcile.RawTag{{Name: "v1", ID: "tag", Raw: fmt.Appendf(nil,
-				"object %s\ntype commit\ntag v1\ntagger A B <a@b> %d +0000\n\nmessage\nsigned by %s", on, noon.Unix(), key)}}
+			w.tags = []reconcile.RawTag{rawTag(key, on)}
 		}
 	}
 	tests := []struct {
@@ -166,6 +170,10 @@ func TestSignatures(t *testing.T) {
 		{"tag of the forge", tag("forge", ""), "trust.signed", "trust.signed"},
 		{"tag of one who is revoked", tag("gone", ""), "trust.signed", "trust.signed"},
 		{"tag on another commit", tag("ann", strings.Repeat("0", 39)+"1"), "trust.signed", "trust.signed"},
+		{"tag on no commit", func(w *world) {
+			tag("ann", "")(w)
+			w.tags[0].Raw = []byte(strings.Replace(string(w.tags[0].Raw), "type commit", "type tree", 1))
+		}, "trust.signed", "trust.signed"},
 		{"damaged tag", func(w *world) { tag("ann", "")(w); w.tags[0].Raw = []byte("signed by ann") }, "trust.signed", "trust.signed"},
 	}
 	for _, mode := range []spec.TrustMode{spec.TrustEvery, spec.TrustHead} {
@@ -384,13 +392,20 @@ func TestTheOperatorIsAFloor(t *testing.T) {
 		{"the repo's signers, where it has a block", &spec.Trust{Mode: spec.TrustHead, Signers: []spec.Signer{person("eve")}}, &spec.Trust{Mode: spec.TrustHead, Signers: signers()}, "ann", "trust.signed"},
 		{"the operator revoked a key", &spec.Trust{Mode: spec.TrustHead, Signers: signers()}, &spec.Trust{Mode: spec.TrustOff, Signers: []spec.Signer{revoked}}, "ann", "trust.revoked"},
 		{"the operator calls a key a bot", &spec.Trust{Mode: spec.TrustHead, Signers: signers()}, &spec.Trust{Mode: spec.TrustOff, Signers: []spec.Signer{bot}}, "ann", "trust.role"},
+		{"the operator calls the key of a tag a bot", &spec.Trust{Mode: spec.TrustHead, Signers: signers()}, &spec.Trust{Mode: spec.TrustOff, Signers: []spec.Signer{bot}}, "tag by ann", "trust.signed"},
 		{"a mode that nobody knows", &spec.Trust{Mode: "often", Signers: signers()}, nil, "ann", "trust.mode"},
 		{"two signers of one name", &spec.Trust{Mode: spec.TrustHead, Signers: append(signers(), person("ann"))}, nil, "ann", "trust.signed"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := begin(t, test.repo, nil)
-			w.commit(draft{key: test.key})
+			tagger, tagged := strings.CutPrefix(test.key, "tag by ")
+			if tagged {
+				test.key = ""
+			}
+			if id := w.commit(draft{key: test.key}); tagged {
+				w.tags = []reconcile.RawTag{rawTag(tagger, id)}
+			}
 			if got := latest(t, w.gate(test.root)); got != test.want {
 				t.Fatalf("got %q, want %q", got, test.want)
 			}
