@@ -143,6 +143,32 @@ func TestAcceptedConfigThatNoLongerLoads(t *testing.T) {
 	})
 }
 
+// A tree that cannot be read hides nothing of what changed.
+func TestAcceptedTreeThatDoesNotRead(t *testing.T) {
+	rules := &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "all"}}}
+	begun := func() *world {
+		w := begin(t, rules, map[string]string{"link": "x"})
+		w.record.Rules = &journal.AcceptedRules{Trust: rules}
+		return w
+	}
+	w := begun()
+	w.commit(draft{files: map[string]string{"link": "", "models/a.hcl": ""}})
+	if got, want := latest(t, w.gate(nil)), `trust.review "all"`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	w = begun()
+	w.pull("carl", "", map[string]string{"link": "", "models/a.hcl": ""})
+	if got := latest(t, w.gate(nil)); got != "" {
+		t.Errorf("got %q", got)
+	}
+	w = begin(t, rules, nil)
+	w.pull("carl", "", map[string]string{"link": "x"})
+	w.pull("carl", "", map[string]string{"link": ""})
+	if got := latest(t, w.gate(nil)); got != "" {
+		t.Errorf("one that does not read on the way: %q", got)
+	}
+}
+
 // What does not load is refused for want of approvals all the same, and is judged by
 // what the older config declares in the files.
 func TestNewConfigThatDoesNotLoad(t *testing.T) {

@@ -54,17 +54,20 @@ func (w *walk) evidence(ctx context.Context, in *Input, pos position, all bool) 
 func (g *Gate) branch() string { return strings.TrimPrefix(g.Branch, "refs/heads/") }
 
 // differs lists the paths from the top in which two commits differ: below the
-// configured path, and CODEOWNERS.
+// configured path, and CODEOWNERS. Where the older one has no tree that reads, that
+// is all that any commit changed.
 func (w *walk) differs(ctx context.Context, from, to string, line []*reconcile.RawCommit) ([]string, error) {
-	before, err := w.hashes(ctx, from)
-	if err != nil {
-		return nil, err
-	}
 	after, err := w.hashes(ctx, to)
 	if err != nil {
 		return nil, err
 	}
 	var all []string
+	before, err := w.hashes(ctx, from)
+	if err != nil {
+		for _, c := range line {
+			all = append(all, c.Changed...)
+		}
+	}
 	top := strings.Trim(w.Path, "/")
 	add := func(path string) {
 		if top != "" && top != "." {
@@ -95,7 +98,7 @@ func (w *walk) differs(ctx context.Context, from, to string, line []*reconcile.R
 		}
 	}
 	slices.Sort(all)
-	return all, nil
+	return slices.Compact(all), ctx.Err()
 }
 
 // hashes are those of the files below the configured path at a commit; none at "".

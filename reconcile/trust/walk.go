@@ -109,8 +109,8 @@ func (w *walk) start(ctx context.Context, accepted journal.RepoRecord) (position
 	if w.Root != nil {
 		since = w.Root.Since
 	}
-	if since == "" || w.head.ID == "" {
-		return w.at(ctx, accepted)
+	if since == "" || w.head.ID == "" || accepted.Rules != nil && accepted.Rules.Since == since {
+		return w.at(ctx, accepted) // which descends from it, or it was not accepted
 	}
 	r, err := w.Commits.Range(ctx, since, w.head.ID)
 	if err != nil || !r.Known || !r.Descends {
@@ -147,7 +147,7 @@ func (w *walk) newer(ctx context.Context, since string, accepted journal.RepoRec
 	if _, gone := w.Commits.TreeAt(ctx, accepted.Accepted); gone == nil || ctx.Err() != nil {
 		return false, err
 	}
-	return accepted.Rules != nil && accepted.Rules.Since != since, nil
+	return accepted.Rules != nil, nil
 }
 
 // at is the position of an accepted commit. Where its tree does not load any more,
@@ -221,6 +221,9 @@ func (w *walk) along(ctx context.Context, pos position) (Verdict, error) {
 		part := stretch(w.full, pos.id, c.ID)
 		if !part.Descends {
 			continue // it came beside the accepted commit, and knows nothing of its rules
+		}
+		if _, err := w.tree(ctx, c.ID); err != nil {
+			continue // it could not have been followed, and nothing can be compared with it
 		}
 		v, signed, err := w.judge(ctx, pos, part, spec.Commit{ID: c.ID, Author: c.Author, Subject: c.Subject, Time: c.When, Ref: w.head.Ref})
 		if err != nil {

@@ -162,6 +162,9 @@ func (w *world) TreeAt(_ context.Context, id string) (spec.Tree, error) {
 	if c == nil {
 		return nil, fmt.Errorf("there is no commit %s", id)
 	}
+	if c.files["link"] != "" {
+		return nil, fmt.Errorf("%s holds a link", id)
+	}
 	return tree{spec.Commit{ID: id, Author: c.raw.Author, Subject: c.raw.Subject, Ref: "main"}, c.files}, nil
 }
 
