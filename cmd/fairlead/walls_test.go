@@ -46,6 +46,7 @@ var homes = map[string][]string{
 	"github.com/google/go-github":                    {"providers/forge/github"},
 	"github.com/hashicorp/hcl/v2":                    {"spec/lang"},
 	"github.com/hiddeco/sshsig":                      {"providers/git/signature"},
+	"github.com/hmarr/codeowners":                    {"reconcile/trust"},
 	"github.com/letsencrypt/pebble/v2":               {"providers/gateway/edge"}, // of its tests
 	"github.com/moby":                                {"providers/docker"},
 	"github.com/modelpack":                           {"providers/oci"},
