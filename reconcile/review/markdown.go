@@ -29,7 +29,7 @@ func (r *Report) Markdown() string {
 	p.line("")
 	r.problems(&p)
 	if r.Plan != nil {
-		planned(&p, r.Plan)
+		changed(&p, r.Plan)
 	}
 	for i := range r.Pipelines {
 		preview(&p, &r.Pipelines[i])
@@ -39,8 +39,20 @@ func (r *Report) Markdown() string {
 		p.line("> %s", escape(n))
 		p.line("")
 	}
-	p.line("<sub>%s merged into %s. Merging is the approval; nothing was changed to make this.</sub>", code(short(r.Head)), code(short(r.Base)))
+	p.line("<sub>%s</sub>", r.planned())
 	return clipped(p.String())
+}
+
+// planned says what was planned.
+func (r *Report) planned() string {
+	switch {
+	case r.Base != "":
+		return fmt.Sprintf("%s merged into %s. Merging is the approval; nothing was changed to make this.", code(short(r.Head)), code(short(r.Base)))
+	case r.Head != "":
+		return code(short(r.Head)) + ". Nothing was changed to make this."
+	default:
+		return "The files as they are. Nothing was changed to make this."
+	}
 }
 
 // clipped cuts a text at a line, and says so.
@@ -89,7 +101,7 @@ func (r *Report) problems(p *page) {
 	}
 }
 
-func planned(p *page, of *plan.Plan) {
+func changed(p *page, of *plan.Plan) {
 	for i := range of.Changes {
 		change(p, &of.Changes[i])
 	}
