@@ -105,6 +105,7 @@ func (a *api) handler(remote bool) http.Handler {
 	mux.Handle("GET /api/v1/live", a.guard(remote, a.live))
 	mux.Handle("GET /api/v1/targets", a.guard(remote, a.targets))
 	a.handlePipelines(mux, remote)
+	a.handleAudit(mux, remote)
 	mux.Handle("GET /api/v1/registry", a.guard(remote, a.registry))
 	for _, path := range prometheusPaths {
 		mux.Handle("GET "+path, a.guard(remote, a.prometheus))

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -34,7 +35,8 @@ const (
 	historyTimeout = 30 * time.Second
 )
 
-// history answers what was decided: of one model or all, newest first.
+// history answers what was decided: of one model, pipeline, repo or proposal, or all,
+// newest first. Where actions are named, only these.
 func (a *api) history(w http.ResponseWriter, r *http.Request) {
 	query, err := historyQuery(r.URL.Query())
 	if err != nil {
@@ -51,7 +53,12 @@ func (a *api) history(w http.ResponseWriter, r *http.Request) {
 }
 
 func historyQuery(values url.Values) (journal.Query, error) {
-	q := journal.Query{Model: values.Get("model"), Limit: defaultHistory}
+	q := journal.Query{
+		Model: values.Get("model"), Pipeline: values.Get("pipeline"), Repo: values.Get("repo"), Proposal: values.Get("proposal"), Limit: defaultHistory,
+	}
+	for _, action := range values["action"] {
+		q.Actions = append(q.Actions, journal.Action(action))
+	}
 	if text := values.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxHistory {
@@ -112,6 +119,10 @@ func (a *api) ofJournal(w http.ResponseWriter, r *http.Request, f func(context.C
 	ctx, cancel := context.WithTimeout(r.Context(), historyTimeout)
 	defer cancel()
 	answer, err := f(ctx, a.daemon.site.Journal)
+	if errors.Is(err, errNeverCame) {
+		writeError(w, http.StatusNotFound, err.Error())
+		return
+	}
 	if err != nil {
 		writeError(w, http.StatusServiceUnavailable, fmt.Sprintf("read the journal: %v", err))
 		return

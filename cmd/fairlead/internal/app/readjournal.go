@@ -18,7 +18,7 @@ import (
 // repository.
 func ReadJournal(ctx context.Context, c Config) (_ journal.Journal, done func() error, err error) {
 	if isPlainDirectory(c) {
-		return nil, nil, fmt.Errorf("%s is no Git repository, and a journal is a branch of one; without a repository it is kept in the data directory: name that with --data", c.Repo)
+		return nil, nil, noRepository(c)
 	}
 	dir, err := os.MkdirTemp("", "fairlead-journal-")
 	if err != nil {
