@@ -143,6 +143,8 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, errForbidden):
 		return http.StatusForbidden
+	case errors.Is(err, errMerged):
+		return http.StatusPreconditionFailed
 	case errors.Is(err, errConflict), errors.Is(err, errExists):
 		return http.StatusConflict
 	case errors.Is(err, errInvalid), errors.Is(err, errOwnPull):

@@ -2,6 +2,7 @@ package forgetest
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -137,6 +138,9 @@ func mergePull(r *request) (answer, error) {
 	if !p.open {
 		return answer{http.StatusMethodNotAllowed, r.world.problem("The PR is already merged")}, nil
 	}
+	if !r.repo.mayWrite(r.user.login) {
+		return answer{http.StatusMethodNotAllowed, r.world.problem("User not allowed to merge PR")}, nil
+	}
 	if ask.Head != "" && ask.Head != p.headSHA {
 		return answer{http.StatusConflict, r.world.problem("head out of date")}, nil
 	}
@@ -223,7 +227,10 @@ func postStatus(r *request) (answer, error) {
 		return answer{}, err
 	}
 	s := &status{sha: r.PathValue("sha"), context: ask.Context, state: ask.State, text: ask.Description, url: ask.TargetURL}
-	if err := r.repo.setStatus(r.user, s); err != nil {
+	switch err := r.repo.setStatus(r.user, s); {
+	case errors.Is(err, errNotFound): // so it does
+		return answer{http.StatusInternalServerError, r.world.problem("")}, nil
+	case err != nil:
 		return answer{}, err
 	}
 	return answer{http.StatusCreated, r.world.wireStatus(s)}, nil

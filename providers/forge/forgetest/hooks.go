@@ -128,6 +128,7 @@ func hookHeader(secret, event, kind string, body []byte) http.Header {
 		header.Set("X-"+brand+"-Delivery", id)
 		header.Set("X-"+brand+"-Event", event)
 		header.Set("X-"+brand+"-Event-Type", kind)
+		header.Set("X-"+brand+"-Hook-Installation-Target-Type", "repository")
 	}
 	header.Set("X-Gitea-Signature", sign(sha256.New))
 	header.Set("X-Gogs-Signature", sign(sha256.New))

@@ -217,7 +217,7 @@ func (r *Repo) setOpen(p *pull, u *user, open bool) error {
 		return errForbidden
 	}
 	if p.merged != "" {
-		return fmt.Errorf("%w: cannot change the state of a merged pull request", errInvalid)
+		return errMerged
 	}
 	if p.open == open {
 		return nil

@@ -49,6 +49,7 @@ type Status struct{ Context, State, Text, URL string }
 
 var (
 	errConflict  = errors.New("it conflicts with the base")
+	errMerged    = errors.New("cannot change the state of this pull request, it was already merged")
 	errForbidden = errors.New("the user has no right to do that")
 	errInvalid   = errors.New("invalid")
 	errExists    = errors.New("it is there already")

@@ -212,6 +212,7 @@ func (w *World) addRepo(fullName string, writers []string) (*Repo, error) {
 		{"config", "uploadpack.allowAnySHA1InWant", "true"},
 		{"config", "uploadpack.allowFilter", "true"},
 		{"config", "gc.auto", "0"},
+		{"config", "receive.hideRefs", "refs/pull/"}, // what was proposed nobody pushes over
 	} {
 		if _, err := r.git(nil, args...); err != nil {
 			return nil, err

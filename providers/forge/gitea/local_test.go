@@ -1,6 +1,7 @@
 package gitea_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -97,6 +98,18 @@ func rebaseIsFound(t *testing.T, fresh func(*testing.T) (reconcile.Forge, provid
 		}
 	}
 	t.Errorf("%s does not lead to %s, %s", last, before, after)
+}
+
+func TestStatusOnNothingDoesNotWaitForBetterTimes(t *testing.T) {
+	statusOnNothing(t, newLocal)
+}
+
+func statusOnNothing(t *testing.T, fresh func(*testing.T) (reconcile.Forge, providertest.ForgeWorld)) {
+	f, _ := fresh(t)
+	_, err := f.Status(t.Context(), strings.Repeat("ab", 20), reconcile.CommitStatus{Context: "fairlead/prod", State: reconcile.CommitSuccess, Text: "x"})
+	if err == nil || errors.Is(err, reconcile.ErrUnavailable) {
+		t.Errorf("a status on a commit that is not there: %v; want an error that does not pass by itself", err)
+	}
 }
 
 // line is what leads to a commit, newest first.

@@ -136,10 +136,17 @@ func (f *Forge) Status(ctx context.Context, commit string, c reconcile.CommitSta
 	_, response, err := s.sdk.CreateStatus(s.owner, s.repo, commit, gitea.CreateStatusOption{
 		State: state, TargetURL: c.URL, Description: rest.Cut(c.Text, maxStatus), Context: c.Context,
 	})
-	if err != nil {
-		return false, s.failed(rest.Call{Doing: "put a status on " + commit, Needs: "write:repository"}, response, err)
+	if err == nil {
+		return false, nil
 	}
-	return false, nil
+	call := rest.Call{Doing: "put a status on " + commit, Needs: "write:repository"}
+	failure := s.failed(call, response, err)
+	if status(response) == http.StatusInternalServerError { // a commit that it has not is that, too, and does not pass
+		if _, response, err := s.sdk.GetSingleCommit(s.owner, s.repo, commit); status(response) == http.StatusNotFound {
+			return false, s.failed(call, response, err)
+		}
+	}
+	return false, failure
 }
 
 // readTeams: whoever asks sees the members of the teams that it is in itself; an owner

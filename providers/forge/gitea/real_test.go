@@ -50,6 +50,7 @@ func TestRealGiteaKeepsTheContract(t *testing.T) {
 	fresh := func(t *testing.T) (reconcile.Forge, providertest.ForgeWorld) { return newReal(t, url, token) }
 	providertest.ForgeSuite(t, fresh)
 	t.Run("each commit of a rebase is found", func(t *testing.T) { rebaseIsFound(t, fresh) })
+	t.Run("a status on nothing does not wait for better times", func(t *testing.T) { statusOnNothing(t, fresh) })
 }
 
 func newReal(t *testing.T, url, token string) (reconcile.Forge, providertest.ForgeWorld) {
