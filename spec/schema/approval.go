@@ -4,7 +4,7 @@ func approvalBlock() *Block {
 	return &Block{
 		Name: "approval", Label: "model", LabelRule: LabelName, Repeats: true, Adds: true,
 		Doc: "Lets a rollout pass a step with `approval = true`: merging this block is the approval. The label is the name under which the model is served. " +
-			"It counts for the one revision and step that it names, and without effect it may stay or go. `fairlead/promote/...` proposals write such blocks, one file per model.",
+			"It counts for the one revision and step that it names, and without effect it may stay or go. Promote proposals write such blocks, one file for each model.",
 		Example: `approval "digits" {
   revision = "4f2a90b1c2d3"
   step     = 2

@@ -426,6 +426,11 @@ func FuzzApply(f *testing.F) {
 		if json {
 			name += ".json"
 		}
+		if files, _, err := edit.Pin(tree{name: src}, toDigest); err == nil && len(files) > 0 {
+			if again, _, err := edit.Pin(tree{name: string(files[name])}, toDigest); err != nil || len(again) != 0 {
+				t.Fatalf("%q became %q, and then %q, %v", src, files[name], again, err)
+			}
+		}
 		for _, c := range []edit.Change{set("version", "1.2.0"), set("artifact", newArtifact)} {
 			files, err := edit.Apply(tree{name: src}, []edit.Change{inProd(c)})
 			if err != nil || len(files) == 0 {
