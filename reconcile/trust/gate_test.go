@@ -244,6 +244,7 @@ type forgetful struct{}
 func (forgetful) Accepted(context.Context) (journal.RepoRecord, bool, error) {
 	return journal.RepoRecord{}, false, errors.New("the journal is away")
 }
+
 func (forgetful) Accept(context.Context, journal.RepoRecord) error {
 	return errors.New("the disk is full")
 }

@@ -289,8 +289,10 @@ func TestOwners(t *testing.T) {
 
 // A change of the rules has to meet all of them, whatever paths they are about.
 func TestRulesGuardThemselves(t *testing.T) {
-	rules := &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "models", Paths: []string{"models/**"}, Approvals: 1, From: []string{"@vision"}}},
-		Groups: []spec.Group{{Name: "vision", Members: []string{"ann"}}}}
+	rules := &spec.Trust{
+		Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "models", Paths: []string{"models/**"}, Approvals: 1, From: []string{"@vision"}}},
+		Groups: []spec.Group{{Name: "vision", Members: []string{"ann"}}},
+	}
 	weaker := *rules
 	weaker.Groups = []spec.Group{{Name: "vision", Members: []string{"ann", "eve"}}}
 	change := map[string]string{"trust.hcl": encoded(t, &weaker)}
