@@ -170,7 +170,7 @@ func (s *Source) TreeAt(ctx context.Context, commit string) (spec.Tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		facts, err := repo.facts(id)
+		facts, err := repo.existing(id)
 		if err != nil {
 			return nil, err
 		}
@@ -199,7 +199,7 @@ func (s *Source) FileAt(ctx context.Context, commit, file string) ([]byte, error
 		if err != nil {
 			return nil, err
 		}
-		facts, err := repo.facts(id)
+		facts, err := repo.existing(id)
 		if err != nil {
 			return nil, err
 		}

@@ -34,6 +34,14 @@ func (r *repository) facts(id plumbing.Hash) (commitFacts, error) {
 	return facts, nil
 }
 
+// existing is facts of a commit that need not be there: its lack is no damage.
+func (r *repository) existing(id plumbing.Hash) (commitFacts, error) {
+	if !r.has(id) {
+		return commitFacts{}, fmt.Errorf("it has no commit %s", id)
+	}
+	return r.facts(id)
+}
+
 // parseCommit reads tree, parents, author and committer, which stand in this order at
 // the beginning and nowhere else.
 func parseCommit(raw []byte) (commitFacts, error) {

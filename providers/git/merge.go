@@ -23,6 +23,13 @@ func (s *Source) Merge(ctx context.Context, ours, theirs string) (reconcile.Merg
 		if err != nil {
 			return result, err
 		}
+		old, err := repo.existing(one)
+		if err != nil {
+			return result, err
+		}
+		if _, err := repo.existing(two); err != nil {
+			return result, err
+		}
 		merged, err := mergeCommits(ctx, repo, one, two)
 		if err != nil {
 			return result, err
@@ -30,10 +37,6 @@ func (s *Source) Merge(ctx context.Context, ours, theirs string) (reconcile.Merg
 		result.Base = merged.base.String()
 		repo.made = merged.made
 		defer func() { repo.made = nil }()
-		old, err := repo.facts(one)
-		if err != nil {
-			return result, err
-		}
 		changes, err := (&treeDiff{ctx: ctx, repo: repo, limit: maxMerged}).between(old.tree, merged.tree)
 		if err != nil {
 			return result, err

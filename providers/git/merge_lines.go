@@ -139,21 +139,39 @@ func diffLines(a, b []int) ([]hunk, bool) {
 	if !ok {
 		return nil, false
 	}
-	var wide []hunk
-	for _, h := range hunks {
-		h = hunk{h.a0 + head, h.a1 + head, h.b0 + head, h.b1 + head}.widen(a, b)
-		if last := len(wide) - 1; last >= 0 && h.a0 <= wide[last].a1 {
-			wide[last] = hunk{min(wide[last].a0, h.a0), max(wide[last].a1, h.a1), min(wide[last].b0, h.b0), max(wide[last].b1, h.b1)}
-			continue
-		}
-		wide = append(wide, h)
+	for i, h := range hunks {
+		hunks[i] = hunk{h.a0 + head, h.a1 + head, h.b0 + head, h.b1 + head}
 	}
-	return wide, true
+	return widened(hunks, a, b), true
 }
 
-// widen takes in the lines above and below over which the hunk could slide.
-func (h hunk) widen(a, b []int) hunk {
-	up, down := 0, 0
+// widened joins the hunks that touch once each is as wide as it could be.
+func widened(hunks []hunk, a, b []int) []hunk {
+	type wide struct {
+		from, to int
+		hunks    []hunk
+	}
+	var all []wide
+	for _, h := range hunks {
+		up, down := h.slides(a, b)
+		w := wide{h.a0 - up, h.a1 + down, []hunk{h}}
+		for len(all) > 0 && w.from <= all[len(all)-1].to {
+			last := all[len(all)-1]
+			all = all[:len(all)-1]
+			w = wide{min(last.from, w.from), max(last.to, w.to), append(last.hunks, w.hunks...)}
+		}
+		all = append(all, w)
+	}
+	joined := make([]hunk, 0, len(all))
+	for _, w := range all {
+		at := span(w.hunks, w.from, w.to)
+		joined = append(joined, hunk{w.from, w.to, at[0], at[1]})
+	}
+	return joined
+}
+
+// slides counts the lines above and below over which the hunk could slide.
+func (h hunk) slides(a, b []int) (up, down int) {
 	for _, g := range []struct {
 		lines    []int
 		from, to int
@@ -172,9 +190,7 @@ func (h hunk) widen(a, b []int) hunk {
 		}
 		down = max(down, n)
 	}
-	up = min(up, h.a0, h.b0)
-	down = min(down, len(a)-h.a1, len(b)-h.b1)
-	return hunk{h.a0 - up, h.a1 + down, h.b0 - up, h.b1 + down}
+	return min(up, h.a0), min(down, len(a)-h.a1)
 }
 
 // shortestEdit is the algorithm itself.

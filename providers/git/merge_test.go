@@ -230,9 +230,9 @@ func (r *repo) repeats(commits []string, paths []string) bool {
 	for _, commit := range commits {
 		for _, path := range paths {
 			seen := map[string]bool{}
-			text, _ := r.try("", "show", commit+":"+path) // one that is not there repeats nothing
-			for line := range strings.Lines(text) {
-				if seen[line] {
+			text, _ := r.try("", "show", commit+":"+path)    // one that is not there repeats nothing
+			for line := range strings.SplitSeq(text, "\n") { // the newlines at its end are cut off
+				if seen[line] || line == "" {
 					return true
 				}
 				seen[line] = true
