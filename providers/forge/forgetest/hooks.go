@@ -51,6 +51,7 @@ type courier struct {
 	queue   chan func()
 	done    chan struct{}
 	pending sync.WaitGroup
+	closing sync.Once
 
 	mu   sync.Mutex
 	sent []Delivery
@@ -72,7 +73,7 @@ func newCourier() *courier {
 }
 
 func (c *courier) close() {
-	close(c.queue)
+	c.closing.Do(func() { close(c.queue) })
 	<-c.done
 }
 

@@ -2,7 +2,6 @@ package gitea
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -47,21 +46,21 @@ var named = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 // New makes a Forge. It asks nobody.
 func New(o Options) (*Forge, error) {
+	if o.Product == "" {
+		o.Product = "Gitea"
+	}
 	owner, repo, _ := strings.Cut(o.Repo, "/")
 	if !named.MatchString(owner) || !named.MatchString(repo) || strings.Trim(owner, ".") == "" || strings.Trim(repo, ".") == "" {
-		return nil, fmt.Errorf("%q is no repository of Gitea; it looks like acme/models", o.Repo)
+		return nil, fmt.Errorf("%q is no repository of %s; it looks like acme/models", o.Repo, o.Product)
 	}
 	if o.TokenFile == "" {
-		return nil, errors.New("Gitea needs the file of an access token")
+		return nil, fmt.Errorf("%s needs the file of an access token", o.Product)
 	}
 	web, err := rest.Server(o.BaseURL)
 	if err != nil {
 		return nil, err
 	}
 	web.Path = strings.TrimSuffix(web.Path, "/api/v1")
-	if o.Product == "" {
-		o.Product = "Gitea"
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
