@@ -12,7 +12,7 @@ func includeBlock(trust *Block) *Block {
   ref  = "main"
 }`,
 		Arguments: []*Argument{
-			{Name: "repo", Type: String, Required: true, Example: `"https://git.example.com/team-a/models.git"`, Doc: "URL of the repo: https://, ssh://, USER@HOST:PATH, or file:// for one on the daemon's host."},
+			{Name: "repo", Type: String, Required: true, Example: `"https://git.example.com/team-a/models.git"`, Doc: "URL of the repo: https://, ssh://, USER@HOST:PATH, or file:// for one on the daemon's host, where this repo is there, too."},
 			{Name: "path", Type: String, Note: "its top", Example: `"fairlead"`, Doc: "Directory of its specs."},
 			{Name: "ref", Type: String, Note: "its default branch", Example: `"main"`, Doc: "Branch that is followed, or the full id of a commit."},
 			{Name: "prefix", Type: String, Note: "the label, with _ for -, and _", Example: `"team_a_"`, Doc: "Begins the name of everything that it declares. It ends in _ or -. Nothing else may have such names."},
