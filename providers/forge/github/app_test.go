@@ -177,6 +177,8 @@ func TestChecksShowAnnotations(t *testing.T) {
 	}
 	s.Annotations = append(remarks(2), reconcile.Annotation{Message: "about no line"})
 	put(s)
+	s.State = reconcile.CommitPending // whose annotations no update takes away
+	put(s)
 	s.State = reconcile.CommitHeld
 	put(s)
 
@@ -187,7 +189,7 @@ func TestChecksShowAnnotations(t *testing.T) {
 	for _, run := range runs {
 		told = append(told, fmt.Sprint(run["status"], " ", run["conclusion"], " ", len(run["annotations"].([]any))))
 	}
-	want := []string{"completed failure 120", "completed failure 2", "completed action_required 2"}
+	want := []string{"completed failure 120", "completed failure 2", "in_progress <nil> 2", "completed action_required 2"}
 	if fmt.Sprint(told) != fmt.Sprint(want) {
 		t.Errorf("the runs are %v; want %v", told, want)
 	}

@@ -169,3 +169,20 @@ func TestWhoMayWriteIsAskedOnceInAWhile(t *testing.T) {
 		t.Errorf("official: %v, asked %d times", is, asked)
 	}
 }
+
+func TestAForkOfTheOwnerIsAForkAsWell(t *testing.T) {
+	d := newDouble(t)
+	f := byToken(t, d)
+	d.Fail(func(w http.ResponseWriter, _ *http.Request) {
+		world.Answer(w, 200, []object{{
+			"number": 1, "state": "open", "head": object{"ref": "feature", "repo": object{"id": 1, "full_name": "acme/models-fork"}},
+			"base": object{"ref": "main", "repo": object{"id": 2, "full_name": "acme/models"}},
+		}, {"number": 2, "state": "open", "head": object{"ref": "feature", "repo": nil}, "base": object{"ref": "main", "repo": object{"id": 2}}}})
+	})
+	if p, err := f.Latest(t.Context(), "feature"); !errors.Is(err, reconcile.ErrNoPull) {
+		t.Errorf("the latest of our branch is %+v, %v", p, err)
+	}
+	if pulls, err := f.Pulls(t.Context(), reconcile.PullQuery{Head: "feature"}); err != nil || len(pulls) > 0 {
+		t.Errorf("of our branch are %+v, %v", pulls, err)
+	}
+}

@@ -178,7 +178,7 @@ func (d *double) pullRoutes(handle routes) {
 	})
 	handle("POST /R/pulls", func(r *http.Request) (int, any) {
 		body := world.Read(r)
-		head, base := body["head"].(string), body["base"].(string)
+		head, base := body.Text("head"), body.Text("base")
 		if d.beforeOpen != nil {
 			d.beforeOpen()
 			d.beforeOpen = nil
@@ -191,7 +191,7 @@ func (d *double) pullRoutes(handle routes) {
 				return 422, object{"message": "Validation Failed", "errors": []object{{"resource": "PullRequest", "code": "custom", "message": "A pull request already exists for acme:" + head + "."}}}
 			}
 		}
-		return 201, d.wire(d.Open(d.self, head, base, body["title"].(string), body["body"].(string), "", d.Branches[head]), true)
+		return 201, d.wire(d.Open(d.self, head, base, body.Text("title"), body.Text("body"), "", d.Branches[head]), true)
 	})
 	handle("GET /R/pulls/{number}", d.about(func(_ *http.Request, p *world.Pull) (int, any) { return 200, d.wire(p, true) }))
 	handle("PATCH /R/pulls/{number}", d.about(func(r *http.Request, p *world.Pull) (int, any) {
@@ -268,7 +268,7 @@ func (d *double) talkRoutes(handle routes) {
 		return 200, list
 	}))
 	handle("POST /R/issues/{number}/comments", d.about(func(r *http.Request, p *world.Pull) (int, any) {
-		return 201, comment(d.Say(p, d.self, world.Read(r)["body"].(string)))
+		return 201, comment(d.Say(p, d.self, world.Read(r).Text("body")))
 	}))
 	handle("PATCH /R/issues/comments/{id}", func(r *http.Request) (int, any) {
 		id, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
@@ -276,15 +276,16 @@ func (d *double) talkRoutes(handle routes) {
 		if c == nil || c.By != d.self {
 			return 404, notFound
 		}
-		c.Body = world.Read(r)["body"].(string)
+		c.Body = world.Read(r).Text("body")
 		return 200, comment(c)
 	})
 	handle("POST /R/issues/{number}/labels", d.about(func(r *http.Request, p *world.Pull) (int, any) {
 		if d.noLabels {
 			return 403, object{"message": "Resource not accessible by integration"}
 		}
-		for _, l := range world.Read(r)["labels"].([]any) {
-			p.Labels = append(p.Labels, l.(string))
+		labels, _ := world.Read(r)["labels"].([]any)
+		for _, l := range labels {
+			p.Labels = append(p.Labels, fmt.Sprint(l))
 		}
 		return 200, []object{}
 	}))
@@ -302,7 +303,7 @@ func (d *double) statusRoutes(handle routes) {
 	})
 	handle("POST /R/statuses/{sha}", func(r *http.Request) (int, any) {
 		s, sha := world.Read(r), r.PathValue("sha")
-		if text, _ := s["description"].(string); len([]rune(text)) > 140 || d.Commits[sha] == nil {
+		if text := s.Text("description"); len([]rune(text)) > 140 || d.Commits[sha] == nil {
 			return 422, object{"message": "Validation Failed"}
 		}
 		d.statuses[sha] = append(d.statuses[sha], s)
@@ -335,7 +336,10 @@ func (d *double) statusRoutes(handle routes) {
 	}
 	handle("POST /R/check-runs", func(r *http.Request) (int, any) {
 		body := world.Read(r)
-		sha, _ := body["head_sha"].(string)
+		sha := body.Text("head_sha")
+		if d.Commits[sha] == nil {
+			return 422, object{"message": "No commit found for SHA: " + sha}
+		}
 		run := object{"id": d.ID()}
 		d.runs[sha] = append(d.runs[sha], run)
 		return save(run, body)

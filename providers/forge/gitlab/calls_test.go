@@ -171,7 +171,7 @@ func TestWhoAsksForChangesForbids(t *testing.T) {
 		"both, an older request":    {true, "requested_changes", []object{note("requested changes", "2026-03-03T14:00:01.000Z")}, reconcile.ReviewChanges},
 		"approved":                  {true, "approved", []object{note("requested changes", "2026-03-03T14:00:01.000Z")}, reconcile.ReviewApproved},
 		"an approval that was lost": {false, "unreviewed", []object{note("approved this merge request", "2026-03-03T14:00:01.000Z")}, reconcile.ReviewDismissed},
-		"somebody quotes the words": {false, "unreviewed", []object{{"id": 1, "body": "approved this merge request", "author": bob}}, ""},
+		"somebody quotes the words": {false, "unreviewed", []object{{"id": 1, "body": "approved this merge request", "author": bob, "created_at": "2026-03-03T14:00:01.000Z"}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDouble(t)
@@ -255,7 +255,7 @@ func TestWhatAMergeLeftBehind(t *testing.T) {
 		d := newDouble(t)
 		f := byToken(t, d)
 		d.Fail(func(w http.ResponseWriter, _ *http.Request) {
-			world.Answer(w, 200, object{"iid": 1, "state": "merged", "sha": head, "merge_commit_sha": c.merge, "squash_commit_sha": c.squash, "merged_by": object{"username": "bob"}})
+			world.Answer(w, 200, object{"iid": 1, "state": "merged", "sha": head, "merge_commit_sha": c.merge, "squash_commit_sha": c.squash, "merge_user": object{"username": "bob"}})
 		})
 		if p, err := f.Pull(t.Context(), 1); err != nil || p.Merged != c.want || p.MergedBy != "bob" || p.State != reconcile.PullMerged {
 			t.Errorf("%s: %+v, %v", name, p, err)

@@ -135,7 +135,7 @@ func (d *double) pullRoutes(handle routes) {
 	})
 	handle("POST /P/merge_requests", func(r *http.Request) (int, any) {
 		body := world.Read(r)
-		head, base := body["source_branch"].(string), body["target_branch"].(string)
+		head, base := body.Text("source_branch"), body.Text("target_branch")
 		if d.beforeOpen != nil {
 			d.beforeOpen()
 			d.beforeOpen = nil
@@ -148,8 +148,8 @@ func (d *double) pullRoutes(handle routes) {
 				return 409, object{"message": []string{fmt.Sprintf("Another open merge request already exists for this source branch: !%d", p.Number)}}
 			}
 		}
-		p := d.Open(world.Self, head, base, body["title"].(string), body["description"].(string), "", d.Branches[head])
-		if labels, _ := body["labels"].(string); labels != "" {
+		p := d.Open(world.Self, head, base, body.Text("title"), body.Text("description"), "", d.Branches[head])
+		if labels := body.Text("labels"); labels != "" {
 			p.Labels = strings.Split(labels, ",")
 		}
 		return 201, d.wire(p)
@@ -193,7 +193,7 @@ func (d *double) pullRoutes(handle routes) {
 func (d *double) authors(w http.ResponseWriter, r *http.Request) {
 	d.Lock()
 	defer d.Unlock()
-	variables := world.Read(r)["variables"].(object)
+	variables, _ := world.Read(r)["variables"].(object)
 	number, _ := strconv.Atoi(fmt.Sprint(variables["iid"]))
 	after, _ := variables["after"].(string)
 	page, _ := strconv.Atoi(cmp.Or(after, "1"))
@@ -290,6 +290,7 @@ func (d *double) notes(p *world.Pull) []*world.Comment {
 		case reconcile.ReviewDismissed:
 			add(r, r.At, "approved this merge request")
 			add(r, r.TakenAt, "unapproved this merge request")
+		case reconcile.ReviewCommented:
 		}
 	}
 	slices.SortStableFunc(notes, func(a, b *world.Comment) int { return a.At.Compare(b.At) })
@@ -308,7 +309,7 @@ func (d *double) pageRoutes(handle routes) {
 		return 200, list
 	}))
 	handle("POST /P/merge_requests/{iid}/notes", d.about(func(r *http.Request, p *world.Pull) (int, any) {
-		return 201, note(d.Say(p, world.Self, world.Read(r)["body"].(string)))
+		return 201, note(d.Say(p, world.Self, world.Read(r).Text("body")))
 	}))
 	handle("PUT /P/merge_requests/{iid}/notes/{id}", func(r *http.Request) (int, any) {
 		id, _ := strconv.ParseInt(r.PathValue("id"), 10, 64)
@@ -316,7 +317,7 @@ func (d *double) pageRoutes(handle routes) {
 		if c == nil || c.By != world.Self {
 			return 403, object{"message": "403 Forbidden"}
 		}
-		c.Body = world.Read(r)["body"].(string)
+		c.Body = world.Read(r).Text("body")
 		return 200, note(c)
 	})
 	handle("GET /P/repository/commits/{sha}/statuses", func(r *http.Request) (int, any) {
@@ -330,7 +331,7 @@ func (d *double) pageRoutes(handle routes) {
 	})
 	handle("POST /P/statuses/{sha}", func(r *http.Request) (int, any) {
 		body, sha := world.Read(r), r.PathValue("sha")
-		text, _ := body["description"].(string)
+		text := body.Text("description")
 		if d.Commits[sha] == nil || len([]rune(text)) > 255 {
 			return 400, object{"message": object{"description": []string{"is too long (maximum is 255 characters)"}}}
 		}

@@ -223,7 +223,7 @@ func told(m *gitlab.BasicMergeRequest) reconcile.Pull {
 	switch m.State {
 	case "merged":
 		pull.State, pull.Merged = reconcile.PullMerged, cmp.Or(m.MergeCommitSHA, m.SquashCommitSHA, m.SHA)
-		pull.MergedBy = cmp.Or(login(m.MergeUser), login(m.MergedBy))
+		pull.MergedBy = login(m.MergeUser)
 	case "closed":
 		pull.State, pull.ClosedBy = reconcile.PullClosed, login(m.ClosedBy)
 	}

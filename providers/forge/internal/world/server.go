@@ -85,9 +85,18 @@ func Answer(w http.ResponseWriter, status int, value any) {
 	json.NewEncoder(w).Encode(value) //nolint:errcheck // the client may be gone
 }
 
-// Read reads JSON.
-func Read(r *http.Request) map[string]any {
-	var value map[string]any
+// Read reads JSON. What is missing, as a client gave up, is empty.
+func Read(r *http.Request) Object {
+	var value Object
 	json.NewDecoder(r.Body).Decode(&value) //nolint:errcheck // it is empty then
 	return value
+}
+
+// Object is one of JSON.
+type Object map[string]any
+
+// Text is a string in it.
+func (o Object) Text(key string) string {
+	text, _ := o[key].(string)
+	return text
 }
