@@ -41,6 +41,7 @@ type Source struct {
 	// Of who has the turn.
 	repos map[string]*repo
 	last  *reconcile.Snapshot // composed, as it was returned
+	read  *blocks             // of the newest tree of the root that was read
 }
 
 // repo is one included repository.
@@ -71,12 +72,31 @@ func (s *Source) Latest(ctx context.Context) (reconcile.Snapshot, error) {
 	if err != nil {
 		return s.aside(ctx, err)
 	}
-	blocks, err := s.opts.Includes(root.Tree)
+	blocks, err := s.blocksOf(root.Tree)
 	if err != nil || len(blocks) == 0 {
 		s.last = nil
 		return root, nil //nolint:nilerr // whoever loads the tree tells
 	}
 	return s.compose(ctx, root, blocks)
+}
+
+// blocks are the include blocks of a commit.
+type blocks struct {
+	commit string
+	list   []*spec.Include
+}
+
+// blocksOf reads the include blocks of a tree, once for each commit.
+func (s *Source) blocksOf(tree spec.Tree) ([]*spec.Include, error) {
+	commit := tree.Commit().ID
+	if s.read != nil && commit != "" && s.read.commit == commit {
+		return s.read.list, nil
+	}
+	list, err := s.opts.Includes(tree)
+	if err == nil {
+		s.read = &blocks{commit, list}
+	}
+	return list, err
 }
 
 // aside looks at the included repositories while the root cannot be read, or its newest
@@ -90,7 +110,7 @@ func (s *Source) aside(ctx context.Context, cause error) (reconcile.Snapshot, er
 	if !composed {
 		return reconcile.Snapshot{}, cause
 	}
-	blocks, err := s.opts.Includes(rooted.root)
+	blocks, err := s.blocksOf(rooted.root)
 	if err != nil {
 		return reconcile.Snapshot{}, cause
 	}

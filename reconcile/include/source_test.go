@@ -112,10 +112,10 @@ func TestIncludedTreesAreMounted(t *testing.T) {
 	if w.opened != 2 {
 		t.Errorf("%d repositories were opened; want 2", w.opened)
 	}
-	w.blocks = w.blocks[:1]
-	w.want(t, "r1 a@a2", mountA+"A root.hcl=r")
-	w.blocks = nil
-	w.want(t, "r1", "root.hcl=r")
+	w.blocks, w.root.tree = w.blocks[:1], tree("r2", map[string]string{"root.hcl": "r"})
+	w.want(t, "r2 a@a2", mountA+"A root.hcl=r")
+	w.blocks, w.root.tree = nil, tree("r3", map[string]string{"root.hcl": "r"})
+	w.want(t, "r3", "root.hcl=r")
 }
 
 func TestOneThatCannotBeReadHoldsUpNoOther(t *testing.T) {
@@ -182,7 +182,7 @@ func TestAnotherRepositoryUnderTheSameNameIsReadAnew(t *testing.T) {
 	w := newWorld()
 	w.want(t, "r1 a@a1 b@b1", mountA+"a "+mountB+"b root.hcl=r")
 	w.last = w.want(t, "r1 a@a1 b@b1", mountA+"a "+mountB+"b root.hcl=r").Tree
-	w.blocks[0] = &spec.Include{Name: "a", Repo: "https://git.test/other"}
+	w.blocks[0], w.root.tree = &spec.Include{Name: "a", Repo: "https://git.test/other"}, tree("r2", map[string]string{"root.hcl": "r"})
 	w.a.err = errors.New("away")
 	if _, err := w.source.Latest(t.Context()); err == nil {
 		t.Error("the tree of the former repository passed for that of the new one")

@@ -265,6 +265,7 @@ func (d *Daemon) Status() DaemonStatus {
 	if text := d.waiting.Load(); text != nil {
 		s.Engine.Error = *text
 	}
+	s.Refusals = d.site.refusals()
 	if p := d.site.Proposer; p != nil {
 		s.Proposals = p.Status()
 	}
@@ -290,6 +291,8 @@ type DaemonStatus struct {
 	Standby string `json:"standby,omitempty"` // why the daemon does not act; empty if it does
 	// Pipelines are those that are declared, without their definitions.
 	Pipelines []runner.PipelineStatus `json:"pipelines,omitempty"`
+	// Refusals are all reasons why the newest commits are not followed.
+	Refusals []RefusalStatus `json:"refusals,omitempty"`
 	// Proposals are what Fairlead wants in Git, Pulls the pull requests that are planned,
 	// Notifiers where messages are sent.
 	Proposals []proposer.Status `json:"proposals,omitempty"`

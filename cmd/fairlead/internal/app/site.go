@@ -66,6 +66,8 @@ type Site struct {
 	git    *git.Source // nil for a directory
 	gate   *trust.Gate // nil for who only looks
 	memory *acceptance
+	root   reconcile.Source // without what it includes
+	gates  sync.Map         // *trust.Gate of includes, by name
 	// Of who acts; nil before Begin.
 	books         *books
 	gitJournal    *git.Journal
@@ -192,6 +194,8 @@ func (s *Site) wire(ctx context.Context, access Access) error {
 		if err != nil {
 			return errors.Join(err, s.Close())
 		}
+	} else {
+		s.composeSource(nil)
 	}
 	router := gateway.NewClient(controller.GatewayToken(key))
 	s.Router, s.close = router, append(s.close, func() error { router.Close(); return nil })
@@ -220,7 +224,11 @@ func (s *Site) openActing(store reconcile.Store) (err error) {
 			return err
 		}
 	}
-	return s.guardSource(store)
+	if err := s.guardSource(store); err != nil {
+		return err
+	}
+	s.composeSource(store)
+	return nil
 }
 
 // openRuntime is told whether it may act, since listing cleans up after
@@ -444,7 +452,7 @@ func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
 	if s.gate != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
 		defer cancel()
-		if err := s.gate.Followed(ctx, tree.Commit().ID); err != nil {
+		if err := errors.Join(s.gate.Followed(ctx, tree.Commit().ID), s.followedIncludes(ctx, tree.Commit())); err != nil {
 			s.log.Warn("who brought the commit is not in the journal", "error", err)
 		}
 	}

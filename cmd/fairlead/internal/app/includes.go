@@ -1,0 +1,148 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/fairlead/fairlead/providers/git"
+	"github.com/fairlead/fairlead/providers/git/signature"
+	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/include"
+	"github.com/fairlead/fairlead/reconcile/trust"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/lang"
+)
+
+// composeSource puts the repositories that the root includes beside it.
+func (s *Site) composeSource(store reconcile.Store) {
+	if s.git == nil {
+		return
+	}
+	s.root = s.Source
+	loader := lang.NewLoader() // what is only tried must not push out what is followed
+	s.Source = include.New(include.Options{
+		Root: s.Source,
+		Includes: func(tree spec.Tree) ([]*spec.Include, error) {
+			blocks, diags := loader.Includes(tree, s.Config.LangOptions())
+			return blocks, diags.Err()
+		},
+		Open: func(ctx context.Context, i *spec.Include) (reconcile.Source, error) {
+			return s.openInclude(ctx, store, i)
+		},
+		Check: func(_ context.Context, tree spec.Tree) error {
+			_, diags := loader.Load(tree, s.Config.LangOptions())
+			return diags.Err()
+		},
+		Last: func(ctx context.Context) (spec.Tree, error) {
+			last, err := s.Snapshots.LastGood(ctx)
+			return last.Tree, err
+		},
+	})
+}
+
+// openInclude opens one included repository, behind the rules that it is judged by.
+func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.Include) (reconcile.Source, error) {
+	options, err := s.includeOptions(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	source, err := git.New(options)
+	if err != nil || store == nil {
+		return source, err // who only looks sees what is there
+	}
+	rules, err := s.includeRules(i)
+	if err != nil {
+		return nil, err
+	}
+	gate := trust.New(trust.Options{
+		Name: i.Name, Source: source, Commits: source, Signatures: &signature.Verifier{},
+		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: rules, Load: s.Load,
+		Path: i.Path, Branch: options.Branch, URL: redact(i.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
+	})
+	s.gates.Store(i.Name, gate)
+	return gate, nil
+}
+
+// includeOptions say how an included repository is read. What proves who this daemon is
+// goes to the host of the root, and nowhere else.
+func (s *Site) includeOptions(ctx context.Context, i *spec.Include) (git.Options, error) {
+	c := s.Config
+	o := git.Options{URL: i.Repo, Path: i.Path, DataDir: filepath.Join(c.Data, "includes", i.Name), OnRewrite: git.OnRewrite(c.OnRewrite), Timeout: c.GitTimeout}
+	o.Branch = i.Ref
+	if fullCommit(i.Ref) {
+		o.Branch, o.Ref = "", i.Ref
+	}
+	if isLocal(i.Repo) && !isLocal(c.Repo) {
+		return o, fmt.Errorf("%s is on this host; a repository elsewhere cannot include it", i.Repo)
+	}
+	o.Auth.CAFile = c.GitAuth.CAFile
+	switch {
+	case i.Token != "":
+		token, err := s.secretOfRoot(ctx, i.Token)
+		if err != nil {
+			return o, err
+		}
+		o.Auth.Token = token
+	case sameHost(i.Repo, c.Repo):
+		o.Auth = c.GitAuth
+	}
+	return o, nil
+}
+
+func (s *Site) secretOfRoot(ctx context.Context, name string) (spec.Sensitive, error) {
+	snapshot, err := s.root.Latest(ctx)
+	if err != nil {
+		return spec.Sensitive{}, err
+	}
+	cfg, _ := lang.NewLoader().Load(snapshot.Tree, s.Config.LangOptions())
+	if cfg == nil || cfg.Secrets[name] == nil {
+		return spec.Sensitive{}, fmt.Errorf("secret.%s is not declared", name)
+	}
+	values, err := s.Binder.Secrets.Resolve(ctx, []*spec.Secret{cfg.Secrets[name]})
+	return values[name], err
+}
+
+// includeRules are those of the block, or those that the root is judged by.
+func (s *Site) includeRules(i *spec.Include) (*spec.Trust, error) {
+	if i.Trust != nil {
+		return i.Trust, nil
+	}
+	if f := s.followed.Load(); f != nil && f.cfg.Trust != nil {
+		return f.cfg.Trust, nil
+	}
+	return readTrust(s.Config.TrustFile)
+}
+
+// followedIncludes notes which commits of included repositories are followed now.
+func (s *Site) followedIncludes(ctx context.Context, commit spec.Commit) error {
+	var errs []error
+	for name, id := range commit.Includes {
+		if gate, open := s.gates.Load(name); open {
+			errs = append(errs, gate.(*trust.Gate).Followed(ctx, id)) //nolint:forcetypeassert // nothing else is in there
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func fullCommit(ref string) bool {
+	return len(ref) == 40 && strings.Trim(ref, "0123456789abcdef") == ""
+}
+
+func isLocal(repo string) bool {
+	address, _, err := forgeOf(repo)
+	return err != nil || address == "" || strings.HasPrefix(repo, "file://")
+}
+
+// sameHost compares scheme, host and port: a token for one is not meant for the other.
+func sameHost(a, b string) bool {
+	left, _, aerr := forgeOf(a)
+	right, _, berr := forgeOf(b)
+	l, lerr := url.Parse(a)
+	r, rerr := url.Parse(b)
+	bothURL := lerr == nil && rerr == nil && l.Scheme != "" && r.Scheme != ""
+	return aerr == nil && berr == nil && left == right && (!bothURL || l.Scheme == r.Scheme)
+}
