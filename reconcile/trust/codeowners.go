@@ -42,7 +42,7 @@ type Codeowners struct {
 
 // ownersFile is one file: for a path the lists of owners of each of which one has to
 // approve.
-type ownersFile func(path string) ([][]string, error)
+type ownersFile func(path string) [][]string
 
 // ParseCodeowners reads the files of a commit, by path. Where there are several, each
 // of them counts. The error says which file and line cannot be understood.
@@ -67,16 +67,12 @@ func ParseCodeowners(files map[string][]byte, dialect Dialect) (Codeowners, erro
 }
 
 // Of returns the lists of owners of a path: somebody of each has to approve.
-func (c Codeowners) Of(path string) ([][]string, error) {
+func (c Codeowners) Of(path string) [][]string {
 	var all [][]string
 	for _, file := range c.files {
-		owners, err := file(path)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, owners...)
+		all = append(all, file(path)...)
 	}
-	return all, nil
+	return all
 }
 
 // What a file may hold. The scanner of the library stops without a word at lines of
@@ -106,16 +102,19 @@ func patterns(data []byte, dialect Dialect) (ownersFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(path string) ([][]string, error) {
+	return func(path string) [][]string {
 		rule, err := rules.Match(path)
-		if err != nil || rule == nil || len(rule.Owners) == 0 {
-			return nil, err
+		if err != nil {
+			return [][]string{nil} // nobody can approve
+		}
+		if rule == nil || len(rule.Owners) == 0 {
+			return nil
 		}
 		owners := make([]string, len(rule.Owners))
 		for i, o := range rule.Owners {
 			owners[i] = o.Value
 		}
-		return [][]string{owners}, nil
+		return [][]string{owners}
 	}, nil
 }
 
@@ -179,14 +178,14 @@ func expressions(data []byte, _ Dialect) (ownersFile, error) {
 		}
 		rules = append(rules, rule)
 	}
-	return func(path string) ([][]string, error) {
+	return func(path string) [][]string {
 		var all [][]string
 		for _, rule := range rules {
 			if rule.matches.MatchString(path) != rule.negated {
 				all = append(all, rule.owners)
 			}
 		}
-		return all, nil
+		return all
 	}, nil
 }
 

@@ -38,13 +38,13 @@ func TestCodeowners(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := c.Of(test.path); err != nil || fmt.Sprint(got) != test.want {
-				t.Errorf("got %v, %v; want %v", got, err, test.want)
+			if got := c.Of(test.path); fmt.Sprint(got) != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}
 	both, err := trust.ParseCodeowners(map[string][]byte{"CODEOWNERS": []byte("* @a"), ".gitea/CODEOWNERS": []byte(".* @b")}, trust.GitHub)
-	if got, _ := both.Of("x"); err != nil || fmt.Sprint(got) != "[[@a] [@b]]" {
+	if got := both.Of("x"); err != nil || fmt.Sprint(got) != "[[@a] [@b]]" {
 		t.Errorf("of two files each counts: %v, %v", got, err)
 	}
 }
@@ -76,9 +76,7 @@ func FuzzCodeowners(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if _, err := c.Of(path); err != nil {
-				t.Error(err)
-			}
+			c.Of(path)
 		}
 	})
 }

@@ -212,6 +212,9 @@ func TestNoForge(t *testing.T) {
 	if got, want := latest(t, g), `trust.review "all"`; got != want {
 		t.Fatalf("got %q, want %q", got, want)
 	}
+	if reason := g.Refusals()[0].Reason; !strings.Contains(reason, "no forge") {
+		t.Errorf("it does not say what is missing: %s", reason)
+	}
 }
 
 // plain is a source of a directory that is not in Git.

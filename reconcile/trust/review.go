@@ -219,11 +219,7 @@ func (j *judge) ownership(rule spec.ReviewRule, ch change) []need {
 		if !matches(rule, inside) && !slices.Contains(ch.codeowners, path) && !ch.trust {
 			continue
 		}
-		lists, err := j.Evidence.Owners.Of(path)
-		if err != nil {
-			lists = [][]string{nil} // nobody can approve
-		}
-		for _, owners := range lists {
+		for _, owners := range j.Evidence.Owners.Of(path) {
 			if key := strings.Join(owners, " "); !seen[key] {
 				seen[key] = true
 				all = append(all, need{names: owners, in: j.Rules.groups(), many: 1, what: path + " (CODEOWNERS)", path: path})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -252,7 +253,9 @@ func TestOwners(t *testing.T) {
 		{"from far away", "", []string{"models/a.hcl"}, map[string]string{"vars.hcl": "y"}, nil, waits},
 		{"from far away, the owner agrees", "", []string{"models/a.hcl"}, map[string]string{"vars.hcl": "y"}, []string{"ann"}, ""},
 		{"another object than the rule is about", "", []string{"models/c.hcl"}, map[string]string{"models/a.hcl": "@ann 2"}, nil, ""},
+		{"an object that the rule is not about, beside one that it is", "", []string{"models/c.hcl"}, map[string]string{"models/a.hcl": "@ann 2", "models/c.hcl": "- 2"}, nil, ""},
 
+		{"CODEOWNERS changes itself, and the rule is about other paths", "* @bob", []string{"models/**"}, map[string]string{"CODEOWNERS": "* @eve"}, []string{"ann"}, waits},
 		{"CODEOWNERS", "* @bob\n/vars.hcl @ann", nil, map[string]string{"docs/readme": "y"}, []string{"bob"}, ""},
 		{"CODEOWNERS, somebody else", "* @bob\n/vars.hcl @ann", nil, map[string]string{"docs/readme": "y"}, []string{"ann"}, waits},
 		{"CODEOWNERS, the last match wins", "* @bob\n/docs/ @ann", nil, map[string]string{"docs/readme": "y"}, []string{"bob"}, waits},
@@ -284,6 +287,19 @@ func TestOwners(t *testing.T) {
 				t.Fatalf("got %q, want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// A commit of which not every path is known may have changed any.
+func TestTooManyFiles(t *testing.T) {
+	for _, owners := range []bool{false, true} {
+		rule := spec.ReviewRule{Name: "models", Paths: []string{"models/z/**"}, Approvals: 1, Owners: owners}
+		w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{rule}}, nil)
+		_, merge := w.pull("carl", "", map[string]string{"other": "x"})
+		w.commits[merge].raw.Changed, w.commits[merge].raw.ChangedAll = nil, false
+		if got, want := latest(t, w.gate(nil)), `trust.review "models"`; strings.TrimSuffix(got, " waiting") != want || owners == strings.HasSuffix(got, "waiting") {
+			t.Errorf("owners %v: got %q", owners, got)
+		}
 	}
 }
 
