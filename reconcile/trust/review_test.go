@@ -66,6 +66,9 @@ func TestApprovals(t *testing.T) {
 		{"from a team of the forge", all(1, "@acme/ops"), is(approved("dora")), ""},
 		{"from a team of the forge, of somebody else", all(1, "@acme/ops"), is(ann), waits},
 		{"from a team that is not there", all(1, "@acme/none"), is(ann), waits},
+		{"from somebody who is called as the team that is not there", all(1, "@acme/none"), is(approved("acme/none")), waits},
+		{"from a signer, whose name is a team of the forge as well", all(1, "@bob"), is(approved("dora")), waits},
+		{"from an address", all(1, "bob@acme"), is(approved("bob@acme")), waits},
 		{"from a group that is a team of the forge as well", all(1, "@both"), is(approved("dora")), waits},
 		{"no approval, but a pull request", all(0), nil, ""},
 		{"of a path that is not touched", spec.ReviewRule{Name: "all", Approvals: 9, Paths: []string{"other/**"}}, nil, ""},
@@ -74,11 +77,11 @@ func TestApprovals(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			rules := &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{test.rule}, Groups: []spec.Group{
+			rules := &spec.Trust{Mode: spec.TrustOff, Signers: signers(), Reviews: []spec.ReviewRule{test.rule}, Groups: []spec.Group{
 				{Name: "both", Members: []string{"ann"}}, {Name: "vision", Members: []string{"ann", "bob"}},
 			}}
 			w := begin(t, rules, nil)
-			w.teams["acme/ops"], w.teams["both"] = []string{"Dora"}, []string{"dora"}
+			w.teams["acme/ops"], w.teams["both"], w.teams["bob"] = []string{"Dora"}, []string{"dora"}, []string{"dora"}
 			w.pull("carl", "", map[string]string{"models/a.hcl": "- 2"}, test.reviews...)
 			if got := latest(t, w.gate(nil)); got != test.want {
 				t.Fatalf("got %q, want %q", got, test.want)

@@ -357,6 +357,14 @@ func TestNothingAuthorisesItself(t *testing.T) {
 			w.commit(draft{key: "ann", files: files})
 			w.commit(draft{key: "eve", files: map[string]string{"models/a.hcl": "- 1"}})
 		}, "trust.signed"},
+		{"a new signer, after a merge that has the accepted commit beside it", func(w *world) {
+			old := w.head
+			w.record.Accepted = w.commit(draft{key: "ann", files: map[string]string{"y": "1"}})
+			side := w.commit(draft{key: "ann", parents: []string{old}, files: map[string]string{"x": "1"}})
+			w.commit(draft{key: "ann", parents: []string{side, w.record.Accepted}})
+			w.commit(draft{key: "ann", files: with("ann", "eve")})
+			w.commit(draft{key: "eve"})
+		}, ""},
 		{"older rules come back beside the accepted commit", func(w *world) {
 			old := w.head // it still names ann
 			w.record.Accepted = w.commit(draft{key: "ann", files: with("bob")})
