@@ -239,6 +239,26 @@ func TestListWithoutAnEndIsGivenUp(t *testing.T) {
 	}
 }
 
+// While pages are read somebody opens a pull request, and all others move on by one.
+func TestPullRequestThatMovesOnIsListedOnce(t *testing.T) {
+	page := func(numbers ...int) string {
+		var items []string
+		for _, n := range numbers {
+			items = append(items, fmt.Sprintf(`{"number":%d,"state":"open","base":{"ref":"main","repo_id":1},"head":{"label":"feature","ref":"feature","sha":"aa","repo_id":1}}`, n))
+		}
+		return "[" + strings.Join(items, ",") + "]"
+	}
+	f := against(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Total-Count", "4")
+		fmt.Fprint(w, map[string]string{"1": page(3, 2), "2": page(2, 1)}[r.URL.Query().Get("page")])
+	})
+	pulls, err := f.Pulls(t.Context(), reconcile.PullQuery{})
+	if err != nil || len(pulls) != 3 || pulls[0].Number != 3 || pulls[2].Number != 1 {
+		t.Errorf("got %+v, %v; want 3, 2 and 1", pulls, err)
+	}
+}
+
 func TestTokenIsReadAgain(t *testing.T) {
 	world := forgetest.Start(t)
 	old := world.AddUser("fairlead-bot")

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/fairlead/fairlead/providers/forge/forgetest"
 	"github.com/fairlead/fairlead/providers/forge/gitea"
@@ -98,6 +99,17 @@ func rebaseIsFound(t *testing.T, fresh func(*testing.T) (reconcile.Forge, provid
 		}
 	}
 	t.Errorf("%s does not lead to %s, %s", last, before, after)
+}
+
+func TestTextOfAStatusFitsItsLine(t *testing.T) {
+	f, w := newLocal(t)
+	commit := w.Push(t, "ann", "feature")
+	if _, err := f.Status(t.Context(), commit, reconcile.CommitStatus{Context: "fairlead/prod", State: reconcile.CommitSuccess, Text: strings.Repeat("ü", 2000)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Statuses(t, commit); len(got) != 1 || utf8.RuneCountInString(got[0].Text) != 255 {
+		t.Errorf("got %+v", got)
+	}
 }
 
 func TestStatusOnNothingDoesNotWaitForBetterTimes(t *testing.T) {
