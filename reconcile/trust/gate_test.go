@@ -205,6 +205,39 @@ func TestEachPullItsOwners(t *testing.T) {
 	}
 }
 
+// Owners are those of the accepted commit, whoever took an object over since.
+func TestOwnersAreThoseThatWereAccepted(t *testing.T) {
+	w := begin(t, &spec.Trust{Mode: spec.TrustHead, Signers: signers(), Reviews: []spec.ReviewRule{{Name: "own", Owners: true}}},
+		map[string]string{"models/a.hcl": "@ann 1"})
+	w.pull("carl", "", map[string]string{"models/a.hcl": "@eve 1"}, approved("ann")) // the merge is not signed
+	w.pull("carl", "ann", map[string]string{"models/a.hcl": "@eve 2"}, approved("eve"))
+	if got, want := latest(t, w.gate(nil)), `trust.review "own" waiting`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What a forge merged is as good as all that leads to it, however long that is.
+func TestManyMergesOfTheForge(t *testing.T) {
+	for _, first := range []string{"ann", ""} {
+		w := begin(t, &spec.Trust{Mode: spec.TrustHead, Signers: signers()}, nil)
+		w.commit(draft{key: first})
+		for range 60 {
+			w.pull("ann", "forge", map[string]string{"x": "1"})
+		}
+		r, err := w.Range(t.Context(), w.record.Accepted, w.head)
+		if err != nil || len(r.Commits) < 121 {
+			t.Fatal(len(r.Commits), err)
+		}
+		want := ""
+		if first == "" {
+			want = "trust.role"
+		}
+		if got := latest(t, w.gate(nil)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestNoForge(t *testing.T) {
 	w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "all"}}}, nil)
 	w.commit(draft{files: map[string]string{"models/a.hcl": "- 2"}})
