@@ -115,7 +115,7 @@ func (w *walk) between(from, to plumbing.Hash) (stretch, error) {
 	}
 	w.live = func(f flags) bool { return f == fromNew }
 	err := w.reach(to, fromNew)
-	if err == nil && !from.IsZero() && w.repo.has(from) {
+	if err == nil && !from.IsZero() {
 		err = w.reach(from, fromOld)
 	}
 	if err != nil {

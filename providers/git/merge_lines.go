@@ -16,7 +16,8 @@ const (
 // mergeLines merges what two sides made of a text, line by line, as diff3 and git do
 // (Khanna, Kunal and Pierce, A Formal Investigation of Diff3, 2007). Changes must
 // leave an unchanged line between them, wherever a diff might put them: of repeated
-// lines it is not clear which one was added. It is false where a person has to look.
+// lines it is not clear which one was added. The same change on both sides counts once.
+// It is false where a person has to look.
 func mergeLines(base, ours, theirs []byte) ([]byte, bool) {
 	for _, text := range [][]byte{base, ours, theirs} {
 		if bytes.IndexByte(text[:min(len(text), binaryHead)], 0) >= 0 {
@@ -45,8 +46,11 @@ func mergeLines(base, ours, theirs []byte) ([]byte, bool) {
 			text, at = c, g.theirs
 		}
 		made := text.join(at[0], at[1])
-		if g.inOurs && g.inTheirs && !bytes.Equal(made, c.join(g.theirs[0], g.theirs[1])) {
-			return nil, false
+		if g.inOurs && g.inTheirs {
+			same := bytes.Equal(made, c.join(g.theirs[0], g.theirs[1]))
+			if !same || !a.once(g.from, g.to) || !b.once(g.ours[0], g.ours[1]) {
+				return nil, false
+			}
 		}
 		out = append(out, made...)
 	}
@@ -74,6 +78,16 @@ func number(text []byte, ids map[string]int) lines {
 }
 
 func (l lines) join(from, to int) []byte { return bytes.Join(l.text[from:to], nil) }
+
+// once tells whether none of these lines is a second time in the text. Where one is,
+// another diff may see another change.
+func (l lines) once(from, to int) bool {
+	count := map[int]int{}
+	for _, id := range l.ids {
+		count[id]++
+	}
+	return !slices.ContainsFunc(l.ids[from:to], func(id int) bool { return count[id] > 1 })
+}
 
 // hunk replaces the lines of a from a0 to a1 by those of b from b0 to b1.
 type hunk struct{ a0, a1, b0, b1 int }
