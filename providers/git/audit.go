@@ -19,7 +19,7 @@ import (
 // AuditOptions say which journal is verified, and by what.
 type AuditOptions struct {
 	// Dir is a repository on this machine that has the branch: the journal's own, or any
-	// clone of the config repo.
+	// clone of the config repo, also as a branch of its origin.
 	Dir    string
 	Branch string // as in JournalOptions
 	// Trusted and TrustedSince are as in JournalOptions. Without keys nobody's signature
@@ -72,7 +72,7 @@ func (o AuditOptions) verify(ctx context.Context) (audit.Report, error) {
 			return err
 		}
 		defer repo.close()
-		head, err := refOf(repo, plumbing.NewBranchReferenceName(o.Branch))
+		head, err := o.head(repo)
 		if err != nil {
 			return err
 		}
@@ -93,6 +93,16 @@ func (o AuditOptions) verify(ctx context.Context) (audit.Report, error) {
 	}
 	report.Conclude(found, o.Heads)
 	return report, nil
+}
+
+// head is the newest commit of the branch, or of that of the remote in somebody's clone.
+func (o AuditOptions) head(repo *repository) (plumbing.Hash, error) {
+	for _, name := range []plumbing.ReferenceName{plumbing.NewBranchReferenceName(o.Branch), plumbing.NewRemoteReferenceName("origin", o.Branch)} {
+		if id, err := refOf(repo, name); err != nil || !id.IsZero() {
+			return id, err
+		}
+	}
+	return plumbing.ZeroHash, nil
 }
 
 // unchecked says what cannot be told without more than was given.

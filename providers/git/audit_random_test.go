@@ -105,6 +105,7 @@ func TestGoodJournalsRaiseNoAlarm(t *testing.T) {
 }
 
 func TestTimeTravelIsTheTruth(t *testing.T) {
+	t.Parallel()
 	const events = 500
 	r := rand.New(rand.NewPCG(6, 6))
 	key := signer(t)
@@ -155,5 +156,40 @@ func TestTimeTravelIsTheTruth(t *testing.T) {
 	report := verify(t, git.AuditOptions{Dir: o.Dir, Branch: journalBranch, Trusted: o.Trusted, Heads: []audit.Head{headIn(t, o.HeadFile)}})
 	if !report.OK() || report.Head.Entries != events {
 		t.Errorf("got %+v", report)
+	}
+}
+
+func TestJournalIsVerifiedInAnyClone(t *testing.T) {
+	t.Parallel()
+	key := signer(t)
+	remote := bareRepo(t)
+	j := openJournal(t, git.JournalOptions{URL: remote.dir, Author: author(key)})
+	mustAppend(t, j, decision("a", 1), decision("b", 2))
+	mustDeliver(t, j)
+	clone := &repo{t: t, dir: t.TempDir()}
+	clone.git("init", "-q")
+	clone.git("remote", "add", "origin", remote.dir)
+	clone.git("fetch", "-q", "origin")
+	o := git.AuditOptions{Dir: clone.dir, Branch: journalBranch, Trusted: []string{key.PublicKey()}}
+	if report := verify(t, o); !report.OK() || report.Head.Entries != 2 || len(report.Notes) != 1 {
+		t.Errorf("got %+v", report)
+	}
+	// One that does not reach back to the beginning says so.
+	shallow := &repo{t: t, dir: filepath.Join(t.TempDir(), "shallow")}
+	clone.git("clone", "-q", "--depth", "1", "--branch", journalBranch, "file://"+remote.dir, shallow.dir)
+	o.Dir = shallow.dir
+	if report := verify(t, o); report.OK() || report.Problems[0].Rule != audit.RuleObject {
+		t.Errorf("got %+v", report)
+	}
+	for name, o := range map[string]git.AuditOptions{
+		"no branch":         {Dir: clone.dir},
+		"no such branch":    {Dir: clone.dir, Branch: "fairlead/journal/other"},
+		"no repository":     {Dir: t.TempDir(), Branch: journalBranch},
+		"half a commit id":  {Dir: clone.dir, Branch: journalBranch, TrustedSince: "abc"},
+		"not even a folder": {Dir: filepath.Join(t.TempDir(), "none"), Branch: journalBranch},
+	} {
+		if report, err := git.VerifyJournal(t.Context(), o); err == nil {
+			t.Errorf("%s: got %+v", name, report)
+		}
 	}
 }

@@ -393,6 +393,7 @@ var tamperings = map[string]tampering{
 }
 
 func TestEveryTamperingIsFound(t *testing.T) {
+	t.Parallel()
 	const attempts = 200
 	key, other := signer(t), signer(t)
 	// A few good journals, each of which is spoiled many times.
@@ -422,25 +423,15 @@ func TestEveryTamperingIsFound(t *testing.T) {
 		}
 		f := newForger(t, r, dir, other)
 		first := tamperings[name](f)
-		if name != "damage a pack" && name != "delete the branch" {
-			// What is told without a head, too.
-			blind, err := git.VerifyJournal(t.Context(), git.AuditOptions{Dir: dir, Branch: journalBranch, Trusted: []string{key.PublicKey()}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if first > 0 && (blind.OK() || blind.Problems[0].Entry != first) {
-				t.Errorf("attempt %d, %s: without a head the report is %+v; want entry %d", n, name, blind.Problems, first)
-			}
-		}
 		report, err := git.VerifyJournal(t.Context(), git.AuditOptions{Dir: dir, Branch: journalBranch, Trusted: []string{key.PublicKey()}, Heads: []audit.Head{heads[original]}})
 		if err == nil && report.OK() {
 			missed++
 			t.Errorf("attempt %d, %s: nothing is found", n, name)
 		}
-		if err != nil {
-			t.Logf("attempt %d, %s: %s", n, name, err)
-		} else if n < len(names) {
-			t.Logf("%s: %s", name, report.Problems[0])
+		// What a head shows is about no entry, and comes last: this one would be found
+		// without any.
+		if err == nil && first > 0 && len(report.Problems) > 0 && report.Problems[0].Entry != first {
+			t.Errorf("attempt %d, %s: the first problem is %s; want one of entry %d", n, name, report.Problems[0], first)
 		}
 	}
 	t.Logf("%d of %d tamperings are found", attempts-missed, attempts)

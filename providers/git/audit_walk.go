@@ -22,6 +22,7 @@ type auditWalk struct {
 	options AuditOptions
 	rules   audit.Rules
 	trust   *journalTrust
+	size    int // of a piece
 
 	total          int
 	newest, oldest time.Time
@@ -38,7 +39,7 @@ type auditWalk struct {
 
 func newAuditWalk(o AuditOptions) *auditWalk {
 	w := &auditWalk{
-		options: o, trust: newJournalTrust(o.Trusted, o.TrustedSince), keys: map[string]int{}, at: map[string]int{},
+		options: o, size: pieceSize, trust: newJournalTrust(o.Trusted, o.TrustedSince), keys: map[string]int{}, at: map[string]int{},
 		rules: audit.Rules{Signed: len(o.Trusted) > 0, Committers: o.Committers},
 	}
 	for _, h := range o.Heads {
@@ -132,7 +133,7 @@ func (w *auditWalk) follow(ctx context.Context, repo *repository, head plumbing.
 			id = next.commit.ParentHashes[0]
 		}
 		part.begin = id.IsZero()
-		if len(part.links) > pieceSize {
+		if len(part.links) > w.size {
 			if err := hand(ctx, pieces, part); err != nil {
 				return err
 			}
@@ -238,7 +239,7 @@ func (w *auditWalk) work(ctx context.Context, path string, pieces <-chan piece) 
 
 // lastOf tells whether a piece ends where the history cannot be read any further, so
 // that its last commit stands for itself.
-func (w *auditWalk) lastOf(part piece) bool { return len(part.links) <= pieceSize }
+func (w *auditWalk) lastOf(part piece) bool { return len(part.links) <= w.size }
 
 // check judges one commit.
 func (w *auditWalk) check(trees *recordDiff, number int, c, before *chained) {

@@ -43,6 +43,9 @@
 // directories, and the next operation makes a new one. Packs are vetted before
 // anything inflates them into memory.
 //
+// A server that answers 429 or 503 with Retry-After is not called before that time: the
+// error is a *reconcile.RetryError, and so is that of each call in between.
+//
 // Credentials are given to the host of the URL and to nobody else: redirects to
 // another host are not followed, and over plain http they are sent to loopback
 // only. No error text holds them.
@@ -62,6 +65,18 @@
 // fetched and our entries made again on top. A copy that is lost or damaged is
 // fetched anew when the journal opens; only when neither copy can be had does it
 // not open.
+//
+// Where an [Author] has a [Signer], each commit is signed, so that git verify-commit
+// agrees. With [JournalOptions.Trusted] a remote's entries are only taken if one of those
+// keys signed them: what is here counts until a person has put the remote right. The
+// newest entry is written to [JournalOptions.HeadFile].
+//
+// [VerifyJournal] walks over all of a journal, without the network: signatures over raw
+// bytes, one parent each, the one file that the entry is about, times, and the heads that
+// were kept elsewhere. It reads objects by their ids, so neither replace refs nor grafts
+// deceive it; it reports them, as they deceive git. What one who has no key does to the
+// branch shows at the first entry that is not what it was; what is cut off at the end
+// shows by a head.
 //
 // # Proposals
 //

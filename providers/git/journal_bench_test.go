@@ -34,14 +34,22 @@ func BenchmarkJournalAppend(b *testing.B) {
 			_ = f.Close()
 		}
 	})
-	for _, models := range []int{1, 50, 1000} {
-		b.Run(fmt.Sprintf("models=%d", models), func(b *testing.B) {
-			j := openJournal(b, git.JournalOptions{})
-			for n := range models {
+	key := signer(b)
+	for name, c := range map[string]struct {
+		models int
+		o      git.JournalOptions
+	}{
+		"models=1": {models: 1}, "models=50": {models: 50}, "models=1000": {models: 1000},
+		"models=200, signed":           {200, git.JournalOptions{Author: author(key)}},
+		"models=200, signed, and head": {200, git.JournalOptions{Author: author(key), HeadFile: filepath.Join(b.TempDir(), "head")}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			j := openJournal(b, c.o)
+			for n := range c.models {
 				mustAppend(b, j, decision(fmt.Sprintf("model-%d", n), n))
 			}
-			for n := models; b.Loop(); n++ {
-				mustAppend(b, j, decision(fmt.Sprintf("model-%d", n%models), n))
+			for n := c.models; b.Loop(); n++ {
+				mustAppend(b, j, decision(fmt.Sprintf("model-%d", n%c.models), n))
 			}
 		})
 	}
@@ -62,9 +70,18 @@ func BenchmarkJournalReplay10k(b *testing.B) {
 		took = append(took, time.Since(begin))
 	}
 	slices.Sort(took)
-	b.Logf("an append takes %s, the slowest of 100 %s, the slowest %s", took[entries/2], took[entries*99/100], took[entries-1])
-	names, bytes := sizeOf(b, dir)
-	b.Logf("%d entries are %d files with %d bytes", entries, names, bytes)
+	b.Run("append, signed", func(b *testing.B) { // all of those above
+		files, bytes := sizeOf(b, dir)
+		ms := func(d time.Duration) float64 { return d.Seconds() * 1e3 }
+		for b.Loop() {
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(ms(took[entries/2]), "ms-median")
+		b.ReportMetric(ms(took[entries*99/100]), "ms-p99")
+		b.ReportMetric(ms(took[entries-1]), "ms-max")
+		b.ReportMetric(float64(bytes)/entries, "bytes/entry")
+		b.ReportMetric(float64(files), "files")
+	})
 	b.Run("history, all", func(b *testing.B) {
 		for b.Loop() {
 			if all, err := j.History(b.Context(), journal.Query{}); err != nil || len(all) != entries {
@@ -111,7 +128,7 @@ func BenchmarkJournalReplay10k(b *testing.B) {
 }
 
 // sizeOf counts the files below a directory, and their bytes.
-func sizeOf(b *testing.B, dir string) (names int, bytes int64) {
+func sizeOf(b *testing.B, dir string) (files int, bytes int64) {
 	b.Helper()
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -119,12 +136,12 @@ func sizeOf(b *testing.B, dir string) (names int, bytes int64) {
 		}
 		info, err := d.Info()
 		if err == nil {
-			names, bytes = names+1, bytes+info.Size()
+			files, bytes = files+1, bytes+info.Size()
 		}
 		return err
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return names, bytes
+	return files, bytes
 }

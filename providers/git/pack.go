@@ -69,12 +69,15 @@ func (c *clone) install(temp *os.File, checksum plumbing.Hash, index *idxfile.Me
 	if _, err := os.Stat(base + ".pack"); err == nil {
 		return base, nil // the same objects are there already
 	}
-	err := writeIndex(base+".idx", index)
+	// Both files are synced at one time, as each waits for the disk.
+	synced := make(chan error, 1)
+	go func() { synced <- temp.Sync() }()
+	err := errors.Join(writeIndex(base+".idx", index), <-synced)
 	if err == nil && c.adopt != nil {
 		err = errors.Join(c.adopt(temp.Name()), c.adopt(base+".idx"))
 	}
 	if err == nil {
-		err = errors.Join(temp.Sync(), os.Rename(temp.Name(), base+".pack"), syncDir(dir))
+		err = errors.Join(os.Rename(temp.Name(), base+".pack"), syncDir(dir))
 	}
 	if err != nil {
 		_ = os.Remove(base + ".idx") // of a pack that is not there
