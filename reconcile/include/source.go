@@ -15,9 +15,6 @@ import (
 	"github.com/fairlead/fairlead/spec"
 )
 
-// Mount is the directory of a composed tree that holds an included one.
-func Mount(name string) string { return ".fairlead/include/" + name + "/" }
-
 // Options are what a Source needs.
 type Options struct {
 	Root reconcile.Source
@@ -274,6 +271,23 @@ func (s *Source) mounted(root spec.Tree, blocks []*spec.Include) *tree {
 	return t
 }
 
+// Over composes a tree of the root with what another composed tree includes.
+func Over(root, composed spec.Tree) spec.Tree {
+	t := &tree{root: root, parts: map[string]spec.Tree{}, commit: root.Commit()}
+	for name, id := range composed.Commit().Includes {
+		part := unmounted(composed, name)
+		if part == nil {
+			continue
+		}
+		if t.commit.Includes == nil {
+			t.commit.Includes = map[string]string{}
+		}
+		t.parts[name], t.commit.Includes[name] = part, id
+	}
+	t.list()
+	return t
+}
+
 // tree is a composed tree.
 type tree struct {
 	root   spec.Tree
@@ -296,14 +310,17 @@ func (t *tree) list() {
 	}
 	for name, part := range t.parts {
 		for _, f := range part.Files() {
-			f.Path = Mount(name) + f.Path
+			f.Path = mount(name) + f.Path
 			t.files = append(t.files, f)
 		}
 	}
 	slices.SortFunc(t.files, func(a, b spec.File) int { return cmp.Compare(a.Path, b.Path) })
 }
 
-const mounts = ".fairlead/include/"
+const mounts = spec.IncludeDir
+
+// mount is the directory of a composed tree that holds an included one.
+func mount(name string) string { return mounts + name + "/" }
 
 func (t *tree) Read(path string) ([]byte, error) {
 	below, mounted := strings.CutPrefix(path, mounts)
@@ -326,7 +343,7 @@ func unmounted(composed spec.Tree, name string) spec.Tree {
 	}
 	var contents []spec.Content
 	for _, f := range composed.Files() {
-		path, of := strings.CutPrefix(f.Path, Mount(name))
+		path, of := strings.CutPrefix(f.Path, mount(name))
 		if !of {
 			continue
 		}

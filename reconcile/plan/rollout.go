@@ -48,7 +48,7 @@ func (r *Rollout) String() string {
 	for _, s := range r.Steps {
 		text := fmt.Sprintf("%d %%", s.Weight)
 		if s.Hold > 0 {
-			text += " for " + length(s.Hold)
+			text += " for " + spec.DurationText(s.Hold)
 		}
 		switch {
 		case s.Approval && s.Hold > 0:
@@ -65,19 +65,7 @@ func (r *Rollout) String() string {
 		text += "; no checks"
 	}
 	if r.KeepPrevious > 0 {
-		text += fmt.Sprintf("; the old revision is kept for %s", length(r.KeepPrevious))
-	}
-	return text
-}
-
-// length is a duration as it is written in specs.
-func length(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
+		text += fmt.Sprintf("; the old revision is kept for %s", spec.DurationText(r.KeepPrevious))
 	}
 	return text
 }

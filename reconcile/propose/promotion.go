@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/markdown"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/expr"
 )
@@ -81,7 +82,7 @@ func Ready(p *spec.Promotion, m *spec.Model, r *journal.Record, now time.Time) (
 	}
 	since := stableSince(r)
 	if age := now.Sub(since); age < p.After {
-		return false, fmt.Sprintf("it is stable in %s for %s, and %s are asked for", p.From, age.Round(time.Second), p.After)
+		return false, fmt.Sprintf("it is stable in %s for %s, and %s are asked for", p.From, spec.DurationText(age.Round(time.Second)), spec.DurationText(p.After))
 	}
 	facts := facts(r, since, now)
 	for i := range p.Require {
@@ -118,9 +119,9 @@ func facts(r *journal.Record, since, now time.Time) expr.Facts {
 
 func promotionBody(in *Input, p *spec.Promotion, m *spec.Model, up *journal.Record, release string, now time.Time) string {
 	since := stableSince(up)
-	text := fmt.Sprintf("**%s** of `%s` is stable in %s since %s, for %s.", release, m.Address, p.From, since.UTC().Format("2006-01-02 15:04 MST"), now.Sub(since).Round(time.Minute))
+	text := fmt.Sprintf("**%s** of `%s` is stable in %s since %s, for %s.", markdown.Escape(release), m.Address, p.From, since.UTC().Format("2006-01-02 15:04 MST"), spec.DurationText(now.Sub(since).Round(time.Minute)))
 	if up.Last != nil && up.Last.Revision == up.Stable.Revision {
-		text += fmt.Sprintf(" Its rollout there: %s (%s).", up.Last.Outcome, cell(up.Last.Reason))
+		text += fmt.Sprintf(" Its rollout there: %s (%s).", up.Last.Outcome, markdown.Escape(up.Last.Reason))
 	}
 	text += fmt.Sprintf("\n\nThis sets the same for %s. Merging it starts a rollout as the model declares it there. The evidence is in the journal, the branch `%s`, at revision `%s`.\n", in.Environment, journal.Branch(p.From), up.Stable.Revision)
 	return text

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/judge"
+	"github.com/fairlead/fairlead/reconcile/markdown"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -50,7 +51,7 @@ func Wishes(in *Input, now time.Time) map[string]*Wish {
 		record, known := in.Records[m.Name]
 		if known {
 			add(revert(m, &record, in.Wanted[m.Name]))
-			add(promote(m, &record))
+			add(promote(in.Environment, m, &record))
 		}
 		add(pin(m, &record, in.Updates[m.Name]))
 	}
@@ -96,8 +97,8 @@ func name(r *journal.Release) string { return cmp.Or(r.Version, "revision "+r.Re
 func revertBody(m *spec.Model, j *journal.Rejection, stable *journal.Release) string {
 	var b strings.Builder
 	from, to := name(&j.Release), name(stable)
-	fmt.Fprintf(&b, "`%s` was rolled back from **%s** to **%s** %s: %s.\n\n", m.Address, from, to, at(j.At), strings.TrimSuffix(j.Reason, "."))
-	fmt.Fprintf(&b, "Git still asks for %s, so the model is held: what is declared does not serve. Merging this brings both together. It goes back to what serves already, and starts no rollout.\n", from)
+	fmt.Fprintf(&b, "`%s` was rolled back from **%s** to **%s** %s: %s.\n\n", m.Address, markdown.Escape(from), markdown.Escape(to), at(j.At), markdown.Escape(strings.TrimSuffix(j.Reason, ".")))
+	fmt.Fprintf(&b, "Git still asks for %s, so the model is held: what is declared does not serve. Merging this brings both together. It goes back to what serves already, and starts no rollout.\n", markdown.Escape(from))
 	if j.Cause == journal.CauseDeadline {
 		b.WriteString("\nNothing was found against the release. There was only not enough evidence for it in time.\n")
 	}
@@ -106,7 +107,7 @@ func revertBody(m *spec.Model, j *journal.Rejection, stable *journal.Release) st
 	}
 	fmt.Fprintf(&b, "\n| | version | revision | commit | image |\n|---|---|---|---|---|\n")
 	row := func(what string, r *journal.Release) {
-		fmt.Fprintf(&b, "| %s | %s | `%s` | %s | `%s` |\n", what, cell(r.Version), r.Revision, r.Commit[:min(len(r.Commit), 7)], cell(brief(r.Image)))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", what, markdown.Escape(r.Version), markdown.Code(r.Revision), r.Commit[:min(len(r.Commit), 7)], markdown.Code(brief(r.Image)))
 	}
 	row("rejected", &j.Release)
 	row("serves", stable)
@@ -127,7 +128,7 @@ func Evidence(verdicts []judge.Verdict) string {
 	var b strings.Builder
 	b.WriteString("| check | outcome | candidate | stable | why |\n|---|---|--:|--:|---|\n")
 	for _, v := range verdicts {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", v.Check, v.Outcome, figure(v.Candidate), figure(v.Stable), cell(v.Text))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", markdown.Escape(v.Check), v.Outcome, figure(v.Candidate), figure(v.Stable), markdown.Escape(v.Text))
 	}
 	return b.String()
 }
@@ -139,17 +140,15 @@ func figure(v *float64) string {
 	return fmt.Sprintf("%.4g", *v)
 }
 
-// cell is a text that stays within its cell of a table.
-func cell(s string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(s)
-}
-
 // promote is wanted while a rollout is in a step that waits for people.
-func promote(m *spec.Model, r *journal.Record) *Wish {
+func promote(environment string, m *spec.Model, r *journal.Record) *Wish {
 	ro := r.Rollout
 	if ro == nil || ro.First || ro.Promoting || ro.Paused != nil || ro.Held != "" || ro.Step < 0 || ro.Step >= len(ro.Policy.Steps) ||
 		!ro.Policy.Steps[ro.Step].Approval || ro.Approved > ro.Step {
 		return nil
+	}
+	if environment == spec.DefaultEnvironment {
+		environment = "" // the repo declares none
 	}
 	step, release := ro.Step+1, name(&ro.Candidate)
 	return &Wish{
@@ -157,13 +156,13 @@ func promote(m *spec.Model, r *journal.Record) *Wish {
 		ID:    fmt.Sprintf("promote %s past step %d, started %s", ro.Candidate.Revision, step, ro.Started.UTC().Format(time.RFC3339Nano)),
 		Title: fmt.Sprintf("%s: let %s pass step %d of %d", m.Name, release, step, len(ro.Policy.Steps)),
 		Body:  promoteBody(m, ro, release),
-		Edit:  Edit{Approve: &spec.Approval{Model: m.Name, Revision: ro.Candidate.Revision, Step: step}},
+		Edit:  Edit{Approve: &spec.Approval{Model: m.Name, Revision: ro.Candidate.Revision, Step: step, Environment: environment}},
 	}
 }
 
 func promoteBody(m *spec.Model, ro *journal.Rollout, release string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "The rollout of `%s` to **%s** is in step %d of %d and waits for an approval. The candidate has %d %% of the requests.\n\n", m.Address, release, ro.Step+1, len(ro.Policy.Steps), ro.Weight)
+	fmt.Fprintf(&b, "The rollout of `%s` to **%s** is in step %d of %d and waits for an approval. The candidate has %d %% of the requests.\n\n", m.Address, markdown.Escape(release), ro.Step+1, len(ro.Policy.Steps), ro.Weight)
 	b.WriteString("Merging this is the approval. It names the revision and the step, and has no effect once either has moved on; this closes itself then.\n\n")
 	var verdicts []judge.Verdict
 	for _, c := range ro.Policy.Checks {
@@ -182,7 +181,7 @@ func next(ro *journal.Rollout) string {
 		return "the candidate becomes stable"
 	}
 	s := ro.Policy.Steps[ro.Step+1]
-	return fmt.Sprintf("step %d, %d %% of the requests for %s", ro.Step+2, s.Weight, s.Hold)
+	return fmt.Sprintf("step %d, %d %% of the requests for %s", ro.Step+2, s.Weight, spec.DurationText(s.Hold))
 }
 
 // pin is wanted while a registry has a newer image than the one declared.
@@ -195,7 +194,7 @@ func pin(m *spec.Model, r *journal.Record, found NewImage) *Wish {
 		Key: Key(journal.ProposePin, m.Name), Kind: journal.ProposePin, Model: m.Name,
 		ID:    "image " + found.Ref,
 		Title: fmt.Sprintf("%s: image %s", m.Name, brief(found.Ref)),
-		Body:  fmt.Sprintf("`%s` is declared with `%s`. %s.\n\nMerging this starts a rollout as the model declares it. What is closed, or rolled back, is not proposed again.\n", m.Address, m.Image, strings.TrimSuffix(found.Why, ".")),
+		Body:  fmt.Sprintf("`%s` is declared with %s. %s.\n\nMerging this starts a rollout as the model declares it. What is closed, or rolled back, is not proposed again.\n", m.Address, markdown.Code(m.Image), markdown.Escape(strings.TrimSuffix(found.Why, "."))),
 		Edit:  Edit{Set: map[string]string{"image": found.Ref}},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fairlead/fairlead/reconcile/markdown"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/spec/diag"
@@ -25,7 +26,7 @@ func (r *Report) Markdown() string {
 		mark = "❌"
 	}
 	p.line("%s", Marker(r.Environment))
-	p.line("### %s Fairlead plan for %s: %s", mark, code(r.Environment), escape(r.Headline()))
+	p.line("### %s Fairlead plan for %s: %s", mark, markdown.Code(r.Environment), markdown.Escape(r.Headline()))
 	p.line("")
 	r.problems(&p)
 	if r.Plan != nil {
@@ -36,7 +37,7 @@ func (r *Report) Markdown() string {
 	}
 	r.policies(&p)
 	for _, n := range r.Notes {
-		p.line("> %s", escape(n))
+		p.line("> %s", markdown.Escape(n))
 		p.line("")
 	}
 	p.line("<sub>%s</sub>", r.planned())
@@ -47,9 +48,9 @@ func (r *Report) Markdown() string {
 func (r *Report) planned() string {
 	switch {
 	case r.Base != "":
-		return fmt.Sprintf("%s merged into %s. Merging is the approval; nothing was changed to make this.", code(short(r.Head)), code(short(r.Base)))
+		return fmt.Sprintf("%s merged into %s. Merging is the approval; nothing was changed to make this.", markdown.Code(short(r.Head)), markdown.Code(short(r.Base)))
 	case r.Head != "":
-		return code(short(r.Head)) + ". Nothing was changed to make this."
+		return markdown.Code(short(r.Head)) + ". Nothing was changed to make this."
 	default:
 		return "The files as they are. Nothing was changed to make this."
 	}
@@ -73,27 +74,27 @@ func (r *Report) problems(p *page) {
 		p.line("These files changed on both sides:")
 		p.line("")
 		for _, path := range r.Conflicts {
-			p.line("- %s", code(path))
+			p.line("- %s", markdown.Code(path))
 		}
 		p.line("")
 	}
 	if r.Error != "" {
-		p.line("%s", escape(r.Error))
+		p.line("%s", markdown.Escape(r.Error))
 		p.line("")
 	}
 	for i := range r.Diagnostics {
 		d := &r.Diagnostics[i]
 		where := ""
 		if d.Range != nil {
-			where = " " + code(d.Range.String())
+			where = " " + markdown.Code(d.Range.String())
 		}
 		kind := "Error"
 		if d.Severity != diag.Error.String() {
 			kind = "Warning"
 		}
-		p.line("- **%s:** %s%s", kind, escape(d.Summary), where)
+		p.line("- **%s:** %s%s", kind, markdown.Escape(d.Summary), where)
 		if d.Detail != "" {
-			p.line("  %s", escape(d.Detail))
+			p.line("  %s", markdown.Escape(d.Detail))
 		}
 	}
 	if len(r.Diagnostics) > 0 {
@@ -109,7 +110,7 @@ func changed(p *page, of *plan.Plan) {
 		p.line("")
 	}
 	for _, n := range of.Notes {
-		p.line("> %s", escape(n))
+		p.line("> %s", markdown.Escape(n))
 		p.line("")
 	}
 }
@@ -121,15 +122,15 @@ var verbs = map[plan.Action]string{
 }
 
 func change(p *page, c *plan.Change) {
-	p.line("- %s **%s**", code(c.Address.String()), verbs[c.Action])
+	p.line("- %s **%s**", markdown.Code(c.Address.String()), verbs[c.Action])
 	for _, why := range c.Reasons {
-		p.line("  - %s", escape(why))
+		p.line("  - %s", markdown.Escape(why))
 	}
 	if c.Problem != "" {
-		p.line("  - ⚠️ %s", escape(c.Problem))
+		p.line("  - ⚠️ %s", markdown.Escape(c.Problem))
 	}
 	if c.Rollout != nil {
-		p.line("  - %s", escape(c.Rollout.String()))
+		p.line("  - %s", markdown.Escape(c.Rollout.String()))
 	}
 	if len(c.Fields) == 0 {
 		return
@@ -140,11 +141,11 @@ func change(p *page, c *plan.Change) {
 	p.line("  |---|---|---|")
 	for i := range c.Fields {
 		f := &c.Fields[i]
-		from, to := code(f.Old), code(f.New)
+		from, to := markdown.Code(f.Old), markdown.Code(f.New)
 		if f.Sensitive {
 			from, to = "(sensitive)", "(sensitive, changed)"
 		}
-		p.line("  | %s | %s | %s |", code(f.Path), from, to)
+		p.line("  | %s | %s | %s |", markdown.Code(f.Path), from, to)
 	}
 	p.line("")
 	p.line("  </details>")
@@ -152,7 +153,7 @@ func change(p *page, c *plan.Change) {
 
 func preview(p *page, of *run.Preview) {
 	if of.Problem != "" {
-		p.line("- %s ⚠️ a run could not start: %s", code("pipeline."+of.Pipeline), escape(of.Problem))
+		p.line("- %s ⚠️ a run could not start: %s", markdown.Code("pipeline."+of.Pipeline), markdown.Escape(of.Problem))
 		p.line("")
 		return
 	}
@@ -165,7 +166,7 @@ func preview(p *page, of *run.Preview) {
 			open++
 		}
 	}
-	p.line("- %s **changes**: of a run's %d steps %d come from the cache, %d have to run, %d follow from others", code("pipeline."+of.Pipeline), len(of.Nodes), hits, len(of.Nodes)-hits-open, open)
+	p.line("- %s **changes**: of a run's %d steps %d come from the cache, %d have to run, %d follow from others", markdown.Code("pipeline."+of.Pipeline), len(of.Nodes), hits, len(of.Nodes)-hits-open, open)
 	p.line("  <details><summary>steps</summary>")
 	p.line("")
 	p.line("  | step | cache | why |")
@@ -179,7 +180,7 @@ func preview(p *page, of *run.Preview) {
 		case len(n.Depends) > 0:
 			mark, why = "open", "follows from "+strings.Join(n.Depends, ", ")
 		}
-		p.line("  | %s | %s | %s |", code(n.Node), mark, escape(why))
+		p.line("  | %s | %s | %s |", markdown.Code(n.Node), mark, markdown.Escape(why))
 	}
 	p.line("")
 	p.line("  </details>")
@@ -207,51 +208,12 @@ func (r *Report) policies(p *page) {
 		if of.New {
 			since = "new"
 		}
-		p.line("- %s %s about %s (%s, %s): %s. %s", mark, code("policy."+of.Name), code(of.Subject), of.Level, since, escape(of.Detail), escape(of.Message))
+		p.line("- %s %s about %s (%s, %s): %s. %s", mark, markdown.Code("policy."+of.Name), markdown.Code(of.Subject), of.Level, since, markdown.Escape(of.Detail), markdown.Escape(of.Message))
 		if of.Regulation != "" {
-			p.line("  %s", escape(of.Regulation))
+			p.line("  %s", markdown.Escape(of.Regulation))
 		}
 	}
 	p.line("")
 }
 
 func short(commit string) string { return commit[:min(len(commit), 7)] }
-
-// code is a text as a code span, in which nothing is markup. It stays on its line and in
-// its cell.
-func code(s string) string {
-	s = strings.Map(printable, s)
-	if s = strings.TrimSpace(s); s == "" {
-		return ""
-	}
-	fence := "`"
-	for strings.Contains(s, fence) {
-		fence += "`"
-	}
-	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
-		s = " " + s + " "
-	}
-	return fence + strings.ReplaceAll(s, "|", "\\|") + fence
-}
-
-// escaped are the characters that mean something in the Markdown of forges. @ would
-// tell people, and & begins what stands for a character.
-var escaped = strings.NewReplacer(
-	"\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "{", "\\{", "}", "\\}", "[", "\\[", "]", "\\]", "<", "&lt;", ">", "&gt;",
-	"#", "\\#", "|", "\\|", "~", "\\~", "!", "\\!", "@", "&#64;", "&", "&amp;", "://", ":&#47;&#47;",
-)
-
-// escape is a text in which nothing is markup.
-func escape(s string) string { return escaped.Replace(strings.TrimSpace(strings.Map(printable, s))) }
-
-// printable makes every line break and control character a space, and drops what turns
-// or hides text.
-func printable(r rune) rune {
-	switch {
-	case r < ' ' || r == 0x7f:
-		return ' '
-	case r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200b || r == 0x200e || r == 0x200f || r == 0xfeff:
-		return -1
-	}
-	return r
-}

@@ -24,6 +24,14 @@ func (s *Site) Begin(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	s.openNotifications(statefile.NewStore(filepath.Join(s.Config.Data, "state")), log)
+	if s.Snapshots != nil {
+		// Else what happens before a revision is followed would be told to nobody.
+		if last, err := s.Snapshots.LastGood(ctx); err == nil {
+			if cfg, err := s.Load(ctx, last.Tree); err == nil {
+				s.settleNotifiers(cfg)
+			}
+		}
+	}
 	return s.openJournal(log)
 }
 

@@ -58,9 +58,14 @@ func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.I
 	if err != nil {
 		return nil, err
 	}
+	loader := lang.NewLoader()
+	load := func(_ context.Context, tree spec.Tree) (*spec.Config, error) {
+		cfg, diags := loader.LoadModule(tree, i, s.Config.LangOptions())
+		return cfg, diags.Err()
+	}
 	gate := trust.New(trust.Options{
 		Name: i.Name, Source: source, Commits: source, Signatures: &signature.Verifier{},
-		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: rules, Load: s.Load,
+		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: rules, Load: load,
 		Path: i.Path, Branch: options.Branch, URL: redact(i.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
 	s.gates.Store(i.Name, gate)
@@ -98,8 +103,11 @@ func (s *Site) secretOfRoot(ctx context.Context, name string) (spec.Sensitive, e
 	if err != nil {
 		return spec.Sensitive{}, err
 	}
-	cfg, _ := lang.NewLoader().Load(snapshot.Tree, s.Config.LangOptions())
-	if cfg == nil || cfg.Secrets[name] == nil {
+	cfg, err := s.loadRoot(ctx, snapshot.Tree)
+	if err != nil {
+		return spec.Sensitive{}, err
+	}
+	if cfg.Secrets[name] == nil {
 		return spec.Sensitive{}, fmt.Errorf("secret.%s is not declared", name)
 	}
 	values, err := s.Binder.Secrets.Resolve(ctx, []*spec.Secret{cfg.Secrets[name]})
@@ -115,6 +123,14 @@ func (s *Site) includeRules(i *spec.Include) (*spec.Trust, error) {
 		return f.cfg.Trust, nil
 	}
 	return readTrust(s.Config.TrustFile)
+}
+
+// withIncludes puts the trees that are included now beside a tree of the root.
+func (s *Site) withIncludes(root spec.Tree) spec.Tree {
+	if f := s.followed.Load(); f != nil {
+		return include.Over(root, f.tree)
+	}
+	return root
 }
 
 // followedIncludes notes which commits of included repositories are followed now.

@@ -88,7 +88,7 @@ func (p *planner) Plan(ctx context.Context, pull reconcile.Pull, base string) (*
 	if err != nil {
 		return nil, err
 	}
-	return r, p.fill(ctx, r, before, merged.Tree)
+	return r, p.fill(ctx, r, s.withIncludes(before), s.withIncludes(merged.Tree))
 }
 
 var errNoCommits = errors.New("pull requests are planned for a Git repository; --repo names a plain directory")
@@ -98,12 +98,14 @@ func short(commit string) string { return commit[:min(len(commit), 7)] }
 // fill plans a tree.
 func (p *planner) fill(ctx context.Context, r *review.Report, before, after spec.Tree) error {
 	s := p.site
-	cfg, diags := p.loader.Load(after, s.Config.LangOptions())
+	options := s.Config.LangOptions()
+	options.WithoutIncludes = true // one that the pull request brings is not fetched before it is merged
+	cfg, diags := p.loader.Load(after, options)
 	r.Diagnostics = diag.Report(diags, lang.Sources(after)).Diagnostics
 	if diags.HasErrors() {
 		return nil
 	}
-	old, oldDiags := p.loader.Load(before, s.Config.LangOptions())
+	old, oldDiags := p.loader.Load(before, options)
 	if oldDiags.HasErrors() {
 		old = &spec.Config{Environment: cfg.Environment} // what is there does not load: all is new
 	}

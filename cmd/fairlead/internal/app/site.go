@@ -67,7 +67,10 @@ type Site struct {
 	gate   *trust.Gate // nil for who only looks
 	memory *acceptance
 	root   reconcile.Source // without what it includes
-	gates  sync.Map         // *trust.Gate of includes, by name
+	// rootLoader reads the root alone: what is only judged must not push out of the
+	// cache what is followed.
+	rootLoader *lang.Loader
+	gates      sync.Map // *trust.Gate of includes, by name
 	// Of who acts; nil before Begin.
 	books         *books
 	gitJournal    *git.Journal
@@ -105,7 +108,7 @@ const (
 // that needs the engine or the repo says if it is away.
 func OpenSite(ctx context.Context, c Config, access Access) (*Site, error) {
 	snapshots := statefile.NewSnapshots(filepath.Join(c.Data, "last-good"))
-	s := &Site{Config: c, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{}}
+	s := &Site{Config: c, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader(), rootLoader: lang.NewLoader(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{}}
 	if err := s.openSource(ctx, snapshots); err != nil {
 		return nil, err
 	}

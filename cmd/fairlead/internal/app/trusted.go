@@ -49,10 +49,18 @@ func (s *Site) guardSource(store reconcile.Store) error {
 	s.memory = &acceptance{store: store, site: s, name: journal.RootRepo, keep: root != nil || s.Forge != nil}
 	s.gate = trust.New(trust.Options{
 		Name: journal.RootRepo, Source: s.git, Commits: s.git, Signatures: &signature.Verifier{}, Forge: s.Forge, Memory: s.memory, Root: root,
-		Load: s.Load, Path: s.Config.Path, Branch: s.Config.Branch, URL: redact(s.Config.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
+		Load: s.loadRoot, Path: s.Config.Path, Branch: s.Config.Branch, URL: redact(s.Config.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
 	s.Source = s.gate
 	return nil
+}
+
+// loadRoot reads a tree of the root by itself, without what it includes.
+func (s *Site) loadRoot(_ context.Context, tree spec.Tree) (*spec.Config, error) {
+	options := s.Config.LangOptions()
+	options.WithoutIncludes = true
+	cfg, diags := s.rootLoader.Load(tree, options)
+	return cfg, diags.Err()
 }
 
 // dialectOf is how a forge reads CODEOWNERS.
