@@ -145,26 +145,26 @@ func TestAcceptedConfigThatNoLongerLoads(t *testing.T) {
 
 // A tree that cannot be read hides nothing of what changed.
 func TestAcceptedTreeThatDoesNotRead(t *testing.T) {
-	rules := &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "all"}}}
+	rules := &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "all", Paths: []string{"models/**"}}}}
 	begun := func() *world {
-		w := begin(t, rules, map[string]string{"link": "x"})
-		w.record.Rules = &journal.AcceptedRules{Trust: rules}
+		w := begin(t, nil, map[string]string{"link": "x"})
+		w.record.Rules = &journal.AcceptedRules{}
 		return w
 	}
 	w := begun()
 	w.commit(draft{files: map[string]string{"link": "", "models/a.hcl": ""}})
-	if got, want := latest(t, w.gate(nil)), `trust.review "all"`; got != want {
+	if got, want := latest(t, w.gate(rules)), `trust.review "all"`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	w = begun()
 	w.pull("carl", "", map[string]string{"link": "", "models/a.hcl": ""})
-	if got := latest(t, w.gate(nil)); got != "" {
+	if got := latest(t, w.gate(rules)); got != "" {
 		t.Errorf("got %q", got)
 	}
-	w = begin(t, rules, nil)
+	w = begin(t, nil, nil)
 	w.pull("carl", "", map[string]string{"link": "x"})
 	w.pull("carl", "", map[string]string{"link": ""})
-	if got := latest(t, w.gate(nil)); got != "" {
+	if got := latest(t, w.gate(rules)); got != "" {
 		t.Errorf("one that does not read on the way: %q", got)
 	}
 }

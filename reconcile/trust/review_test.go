@@ -88,6 +88,14 @@ func TestApprovals(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a team that cannot be asked for is no login", func(t *testing.T) {
+		w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{all(1, "@ops")}}, nil)
+		w.hidden = errors.New("the token may not read teams")
+		w.pull("carl", "", map[string]string{"models/a.hcl": "- 2"}, approved("ops"))
+		if got := latest(t, w.gate(nil)); got != waits {
+			t.Fatalf("got %q, want %q", got, waits)
+		}
+	})
 	t.Run("a direct push", func(t *testing.T) {
 		w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{all(0)}}, nil)
 		w.commit(draft{files: map[string]string{"models/a.hcl": "- 2"}})

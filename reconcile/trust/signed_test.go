@@ -246,6 +246,12 @@ func TestHistory(t *testing.T) {
 			w.record.Accepted = strings.Repeat("e", 40)
 			return &spec.Trust{Mode: spec.TrustEvery, Since: seal, Signers: signers()}
 		}, "trust.rewind"},
+		{"the accepted commit is gone, and nobody knows what the operator said", func(w *world) *spec.Trust {
+			seal := w.head
+			w.commit(draft{key: "ann"})
+			w.record.Accepted = strings.Repeat("e", 40)
+			return &spec.Trust{Mode: spec.TrustEvery, Since: seal, Signers: signers()}
+		}, "trust.rules"},
 		{"the accepted commit is gone, and the operator seals anew", func(w *world) *spec.Trust {
 			w.record.Rules = &journal.AcceptedRules{Trust: rules}
 			w.record.Accepted = strings.Repeat("e", 40)

@@ -62,6 +62,10 @@ func TestDiff(t *testing.T) {
 		{"so is an approval, of the old ones", func(c *spec.Config) {
 			c.Approvals = []*spec.Approval{{Model: "a", Step: 1, Pos: spec.Pos{File: "x.hcl"}}}
 		}, "[{approval.a [@ann] [x.hcl]}]"},
+		{"though they change beside it", func(c *spec.Config) {
+			c.Models[0].Owners = []string{"@eve"}
+			c.Approvals = []*spec.Approval{{Model: "a", Step: 1, Pos: spec.Pos{File: "x.hcl"}}}
+		}, "[{approval.a [@ann] [x.hcl]} {model.a [@ann] [a.hcl]}]"},
 		{"so is the end of a model", func(c *spec.Config) {
 			c.Removed = []spec.Removed{{From: c.Models[0].Address, Pos: spec.Pos{File: "x.hcl"}}}
 		}, "[{removed.model.a [@ann] [x.hcl]}]"},

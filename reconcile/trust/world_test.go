@@ -38,6 +38,7 @@ type world struct {
 	pulls   map[int]*pullRequest
 	teams   map[string][]string
 	away    error // of the forge
+	hidden  error // why it tells of no team
 	asked   int   // questions to the forge about commits
 	refs    map[string]string
 }
@@ -355,6 +356,9 @@ func (f forge) PullCommits(_ context.Context, n int) ([]reconcile.PullCommit, er
 func (f forge) Members(_ context.Context, team string) ([]string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.hidden != nil {
+		return nil, f.hidden
+	}
 	if members, found := f.teams[team]; found {
 		return members, f.away
 	}
