@@ -3,8 +3,12 @@ package git
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 // FuzzParseTree: any bytes are a tree or an error, and a tree holds exactly the
@@ -68,4 +72,50 @@ func TestTrailersAreTheLastParagraph(t *testing.T) {
 			t.Errorf("%q has %s; want %s", message, got, want)
 		}
 	}
+}
+
+// FuzzParseCommit looks for panics, and for commits that go-git reads in another way.
+func FuzzParseCommit(f *testing.F) {
+	f.Add([]byte("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nparent 4b825dc642cb6eb9a060e54bf8d69288fbee4905\n" +
+		"author Ann <ann@example.org> 1760000000 +0000\ncommitter Ann <ann@example.org> 1760000000 +0100\ngpgsig a\n b\n\nWhat\n\nWhy\n"))
+	f.Add([]byte("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor <> 0 +0000\ncommitter <> 0 +0000\n\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		facts, err := parseCommit(raw)
+		if err != nil {
+			return
+		}
+		encoded := new(plumbing.MemoryObject)
+		encoded.SetType(plumbing.CommitObject)
+		if _, err := encoded.Write(raw); err != nil {
+			t.Fatal(err)
+		}
+		var commit object.Commit
+		if err := commit.Decode(encoded); err != nil {
+			return
+		}
+		if commit.TreeHash != facts.tree || !slices.Equal(commit.ParentHashes, facts.parents) {
+			t.Errorf("tree %s and parents %v; go-git reads %s and %v", facts.tree, facts.parents, commit.TreeHash, commit.ParentHashes)
+		}
+	})
+}
+
+// FuzzMergeLines looks for panics, and for merges that lose what only one side changed.
+func FuzzMergeLines(f *testing.F) {
+	f.Add("a\nb\nc\n", "a\nb\nC\n", "A\nb\nc\n")
+	f.Add("}\n}\n}\n", "}\n}\n", "}\n}\n}\n}\n")
+	f.Fuzz(func(t *testing.T, base, ours, theirs string) {
+		if strings.Contains(base+ours+theirs, "\x00") || len(base+ours+theirs) > 1<<16 {
+			return
+		}
+		for _, c := range []struct{ ours, theirs, want string }{{ours, base, ours}, {base, theirs, theirs}} {
+			if got, ok := mergeLines([]byte(base), []byte(c.ours), []byte(c.theirs)); ok && string(got) != c.want {
+				t.Errorf("%q with %q and %q merges to %q", base, c.ours, c.theirs, got)
+			}
+		}
+		one, clean := mergeLines([]byte(base), []byte(ours), []byte(theirs))
+		other, also := mergeLines([]byte(base), []byte(theirs), []byte(ours))
+		if clean != also || clean && string(one) != string(other) {
+			t.Errorf("%q with %q and %q merges to %q, the other way round to %q", base, ours, theirs, one, other)
+		}
+	})
 }
