@@ -301,6 +301,45 @@ func TestOwners(t *testing.T) {
 	}
 }
 
+// Below the configured path everything counts, outside of it only CODEOWNERS.
+func TestConfiguredPath(t *testing.T) {
+	rule := spec.ReviewRule{Name: "own", Owners: true, Paths: []string{"models/**"}}
+	const waits = `trust.review "own" waiting`
+	squash := func(files, more map[string]string) func(w *world) {
+		return func(w *world) {
+			head := w.commit(draft{files: files, beside: true})
+			all := maps.Clone(files)
+			maps.Copy(all, more)
+			w.merged("carl", head, w.commit(draft{files: all}), approved("ann"), approved("bob"))
+		}
+	}
+	tests := []struct {
+		name string
+		do   func(w *world)
+		want string
+	}{
+		{"outside", func(w *world) { w.commit(draft{files: map[string]string{"models/x.hcl": "- 1"}}) }, ""},
+		{"inside", func(w *world) { w.pull("carl", "", map[string]string{"deploy/models/a.hcl": "- 2"}, approved("ann")) }, waits},
+		{"inside, its owner agrees", func(w *world) { w.pull("carl", "", map[string]string{"deploy/models/a.hcl": "- 2"}, approved("bob")) }, ""},
+		{"CODEOWNERS outside", func(w *world) { w.pull("carl", "", map[string]string{"CODEOWNERS": ""}) }, waits},
+		{"squash", squash(map[string]string{"deploy/models/a.hcl": "- 2"}, nil), ""},
+		{"squash with CODEOWNERS", squash(map[string]string{"deploy/models/a.hcl": "- 2"}, map[string]string{"CODEOWNERS": "* @eve"}), `trust.review "own"`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := begin(t, nil, map[string]string{
+				"CODEOWNERS": "/deploy/models/ @bob", "deploy/models/a.hcl": "- 1",
+				"deploy/trust.hcl": encoded(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{rule}}),
+			})
+			w.path = "deploy"
+			test.do(w)
+			if got := latest(t, w.gate(nil)); got != test.want {
+				t.Fatalf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 // A commit of which not every path is known may have changed any.
 func TestTooManyFiles(t *testing.T) {
 	for _, owners := range []bool{false, true} {

@@ -37,9 +37,10 @@ type world struct {
 	brought map[string][]int
 	pulls   map[int]*pullRequest
 	teams   map[string][]string
-	away    error // of the forge
-	hidden  error // why it tells of no team
-	asked   int   // questions to the forge about commits
+	path    string // that is configured
+	away    error  // of the forge
+	hidden  error  // why it tells of no team
+	asked   int    // questions to the forge about commits
 	refs    map[string]string
 }
 
@@ -166,7 +167,7 @@ func (w *world) TreeAt(_ context.Context, id string) (spec.Tree, error) {
 	if c.files["link"] != "" {
 		return nil, fmt.Errorf("%s holds a link", id)
 	}
-	return tree{spec.Commit{ID: id, Author: c.raw.Author, Subject: c.raw.Subject, Ref: "main"}, c.files}, nil
+	return tree{spec.Commit{ID: id, Author: c.raw.Author, Subject: c.raw.Subject, Ref: "main"}, w.below(c.files)}, nil
 }
 
 func (w *world) FileAt(_ context.Context, id, path string) ([]byte, error) {
@@ -192,7 +193,21 @@ func (w *world) Merge(_ context.Context, ours, theirs string) (reconcile.MergeRe
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	files := w.join(maps.Clone(w.commits[ours].files), ours, theirs)
-	return reconcile.MergeResult{Tree: tree{spec.Commit{ID: theirs}, files}}, nil
+	return reconcile.MergeResult{Tree: tree{spec.Commit{ID: theirs}, w.below(files)}}, nil
+}
+
+// below are the files below the configured path.
+func (w *world) below(files map[string]string) map[string]string {
+	if w.path == "" {
+		return files
+	}
+	all := make(map[string]string)
+	for path, text := range files {
+		if inside, found := strings.CutPrefix(path, w.path+"/"); found {
+			all[inside] = text
+		}
+	}
+	return all
 }
 
 func (w *world) join(files map[string]string, ours, theirs string) map[string]string {
@@ -382,7 +397,7 @@ func (w *world) pass(d time.Duration) {
 func (w *world) gate(root *spec.Trust) *trust.Gate {
 	return trust.New(trust.Options{
 		Source: w, Commits: w, Signatures: w, Forge: forge{world: w}, Memory: w, Root: root, Load: w.load,
-		Branch: "main", Now: w.clock,
+		Branch: "main", Path: w.path, Now: w.clock,
 	})
 }
 
