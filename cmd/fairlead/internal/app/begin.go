@@ -23,6 +23,7 @@ func (s *Site) Begin(ctx context.Context, log *slog.Logger) error {
 	if err := s.openSigner(); err != nil {
 		return err
 	}
+	s.beginNoting()
 	s.openNotifications(statefile.NewStore(filepath.Join(s.Config.Data, "state")), log)
 	if s.Snapshots != nil {
 		// Else what happens before a revision is followed would be told to nobody.

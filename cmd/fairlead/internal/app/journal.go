@@ -94,14 +94,17 @@ func readKeys(path string) ([]string, error) {
 		return nil, fmt.Errorf("read the keys that sign the journal: %w", err)
 	}
 	var keys []string
+	number := 0
 	for line := range strings.Lines(string(data)) {
+		number++
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if i := keyBegin.FindStringIndex(line); i != nil {
-			line = line[i[0]:]
+		i := keyBegin.FindStringIndex(line)
+		if i == nil { // it may be a private one, so it is not quoted
+			return nil, fmt.Errorf("%s:%d is no public SSH key; write it as in authorized_keys: ssh-ed25519 AAAA...", path, number)
 		}
-		keys = append(keys, strings.TrimSpace(line))
+		keys = append(keys, strings.TrimSpace(line[i[0]:]))
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%s holds no key", path)

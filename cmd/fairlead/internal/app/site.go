@@ -66,7 +66,9 @@ type Site struct {
 	git    *git.Source // nil for a directory
 	gate   *trust.Gate // nil for who only looks
 	memory *acceptance
-	root   reconcile.Source // without what it includes
+	// accepting are commits that are followed and not noted yet.
+	accepting mailbox
+	root      reconcile.Source // without what it includes
 	// rootLoader reads the root alone: what is only judged must not push out of the
 	// cache what is followed.
 	rootLoader *lang.Loader
@@ -108,7 +110,7 @@ const (
 // that needs the engine or the repo says if it is away.
 func OpenSite(ctx context.Context, c Config, access Access) (*Site, error) {
 	snapshots := statefile.NewSnapshots(filepath.Join(c.Data, "last-good"))
-	s := &Site{Config: c, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader(), rootLoader: lang.NewLoader(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{}}
+	s := &Site{Config: c, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader(), rootLoader: lang.NewLoader(), accepting: newMailbox(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{}}
 	if err := s.openSource(ctx, snapshots); err != nil {
 		return nil, err
 	}
@@ -453,19 +455,12 @@ func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
 	}
 	s.settleNotifiers(cfg)
 	if s.gate != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
-		defer cancel()
-		if err := errors.Join(s.gate.Followed(ctx, tree.Commit().ID), s.followedIncludes(ctx, tree.Commit())); err != nil {
-			s.log.Warn("who brought the commit is not in the journal", "error", err)
-		}
+		s.accepting.put(tree.Commit())
 	}
 	if s.Proposer != nil {
 		s.Proposer.Wake()
 	}
 }
-
-// followTimeout bounds what is noted about a commit when it comes to be followed.
-const followTimeout = 30 * time.Second
 
 // openSource opens what Repo names: a plain directory, or a Git repository.
 func (s *Site) openSource(ctx context.Context, snapshots *statefile.Snapshots) (err error) {

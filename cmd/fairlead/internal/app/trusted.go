@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/fairlead/fairlead/providers/git/signature"
 	"github.com/fairlead/fairlead/reconcile"
@@ -177,6 +178,81 @@ func (a *acceptance) Accept(ctx context.Context, r journal.RepoRecord) error {
 	}
 	a.newest = &r
 	return nil
+}
+
+// mailbox holds the newest commit that somebody has to look after.
+type mailbox struct {
+	mu     sync.Mutex
+	newest *spec.Commit
+	ready  chan struct{} // has room for one
+}
+
+func newMailbox() mailbox { return mailbox{ready: make(chan struct{}, 1)} }
+
+func (m *mailbox) put(c spec.Commit) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.newest = &c
+	select {
+	case m.ready <- struct{}{}:
+	default:
+	}
+}
+
+func (m *mailbox) take() *spec.Commit {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.newest
+	m.newest = nil
+	return c
+}
+
+// noteTimeout bounds what is noted about a commit: the forge may be asked who brought it.
+const noteTimeout = 30 * time.Second
+
+// beginNoting writes down what is followed until the site closes, and what is left then.
+func (s *Site) beginNoting() {
+	if s.gate == nil {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.noteAccepted(ctx) })
+	s.close = append(s.close, func() error {
+		stop()
+		wg.Wait()
+		if c := s.accepting.take(); c != nil {
+			last, cancel := context.WithTimeout(context.Background(), lastDelivery)
+			defer cancel()
+			s.note(last, *c)
+		}
+		return nil
+	})
+}
+
+// noteAccepted writes down which commits are followed, and who brought them, until ctx
+// ends. Nothing waits for it: a forge that is slow holds up no rollout. What a crash keeps
+// from being noted is judged once more.
+func (s *Site) noteAccepted(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.accepting.ready:
+		}
+		if c := s.accepting.take(); c != nil {
+			s.note(ctx, *c)
+		}
+	}
+}
+
+func (s *Site) note(ctx context.Context, c spec.Commit) {
+	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
+	defer cancel()
+	err := errors.Join(s.gate.Followed(ctx, c.ID), s.followedIncludes(ctx, c))
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("who brought the commit is not in the journal", "commit", c.Short(), "error", err)
+	}
 }
 
 // books is the journal of a daemon: it tells when it is open, and people of what is
