@@ -100,7 +100,7 @@ func scripts(t *testing.T, dir string, setup func(*testscript.Env) error) testsc
 		// One that hangs, such as a daemon that starts where it should refuse to, is
 		// shown with its goroutines.
 		Deadline: time.Now().Add(scriptDeadline),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"mask": mask, "await": await, "mode": mode, "journal": writeJournal},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"mask": mask, "await": await, "mode": mode, "journal": writeJournal, "audited": writeAudited},
 		Setup: func(e *testscript.Env) error {
 			owner := "script-" + strings.ToLower(filepath.Base(e.WorkDir)) + fmt.Sprint(os.Getpid())
 			owner = strings.NewReplacer("_", "-", ".", "-").Replace(owner)
@@ -126,6 +126,7 @@ var masks = []struct {
 	{regexp.MustCompile(`script-[a-z0-9-]+`), "OWNER"},
 	{regexp.MustCompile(`fairlead-test/replica:[0-9a-f]+`), "IMAGE"},
 	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "DIGEST"},
+	{regexp.MustCompile(`SHA256:[A-Za-z0-9+/]{43}`), "KEY"},
 	{regexp.MustCompile(`\b[0-9a-f]{40}\b`), "COMMIT"},
 	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "REVISION"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},

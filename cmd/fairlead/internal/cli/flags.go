@@ -46,8 +46,7 @@ func (f *siteFlags) registerEngine(flags *pflag.FlagSet) {
 func (f *siteFlags) registerSpecs(flags *pflag.FlagSet) {
 	f.registerLanguage(flags)
 	f.registerGateway(flags)
-	flags.StringVar(&f.DockerConfig, "docker-config", "", "`DIR` of the Docker client's config.json with the credentials of registries")
-	flags.StringArrayVar(&f.InsecureRegistries, "insecure-registry", nil, "`HOST:PORT` of a registry of artifacts that is spoken to without TLS; may be repeated")
+	f.registerRegistries(flags)
 	flags.StringArrayVar(&f.Policy.Binds, "allow-bind", nil, "host `PATH` that specs may mount, with all below it; PATH:ro for reading only; may be repeated")
 	flags.StringArrayVar(&f.Policy.Volumes, "allow-volume", nil, "`VOLUME` of the engine that specs may mount; may be repeated")
 	flags.StringArrayVar(&f.Policy.Devices, "allow-device", nil, "host `DEVICE` that specs may use; may be repeated")
@@ -60,6 +59,12 @@ func (f *siteFlags) registerSpecs(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Secrets.AgeIdentities, "age-identity", "", "`FILE` with the age identities that decrypt secrets of the repo")
 	flags.StringArrayVar(&f.Secrets.FileRoots, "secret-root", nil, "`DIR` below which secret files may lie (default /etc/fairlead/secrets); may be repeated")
 	flags.StringArrayVar(&f.Secrets.EnvPrefixes, "secret-env-prefix", nil, "`PREFIX` of the names of secret environment variables (default FAIRLEAD_SECRET_); may be repeated")
+}
+
+// registerRegistries adds the flags for getting at registries.
+func (f *siteFlags) registerRegistries(flags *pflag.FlagSet) {
+	flags.StringVar(&f.DockerConfig, "docker-config", "", "`DIR` of the Docker client's config.json with the credentials of registries")
+	flags.StringArrayVar(&f.InsecureRegistries, "insecure-registry", nil, "`HOST:PORT` of a registry of artifacts that is spoken to without TLS; may be repeated")
 }
 
 // registerGateway adds the flags that say how callers reach the models.

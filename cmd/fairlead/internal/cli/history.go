@@ -30,13 +30,16 @@ func (p *program) historyCommand() *cobra.Command {
 	var f siteFlags
 	var since, until string
 	var limit int
+	var about subject
 	cmd := &cobra.Command{
 		Use:   "history [MODEL]",
 		Short: "Show what was decided, by whom and why",
-		Long: `Shows decisions about models, the newest first: when, about what, from which
-revision to which, at what weight, by whom and why.
+		Long: `Shows decisions, the newest first: when, about what, from which revision to which, at
+what weight, by whom and why. They are about models, runs of pipelines, commits that
+came to be followed (accept), and proposals (propose, conclude).
 ` + whereFrom + `
     fairlead history digits --since 24h
+    fairlead history --commits
     fairlead history --repo https://git.example.com/team/models.git --environment prod
 
 Exit codes: 0 fine, 1 error.`,
@@ -50,12 +53,11 @@ Exit codes: 0 fine, 1 error.`,
 			if limit < 1 {
 				return fmt.Errorf("--limit %d is too small; use 1 or more", limit)
 			}
-			query := journal.Query{Limit: limit}
-			if len(args) > 0 {
-				if query.Model, err = servedName(args[0]); err != nil {
-					return err
-				}
+			query, err := about.query(args)
+			if err != nil {
+				return err
 			}
+			query.Limit = limit
 			now := time.Now()
 			query.Since, err = parseWhen("since", since, now)
 			if err != nil {
@@ -81,7 +83,41 @@ Exit codes: 0 fine, 1 error.`,
 	cmd.Flags().IntVar(&limit, "limit", 20, "show so many `DECISIONS` at the most")
 	cmd.Flags().StringVar(&since, "since", "", "`TIME` of the oldest: how long ago (24h, 7d), or a date or time")
 	cmd.Flags().StringVar(&until, "until", "", "`TIME` of the newest")
+	cmd.Flags().StringVar(&about.pipeline, "pipeline", "", "only what is about the pipeline of that `NAME`")
+	cmd.Flags().BoolVar(&about.commits, "commits", false, "only which commits came to be followed")
+	cmd.Flags().BoolVar(&about.proposals, "proposals", false, "only what was proposed in Git, and what became of it")
 	return cmd
+}
+
+// subject picks what decisions are about; the zero subject is everything.
+type subject struct {
+	pipeline           string
+	commits, proposals bool
+}
+
+func (s *subject) query(args []string) (q journal.Query, err error) {
+	picked := len(args)
+	for _, on := range []bool{s.pipeline != "", s.commits, s.proposals} {
+		if on {
+			picked++
+		}
+	}
+	if picked > 1 {
+		return q, errors.New("a MODEL, --pipeline, --commits and --proposals each pick something else; say one of them")
+	}
+	switch {
+	case len(args) > 0:
+		q.Model, err = servedName(args[0])
+	case s.pipeline != "":
+		if q.Pipeline = s.pipeline; !spec.ValidName(s.pipeline) {
+			err = fmt.Errorf("--pipeline %q is not a name", s.pipeline)
+		}
+	case s.commits:
+		q.Actions = []journal.Action{journal.ActionAccept}
+	case s.proposals:
+		q.Actions = []journal.Action{journal.ActionPropose, journal.ActionConclude}
+	}
+	return q, err
 }
 
 func (p *program) liveCommand() *cobra.Command {
@@ -202,8 +238,13 @@ func (p *past) history(ctx context.Context, q journal.Query) ([]journal.Entry, e
 		return entries, err
 	}
 	values := url.Values{"limit": {strconv.Itoa(q.Limit)}}
-	if q.Model != "" {
-		values.Set("model", q.Model)
+	for name, value := range map[string]string{"model": q.Model, "pipeline": q.Pipeline} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	for _, action := range q.Actions {
+		values.Add("action", string(action))
 	}
 	for name, at := range map[string]time.Time{"since": q.Since, "until": q.Until} {
 		if !at.IsZero() {

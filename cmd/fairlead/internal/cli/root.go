@@ -21,11 +21,12 @@ import (
 
 // Exit codes. Each command's help lists those that it uses.
 const (
-	exitOK      = 0
-	exitError   = 1
-	exitChanges = 2 // plan --detailed-exitcode: there are changes
-	exitFormat  = 3 // fmt --check: a file would change
-	exitPerson  = 4 // status --detailed-exitcode: a person is needed
+	exitOK        = 0
+	exitError     = 1
+	exitChanges   = 2 // plan --detailed-exitcode: there are changes
+	exitUnchecked = 2 // audit verify: nothing could be checked
+	exitFormat    = 3 // fmt --check, pin --check: a file would change
+	exitPerson    = 4 // status --detailed-exitcode: a person is needed
 )
 
 // Env is what the program may touch of its surroundings.
@@ -129,6 +130,8 @@ While it runs:
     fairlead status --watch        what serves, and how rollouts get on
     fairlead rollout show MODEL    the evidence for and against a new version
     fairlead history               what was decided, by whom and why
+    fairlead who-approved MODEL@VERSION   who let a version in, and by what evidence
+    fairlead audit verify          that nobody has changed the record
     fairlead pipeline run NAME     make a model: steps, gates, and a proposal of the version
     fairlead model lineage MODEL   what serves, and all that it was made from`,
 		SilenceUsage:  true,
@@ -139,8 +142,8 @@ While it runs:
 	root.SetFlagErrorFunc(flagError)
 	root.SetHelpCommand(helpCommand(root))
 	root.AddCommand(
-		p.validateCommand(), p.fmtCommand(), p.planCommand(), p.applyCommand(), p.destroyCommand(), p.serveCommand(),
-		p.statusCommand(), p.rolloutCommand(), p.pipelineCommand(), p.modelCommand(), p.reproduceCommand(), p.historyCommand(), p.liveCommand(), p.explainCommand(), p.schemaCommand(), p.gatewayCommand(), p.oipCommand(), p.versionCommand(),
+		p.validateCommand(), p.fmtCommand(), p.pinCommand(), p.planCommand(), p.applyCommand(), p.destroyCommand(), p.serveCommand(),
+		p.statusCommand(), p.rolloutCommand(), p.pipelineCommand(), p.modelCommand(), p.reproduceCommand(), p.historyCommand(), p.liveCommand(), p.whoApprovedCommand(), p.auditCommand(), p.explainCommand(), p.schemaCommand(), p.gatewayCommand(), p.oipCommand(), p.versionCommand(),
 		p.evaluateCommand(), p.profileCommand(), p.copyCommand(),
 		p.policyCommand(), p.scoreCommand(),
 	)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ import (
 
 func (p *program) validateCommand() *cobra.Command {
 	var f siteFlags
+	var trustFile string
 	cmd := &cobra.Command{
 		Use:   "validate [DIR]",
 		Short: "Check specs and show every mistake",
@@ -23,12 +26,18 @@ func (p *program) validateCommand() *cobra.Command {
 with file, line and what to do. Needs neither engine nor network. Without
 --environment every environment that the specs declare is checked.
 
+With --trust the operator's file for "fairlead serve --trust" is checked instead.
+
 Exit codes: 0 valid, warnings at most; 1 not valid.`,
 		Args: atMost(1, "fairlead validate ."),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			trust := cmd.Flags().Changed("trust") // one in the environment is for serve
 			c, err := p.languageConfig(cmd, &f)
 			if err != nil {
 				return err
+			}
+			if trust {
+				return p.validateTrust(trustFile, args)
 			}
 			tree, err := readDirectory(cmd, args)
 			if err != nil {
@@ -56,7 +65,40 @@ Exit codes: 0 valid, warnings at most; 1 not valid.`,
 	}
 	f.registerLanguage(cmd.Flags())
 	cmd.Flags().StringVar(&f.Environment, "environment", "", "`NAME` of the environment to check (default: all)")
+	cmd.Flags().StringVar(&trustFile, "trust", "", "HCL `FILE` with the operator's trust block, to be checked in place of specs")
 	return cmd
+}
+
+// validateTrust checks the operator's rules, which stand by themselves.
+func (p *program) validateTrust(path string, args []string) error {
+	if len(args) > 0 {
+		return unexpected(args[0], "fairlead validate --trust trust.hcl")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the rules of --trust: %w", err)
+	}
+	rules, diags := lang.ParseTrust(data, path)
+	sources := func(name string) []byte {
+		if name == path {
+			return data
+		}
+		return nil
+	}
+	switch {
+	case p.json:
+		err = p.view.JSON(diag.Report(diags, sources))
+	case diags.HasErrors():
+		p.view.Diagnostics(diags, sources)
+		p.view.Invalid(diags)
+	default:
+		p.view.Diagnostics(diags, sources)
+		err = p.view.ValidTrust(rules)
+	}
+	if err == nil && diags.HasErrors() {
+		err = &exit{code: exitError}
+	}
+	return err
 }
 
 // languageConfig resolves flags that only say what specs mean.

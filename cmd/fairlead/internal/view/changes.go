@@ -27,7 +27,7 @@ func changes(before, s *app.DaemonStatus, now time.Time) []string {
 		say("following %s %s", s.Commit.Short(), s.Commit.Subject)
 	}
 	for _, part := range []struct{ what, was, is string }{
-		{"source", before.Source.Error, s.Source.Error},
+		{"source", sourceTrouble(before), sourceTrouble(s)},
 		{"engine", before.Engine.Error, s.Engine.Error},
 		{"gateway", before.Gateway.Error, s.Gateway.Error},
 		{"journal", before.Journal.Broken, s.Journal.Broken},
@@ -55,6 +55,7 @@ func changes(before, s *app.DaemonStatus, now time.Time) []string {
 			say("%s is gone", old.Address)
 		}
 	}
+	news = append(news, reviewChanges(before, s)...)
 	if s.Converged && !before.Converged {
 		say("what runs is what Git wants")
 	}

@@ -26,15 +26,15 @@ func (v *View) History(h *History) error {
 	}
 	out := &printer{v: v}
 	subject := "MODEL"
-	if slices.ContainsFunc(h.Entries, func(e journal.Entry) bool { return e.Pipeline != "" }) {
-		subject = "SUBJECT" // a model, or a run of a pipeline
+	if slices.ContainsFunc(h.Entries, func(e journal.Entry) bool { return e.Model == "" }) {
+		subject = "SUBJECT" // a model, a run of a pipeline, a repo, or a proposal
 	}
 	rows := [][]string{{"WHEN", subject, "DECISION", "REVISIONS", "WEIGHT", "BY", "WHY"}}
 	for i := range h.Entries {
 		e := &h.Entries[i]
-		name, weight := e.Model, fmt.Sprintf("%d %%", e.Weight)
-		if e.Pipeline != "" {
-			name, weight = cmp.Or(e.Run, e.Pipeline), "-"
+		name, weight := cmp.Or(e.Run, e.Subject()), "-"
+		if e.Model != "" {
+			weight = fmt.Sprintf("%d %%", e.Weight)
 		}
 		rows = append(rows, []string{moment(e.At), name, string(e.Action), revisions(e), weight, e.Actor, firstLine(e.Reason)})
 	}
@@ -53,10 +53,14 @@ func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -
 
 // revisions are those that a decision moves between, short.
 func revisions(e *journal.Entry) string {
-	if e.Pipeline != "" {
+	length := 8
+	switch {
+	case e.Pipeline != "":
 		return cmp.Or(e.Version, e.To, "-") // the version that is proposed, or the gate that is overridden
+	case e.Repo != "":
+		length = 7 // of commits
 	}
-	short := func(revision string) string { return revision[:min(len(revision), 8)] }
+	short := func(revision string) string { return revision[:min(len(revision), length)] }
 	to := short(e.To)
 	if e.Version != "" {
 		to = fmt.Sprintf("%s %s", e.Version, to)
@@ -84,15 +88,15 @@ func entryColor(e *journal.Entry) string {
 
 func actionColor(a journal.Action) string {
 	switch a {
-	case journal.ActionPromote, journal.ActionAdopt, journal.ActionPublish:
+	case journal.ActionPromote, journal.ActionAdopt, journal.ActionPublish, journal.ActionAccept:
 		return green
 	case journal.ActionRollback, journal.ActionFail, journal.ActionAbort, journal.ActionReturn:
 		return red
 	case journal.ActionHold, journal.ActionTolerate, journal.ActionPause, journal.ActionOverride:
 		return yellow
-	case journal.ActionApprove, journal.ActionResume, journal.ActionRetry:
+	case journal.ActionApprove, journal.ActionResume, journal.ActionRetry, journal.ActionPropose:
 		return cyan
-	case journal.ActionStart, journal.ActionStep, journal.ActionWeight, journal.ActionFinish, journal.ActionSupersede, journal.ActionRelease, journal.ActionRemove, journal.ActionRun, journal.ActionEnd, journal.ActionSchedule:
+	case journal.ActionStart, journal.ActionStep, journal.ActionWeight, journal.ActionFinish, journal.ActionSupersede, journal.ActionRelease, journal.ActionRemove, journal.ActionRun, journal.ActionEnd, journal.ActionSchedule, journal.ActionConclude:
 	}
 	return ""
 }

@@ -26,6 +26,21 @@ func (v *View) Validated(environments []string, models map[string]int) error {
 	return v.Line(fmt.Sprintf("%s Valid: %s.", v.paint(green, "✓"), strings.Join(parts, ", ")))
 }
 
+// ValidTrust says what the operator's rules ask for.
+func (v *View) ValidTrust(t *spec.Trust) error {
+	asks := map[spec.TrustMode]string{
+		spec.TrustOff: "no signatures", spec.TrustHead: "a signature on the commit that is followed, or a tag on it", spec.TrustEvery: "a signature on every commit",
+	}[t.Mode]
+	text := fmt.Sprintf("%s Valid: %s, %s", v.paint(green, "✓"), asks, count(len(t.Signers), "signer"))
+	if n := len(t.Reviews); n > 0 {
+		text += ", " + count(n, "rule") + " for reviews"
+	}
+	if t.Since != "" {
+		text += fmt.Sprintf("; nothing is asked of history up to %s", shortID(t.Since))
+	}
+	return v.Line(text + ".")
+}
+
 // Invalid counts what is wrong, below the findings themselves.
 func (v *View) Invalid(ds diag.Diagnostics) {
 	mistakes, warnings := ds.Sorted().Count()

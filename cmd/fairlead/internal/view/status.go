@@ -31,6 +31,10 @@ func (p *printer) status(s *app.DaemonStatus, now time.Time) {
 	}
 	p.line("%s of %s, %s", p.v.paint(bold, s.Environment), s.Owner, revision)
 	p.source(&s.Source, now)
+	if text := sourceTrouble(s); text != "" {
+		p.trouble("source", text)
+	}
+	p.refused(s.Refusals)
 	if s.Engine.Error != "" {
 		p.trouble("engine", s.Engine.Error)
 	}
@@ -39,12 +43,15 @@ func (p *printer) status(s *app.DaemonStatus, now time.Time) {
 	if s.Metrics.Error != "" {
 		p.trouble("metrics", s.Metrics.Error)
 	}
+	p.notifiers(s.Notifiers, now)
 	if len(s.Models) > 0 {
 		p.line("")
 		p.models(s.Models, now)
 		p.rollouts(s.Models, now)
 	}
 	p.busyPipelines(s.Pipelines)
+	p.proposals(s.Proposals, now)
+	p.pulls(s.Pulls)
 	p.line("")
 	p.summary(s)
 }
@@ -80,7 +87,7 @@ func (p *printer) summary(s *app.DaemonStatus) {
 		p.line("%s What runs is what Git wants.", p.v.paint(green, "✓"))
 		return
 	}
-	needed := false
+	needed := p.notFollowed(s.Refusals)
 	for i := range s.Models {
 		m := &s.Models[i]
 		switch {
@@ -131,9 +138,6 @@ func (p *printer) source(s *controller.SourceStatus, now time.Time) {
 	}
 	if s.Stale {
 		p.line("           the last good revision is followed until the source can be read")
-	}
-	if s.Error != "" {
-		p.trouble("source", s.Error)
 	}
 }
 
