@@ -54,9 +54,15 @@ var buildProgram = sync.OnceValues(func() (string, error) {
 //go:embed testdata/model.go
 var modelSource []byte
 
-// buildModel builds the model server, once.
-var buildModel = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(scratch, "model")
+// buildModel builds the model server, once. buildBroken builds one of which half of the
+// answers are failures.
+var (
+	buildModel  = sync.OnceValues(func() (string, error) { return buildServer("model", "") })
+	buildBroken = sync.OnceValues(func() (string, error) { return buildServer("broken", " -X main.broken=0.5") })
+)
+
+func buildServer(name, flags string) (string, error) {
+	dir := filepath.Join(scratch, name)
 	program := filepath.Join(dir, "program")
 	err := errors.Join(
 		os.MkdirAll(dir, 0o700),
@@ -65,14 +71,14 @@ var buildModel = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, ".")
+	build := exec.Command("go", "build", "-ldflags=-s -w"+flags, "-o", program, ".")
 	build.Dir = dir
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the model server: %w\n%s", err, out)
+		return "", fmt.Errorf("build the %s server: %w\n%s", name, err, out)
 	}
 	return program, nil
-})
+}
 
 // built returns the path of what one of the two made.
 func built(t *testing.T, build func() (string, error)) string {

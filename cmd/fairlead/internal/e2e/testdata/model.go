@@ -14,6 +14,9 @@
 //	SHIFT    what is added to the scores, which spread around 0.5 by 0.1
 //	CRASH    it prints its secrets and this reason, and ends with code 3
 //
+// A build may be broken by itself: with -ldflags "-X main.broken=0.5" it has these
+// ERRORS unless its environment has others.
+//
 // Each answer says in the header Model-Version who gave it, and in Model-Error
 // that a failure is one of ERRORS.
 package main
@@ -32,6 +35,9 @@ import (
 	"sync/atomic"
 	"time"
 )
+
+// broken is the share of the inferences that this very build fails.
+var broken string
 
 func main() {
 	if reason := os.Getenv("CRASH"); reason != "" {
@@ -93,6 +99,9 @@ func infer(w http.ResponseWriter, r *http.Request) {
 // number is a variable of the environment, or what it is when not set.
 func number(variable string, otherwise float64) float64 {
 	if n, err := strconv.ParseFloat(os.Getenv(variable), 64); err == nil {
+		return n
+	}
+	if n, err := strconv.ParseFloat(broken, 64); err == nil && variable == "ERRORS" {
 		return n
 	}
 	return otherwise
