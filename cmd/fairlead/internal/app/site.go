@@ -351,6 +351,12 @@ func (c *Config) LangOptions() lang.Options {
 
 // Desired fetches, loads and binds the newest revision.
 func (s *Site) Desired(ctx context.Context) (*reconcile.Desired, spec.Tree, error) {
+	if s.books != nil && !s.books.isOpen() {
+		// It tells which commit was accepted last, and nobody else opens it meanwhile.
+		if _, err := s.books.Open(ctx); err != nil {
+			return nil, nil, fmt.Errorf("open the journal: %w", err)
+		}
+	}
 	snapshot, err := s.Source.Latest(ctx)
 	if err != nil {
 		return nil, nil, err
