@@ -204,7 +204,7 @@ var matrix = []struct {
 	}},
 	{"revoked key", "revoked", func(w *world) (bad, good question) {
 		bad, good = w.twin()
-		bad.to, bad.signers = good.to, []spec.Signer{w.scheme.revoked("ann")}
+		bad.to, bad.signers = good.to, []spec.Signer{w.revoked("ann")}
 		return bad, good
 	}},
 	{"old key after its rotation", "until", func(w *world) (bad, good question) {
@@ -262,7 +262,7 @@ var matrix = []struct {
 		return bad, good
 	}},
 	{"evil merge", "not known to hold only", func(w *world) (bad, good question) {
-		bad, good = w.twin()
+		_, good = w.twin()
 		w.key("forge")
 		forge := w.public("forge")
 		forge.Role = spec.SignerForge
@@ -279,7 +279,7 @@ var matrix = []struct {
 		return bad, good
 	}},
 	{"octopus", "not known to hold only", func(w *world) (bad, good question) {
-		bad, good = w.twin()
+		_, good = w.twin()
 		w.key("forge")
 		forge := w.public("forge")
 		forge.Role = spec.SignerForge
@@ -301,7 +301,7 @@ var matrix = []struct {
 		return bad, good
 	}},
 	{"shallow boundary", "shallow", func(w *world) (bad, good question) {
-		bad, good = w.twin()
+		_, good = w.twin()
 		good.to = w.as("ann", signing)
 		bad = good
 		bad.dir = filepath.Join(w.t.(*testing.T).TempDir(), "shallow")

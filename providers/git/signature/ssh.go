@@ -80,7 +80,7 @@ func readSSH(line string) parsed {
 	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
 	switch {
 	case err != nil:
-		return parsed{err: errors.New("it is no line as in authorized_keys: ssh-ed25519 AAAA...")}
+		return parsed{err: errors.New("it is no line as in authorized_keys, which begins with the kind of the key, as ssh-ed25519")}
 	case len(bytes.TrimSpace(rest)) > 0:
 		return parsed{err: errors.New("it has more than one line")}
 	case len(options) > 0:
