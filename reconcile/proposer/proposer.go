@@ -97,10 +97,17 @@ func (p *Proposer) Status() []Status {
 // lookTimeout bounds one look at everything.
 const lookTimeout = 5 * time.Minute
 
+// pause is the least between two looks: while many models come up, there is a reason to
+// look with every decision.
+const pause = time.Second
+
 // Run looks until ctx ends: when woken, and at each interval.
 func (p *Proposer) Run(ctx context.Context) {
 	for {
 		p.Look(ctx)
+		if !wait(ctx, pause) {
+			return
+		}
 		timer := time.NewTimer(p.opts.Interval - p.opts.Interval/10 + rand.N(max(p.opts.Interval/5, 1)))
 		select {
 		case <-ctx.Done():
@@ -110,6 +117,18 @@ func (p *Proposer) Run(ctx context.Context) {
 		case <-timer.C:
 		}
 		timer.Stop()
+	}
+}
+
+// wait returns false if ctx ends first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

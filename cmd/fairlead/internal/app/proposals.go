@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead/providers/git"
@@ -57,7 +58,7 @@ func (s *Site) wishing(ctx context.Context) (*propose.Input, spec.Tree, error) {
 	if followed == nil || c == nil || c.Status().Models == nil {
 		return nil, nil, nil
 	}
-	records, err := s.decided(ctx, time.Now())
+	records, err := s.recent.records(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -70,6 +71,28 @@ func (s *Site) wishing(ctx context.Context) (*propose.Input, spec.Tree, error) {
 	in.Updates = s.updates.found(followed.cfg)
 	in.Upstream = s.upstream(ctx, followed)
 	return in, followed.tree, nil
+}
+
+// recent keeps the newest records of the journal for as long as nothing is decided: to
+// read those of a thousand models takes a while.
+type recent struct {
+	mu    sync.Mutex
+	head  string
+	known map[string]journal.Record
+}
+
+func (r *recent) records(ctx context.Context, s *Site) (map[string]journal.Record, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	head := s.journalHead()
+	if head != "" && head == r.head {
+		return r.known, nil
+	}
+	records, err := s.decided(ctx, time.Now())
+	if err == nil {
+		r.head, r.known = head, records
+	}
+	return records, err
 }
 
 // editor makes the changes of wishes to the files of the repo.

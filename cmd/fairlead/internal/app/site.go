@@ -84,6 +84,7 @@ type Site struct {
 	environments  map[string]*environment
 	runnerOptions *runner.Options
 	redactor      redactor
+	recent        recent
 	// NewKey: there was no key, so nothing can be said about running secrets and
 	// the gateway.
 	NewKey bool

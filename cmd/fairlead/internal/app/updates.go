@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -135,8 +136,8 @@ func (u *updates) found(cfg *spec.Config) map[string]propose.NewImage {
 // runUpdates looks for newer images until ctx ends.
 func (s *Site) runUpdates(ctx context.Context) {
 	for {
-		if f := s.followed.Load(); f != nil {
-			records, err := s.decided(ctx, time.Now())
+		if f := s.followed.Load(); f != nil && slices.ContainsFunc(f.cfg.Models, func(m *spec.Model) bool { return m.Update != nil }) {
+			records, err := s.recent.records(ctx, s)
 			if err == nil && s.updates.look(ctx, f.cfg, records, time.Now()) && s.Proposer != nil {
 				s.Proposer.Wake()
 			}
