@@ -43,10 +43,12 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	gateway := buildGateway(t)
 	conforming, careless := modelServers(t)
+	registry := imageRegistry(t)
 	testscript.Run(t, scripts(t, "testdata/script", func(e *testscript.Env) error {
 		e.Setenv("FAIRLEAD_GATEWAY_BINARY", gateway) // a test's own program is no static one
 		e.Setenv("MODEL_SERVER", conforming)
 		e.Setenv("CARELESS_SERVER", careless)
+		e.Setenv("REGISTRY", registry)
 		return nil
 	}))
 }
@@ -100,7 +102,7 @@ func scripts(t *testing.T, dir string, setup func(*testscript.Env) error) testsc
 		// One that hangs, such as a daemon that starts where it should refuse to, is
 		// shown with its goroutines.
 		Deadline: time.Now().Add(scriptDeadline),
-		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"mask": mask, "await": await, "mode": mode, "journal": writeJournal, "audited": writeAudited},
+		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"mask": mask, "await": await, "mode": mode, "journal": writeJournal, "audited": writeAudited, "masktoken": maskToken},
 		Setup: func(e *testscript.Env) error {
 			owner := "script-" + strings.ToLower(filepath.Base(e.WorkDir)) + fmt.Sprint(os.Getpid())
 			owner = strings.NewReplacer("_", "-", ".", "-").Replace(owner)

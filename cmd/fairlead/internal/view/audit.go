@@ -140,9 +140,13 @@ func (v *View) AuditRows(rows []audit.Row, csv bool) error {
 func (v *View) Approval(a *app.VersionApproval) error {
 	out := &printer{v: v}
 	name := v.paint(bold, a.Model+" "+a.Version)
-	if who := approvers(a); len(who) > 0 {
-		out.line("%s in %s was approved by %s.", name, a.Environment, join(who))
-	} else {
+	approved, merged := approvers(a)
+	switch {
+	case len(approved) > 0:
+		out.line("%s in %s was approved by %s.", name, a.Environment, join(approved))
+	case len(merged) > 0:
+		out.line("%s in %s was merged by %s. No other approval is known.", name, a.Environment, join(merged))
+	default:
 		out.line("%s came into %s. Who approved it, the journal does not know.", name, a.Environment)
 	}
 	out.known("commit", strings.TrimRight(shortID(a.Commit)+"  "+a.Subject, " "))
@@ -200,26 +204,21 @@ func (p *printer) known(name, text string) {
 	}
 }
 
-// approvers are those whose approval let it in, each once; where nobody was asked, who
-// merged it.
-func approvers(a *app.VersionApproval) []string {
-	var who []string
-	add := func(name string) {
-		if name != "" && !slices.Contains(who, name) {
-			who = append(who, name)
+// approvers are those whose approval let it in, and those who merged it, each once.
+func approvers(a *app.VersionApproval) (approved, merged []string) {
+	add := func(to []string, name string) []string {
+		if name == "" || slices.Contains(to, name) {
+			return to
 		}
+		return append(to, name)
 	}
 	for i := range a.Pulls {
 		for _, approval := range a.Pulls[i].Approvals {
-			add(approval.By)
+			approved = add(approved, approval.By)
 		}
+		merged = add(merged, a.Pulls[i].MergedBy)
 	}
-	if len(who) == 0 {
-		for i := range a.Pulls {
-			add(a.Pulls[i].MergedBy)
-		}
-	}
-	return who
+	return approved, merged
 }
 
 func signer(a *app.VersionApproval) string {

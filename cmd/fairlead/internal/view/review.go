@@ -69,7 +69,7 @@ func (p *printer) finding(r *review.Report, d *diag.JSONDiagnostic) {
 	}
 	p.line("  %s %s%s", mark, where, d.Summary)
 	if d.Detail != "" {
-		p.line("      %s", d.Detail)
+		p.line("      %s", strings.ReplaceAll(d.Detail, "\n", "\n      "))
 	}
 }
 

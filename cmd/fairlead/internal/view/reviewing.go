@@ -17,9 +17,9 @@ import (
 func (p *printer) refused(refusals []app.RefusalStatus) {
 	for i := range refusals {
 		r := &refusals[i]
-		mark, verb := p.v.paint(red, "refused!"), "is refused by"
+		mark := p.v.paint(red, "refused!")
 		if r.Waiting {
-			mark, verb = p.v.paint(yellow, "waits   "), "waits, for"
+			mark = p.v.paint(yellow, "waits   ")
 		}
 		repo := ""
 		if r.Repo != journal.RootRepo {
@@ -30,7 +30,7 @@ func (p *printer) refused(refusals []app.RefusalStatus) {
 		if pos := r.Pos.String(); pos != "" {
 			rule += " (" + pos + ")"
 		}
-		p.line("           %s %s: %s", verb, rule, r.Reason)
+		p.line("           %s: %s", rule, r.Reason)
 		if r.Commit != "" && r.Commit != r.Head {
 			p.line("           commit: %s", shortID(r.Commit))
 		}
@@ -124,10 +124,10 @@ func (p *printer) notifiers(all []notify.Status, now time.Time) {
 					waits = "; 1 message waits"
 				}
 			}
-			p.trouble("notifier", fmt.Sprintf("%s fails since %s%s: %s", s.Name, since(s.FailingSince, now), waits, s.LastError))
+			p.trouble("notify", fmt.Sprintf("%s has failed for %s%s: %s", s.Name, since(s.FailingSince, now), waits, s.LastError))
 		}
 		for _, note := range s.Notes {
-			p.line("  notifier %s: %s", s.Name, note)
+			p.line("  notify   %s: %s", s.Name, note)
 		}
 	}
 }
