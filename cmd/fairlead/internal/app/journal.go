@@ -102,7 +102,7 @@ func readKeys(path string) ([]string, error) {
 		}
 		i := keyBegin.FindStringIndex(line)
 		if i == nil { // it may be a private one, so it is not quoted
-			return nil, fmt.Errorf("%s:%d is no public SSH key; write it as in authorized_keys: ssh-ed25519 AAAA...", path, number)
+			return nil, fmt.Errorf("%s:%d is no public SSH key; write it as authorized_keys has it, ssh-ed25519 and a long word", path, number)
 		}
 		keys = append(keys, strings.TrimSpace(line[i[0]:]))
 	}

@@ -28,6 +28,7 @@ type metrics struct {
 	rollouts   *prometheus.CounterVec
 	rolling    *prometheus.HistogramVec
 	checks     *prometheus.CounterVec
+	drift      *prometheus.CounterVec
 	inFlight   prometheus.Gauge
 	lag        prometheus.Gauge
 	// accepted is when the commit came that is not converged yet; nil if it is.
@@ -71,6 +72,9 @@ func newMetrics() *metrics {
 		checks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "fairlead_check_outcomes_total", Help: "Looks at a check of a rollout, by outcome (pass, fail, insufficient, error).",
 		}, []string{"model", "check", "outcome"}),
+		drift: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "fairlead_drift_healed_total", Help: "How often what ran had drifted from Git, and was put right.",
+		}, []string{"model"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "fairlead_actions_in_flight", Help: "Actions that were begun and have not ended: the engine works on them, or they wait for an image or for their turn.",
 		}),
@@ -78,7 +82,7 @@ func newMetrics() *metrics {
 			Name: "fairlead_commit_accepted_timestamp_seconds", Help: "When the commit that is followed was accepted.",
 		}),
 	}
-	m.registry.MustRegister(m.reconciles, m.actions, m.duration, m.resync, m.reconcile, m.errors, m.commits, m.rollouts, m.rolling, m.checks, m.inFlight, m.lag,
+	m.registry.MustRegister(m.reconciles, m.actions, m.duration, m.resync, m.reconcile, m.errors, m.commits, m.rollouts, m.rolling, m.checks, m.drift, m.inFlight, m.lag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -123,6 +127,8 @@ func (m *metrics) observe(e controller.Event) {
 		m.errors.WithLabelValues("journal").Inc()
 	case controller.MetricsFailed:
 		m.errors.WithLabelValues("metrics").Inc()
+	case controller.DriftHealed:
+		m.drift.WithLabelValues(e.Address.ServedName()).Inc()
 	case controller.JournalRecovered, controller.MetricsRecovered, controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.Pulling, controller.TablePushed, controller.PhaseChanged:
 	}
 }

@@ -73,6 +73,8 @@ func levelOf(e controller.Event) (slog.Level, bool) {
 			return slog.LevelWarn, true
 		}
 		return slog.LevelInfo, true
+	case controller.DriftHealed:
+		return slog.LevelWarn, true
 	case controller.Decided, controller.JournalRecovered, controller.MetricsRecovered, controller.CommitAccepted, controller.SourceRecovered, controller.EngineRecovered, controller.GatewayAnswers, controller.ActionDone:
 		return slog.LevelInfo, true
 	}

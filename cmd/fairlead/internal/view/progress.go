@@ -148,7 +148,8 @@ func (p *Progress) line(e *controller.Event) (line, bool) {
 			return line{good, "ready"}, planned
 		case rollout.Rolling:
 		}
-	case controller.ActionStarted, controller.GatewayAnswers, controller.CommitAccepted, controller.TablePushed, controller.Resynced, controller.Reconciled:
+	case controller.ActionStarted, controller.GatewayAnswers, controller.CommitAccepted, controller.TablePushed, controller.Resynced, controller.Reconciled,
+		controller.DriftHealed:
 	}
 	return line{}, false
 }
