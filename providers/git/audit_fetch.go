@@ -3,7 +3,6 @@ package git
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/go-git/go-git/v5/plumbing"
 )
@@ -13,6 +12,7 @@ import (
 // looked at here. Where the remote has no such branch, the repository is empty. The
 // directory must not be there yet.
 func FetchJournal(ctx context.Context, o JournalOptions) error {
+	o.ReadOnly = true
 	j, err := NewJournal(o)
 	if err != nil {
 		return err
@@ -22,13 +22,9 @@ func FetchJournal(ctx context.Context, o JournalOptions) error {
 	}
 	for races := 1; ; races++ {
 		if err = j.copyFrom(ctx); !errors.Is(err, errMoved) || races == maxRaces {
-			break
+			return err
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("fetch the journal: %w", err)
-	}
-	return nil
 }
 
 // copyFrom makes a store with what the remote has now.

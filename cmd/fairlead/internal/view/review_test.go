@@ -88,8 +88,10 @@ func TestStatusTellsWhatWaitsForPeople(t *testing.T) {
 			{Key: "revert-fraud", State: "open", Title: "Revert fraud to 1.3.9", Branch: "fairlead/prod/revert-fraud", Since: ago(time.Hour), Error: "push: no answer"},
 		},
 		Pulls: []app.PullStatus{
-			{Number: 7, Headline: "1 to roll out"}, {Number: 8, Headline: "2 errors in the specs", Failed: true},
-			{Number: 9, Skipped: "it is from a fork; --plan-forks plans those too"}, {Number: 10, Error: "fetch: no answer"},
+			{Number: 7, Headline: "1 to roll out"},
+			{Number: 8, Headline: "2 errors in the specs", Failed: true},
+			{Number: 9, Skipped: "it is from a fork; --plan-forks plans those too"},
+			{Number: 10, Error: "fetch: no answer"},
 		},
 	}
 	golden(t, "status-review", func(v *view.View) error { return v.Status(s, now) })
@@ -106,9 +108,14 @@ func TestWatchTellsOfProposals(t *testing.T) {
 	blocked := proposer.Status{Key: "pin-fraud", State: "blocked", Title: "x", Reason: "by hand"}
 	refused := app.RefusalStatus{Head: strings.Repeat("9", 40), Rule: "trust.signed", Reason: "it is not signed"}
 	for _, s := range []*app.DaemonStatus{
-		{}, {Proposals: []proposer.Status{open}}, {Proposals: []proposer.Status{pulled}}, {Proposals: []proposer.Status{blocked, pulled}}, {Proposals: []proposer.Status{blocked, pulled}},
+		{},
+		{Proposals: []proposer.Status{open}},
+		{Proposals: []proposer.Status{pulled}},
+		{Proposals: []proposer.Status{blocked, pulled}},
+		{Proposals: []proposer.Status{blocked, pulled}},
 		{Proposals: []proposer.Status{{Key: "revert-fraud", Last: &journal.EndedProposal{Outcome: journal.ProposalMerged, Title: "Revert fraud"}}}},
-		{Refusals: []app.RefusalStatus{refused}}, {Refusals: []app.RefusalStatus{refused}},
+		{Refusals: []app.RefusalStatus{refused}},
+		{Refusals: []app.RefusalStatus{refused}},
 	} {
 		if err := w.Show(s, now); err != nil {
 			t.Fatal(err)
