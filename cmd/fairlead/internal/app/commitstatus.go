@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,9 @@ import (
 func statusContext(environment string) string { return "fairlead/" + environment }
 
 // statusOf is what became of the commit that is followed, and of the newest one where
-// that is refused. It is pure. The text is of the first model that is not at rest.
-func statusOf(s *controller.Status) map[string]reconcile.CommitStatus {
+// that is refused; waiting: for nothing but its review. It is pure. The text is of the
+// first model that is not at rest.
+func statusOf(s *controller.Status, waiting bool) map[string]reconcile.CommitStatus {
 	all := map[string]reconcile.CommitStatus{}
 	put := func(commit string, state reconcile.CommitState, text string) {
 		if commit != "" {
@@ -30,7 +32,11 @@ func statusOf(s *controller.Status) map[string]reconcile.CommitStatus {
 		put(s.Commit.ID, state, text)
 	}
 	if s.Source.Refused && s.Source.Commit != s.Commit.ID {
-		put(s.Source.Commit, reconcile.CommitFailure, "refused: "+s.Source.Error)
+		if waiting {
+			put(s.Source.Commit, reconcile.CommitPending, "waits: "+s.Source.Error)
+		} else {
+			put(s.Source.Commit, reconcile.CommitFailure, "refused: "+s.Source.Error)
+		}
 	}
 	return all
 }
@@ -89,6 +95,15 @@ func (s *Site) reasonURL(state reconcile.CommitState) string {
 	return ""
 }
 
+// waiting: the newest commit is refused for nothing but evidence that may come.
+func (s *Site) waiting() bool {
+	if s.gate == nil {
+		return false
+	}
+	all := s.gate.Refusals()
+	return len(all) > 0 && !slices.ContainsFunc(all, func(r *reconcile.Refusal) bool { return !r.Waiting })
+}
+
 // commitStatuses keeps the status of commits current on the forge. States come by
 // quickly, and only the newest of each commit is sent.
 type commitStatuses struct {
@@ -126,7 +141,7 @@ func (c *commitStatuses) Run(ctx context.Context) {
 		case <-retry.C:
 		}
 		if current := c.site.current.Load(); current != nil {
-			c.send(ctx, statusOf(current.Status()))
+			c.send(ctx, statusOf(current.Status(), c.site.waiting()))
 		}
 		retry.Reset(c.site.Config.Interval)
 		pause := time.NewTimer(statusPause)

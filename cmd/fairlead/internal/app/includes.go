@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/providers/git/signature"
@@ -69,7 +70,30 @@ func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.I
 		Path: i.Path, Branch: options.Branch, URL: redact(i.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
 	s.gates.Store(i.Name, gate)
-	return gate, nil
+	return &toldSource{Source: gate, site: s}, nil
+}
+
+// toldSource tells people of a commit of an included repository that is refused. The
+// composition only notes it: nothing else waits for it.
+type toldSource struct {
+	reconcile.Source
+	site *Site
+	told string // the refusal that was told last
+}
+
+// Latest implements reconcile.Source. One look at an include is under way at a time.
+func (t *toldSource) Latest(ctx context.Context) (reconcile.Snapshot, error) {
+	snapshot, err := t.Source.Latest(ctx)
+	refusal, refused := errors.AsType[*reconcile.Refusal](err)
+	switch {
+	case !refused:
+		t.told = ""
+	case t.told != refusal.Error():
+		t.told = refusal.Error()
+		t.site.log.Error(t.told, "include", refusal.Repo)
+		t.site.tell(t.site.scene().Refused(refusal, nil, time.Now()))
+	}
+	return snapshot, err
 }
 
 // includeOptions say how an included repository is read. What proves who this daemon is
