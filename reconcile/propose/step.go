@@ -75,8 +75,9 @@ func Step(r journal.ProposalRecord, wish *Wish, seen Seen, now time.Time) Move {
 	if r.Open == nil {
 		return begin(&r, wish, seen)
 	}
-	if end, reason, by := outcome(&r, wish, seen); end != "" {
-		return conclude(r, end, reason, by, now)
+	whole := found(r, seen)
+	if end, reason, by := outcome(&whole, wish, seen); end != "" {
+		return conclude(whole, end, reason, by, now)
 	}
 	switch {
 	case seen.Tip != "" && !seen.Ours:
@@ -126,8 +127,7 @@ func tidy(r *journal.ProposalRecord, seen Seen) Move {
 // outcome tells how an open proposal has ended; "": it has not.
 func outcome(r *journal.ProposalRecord, wish *Wish, seen Seen) (end journal.ProposalOutcome, reason, by string) {
 	open := r.Open
-	// The program may have died between opening it and writing down its number.
-	if p := seen.Pull; p != nil && (p.Number == open.Pull || open.Pull == 0 && p.HeadSHA == open.Commit) {
+	if p := seen.Pull; p != nil && p.Number == open.Pull {
 		switch p.State {
 		case reconcile.PullMerged:
 			return journal.ProposalMerged, fmt.Sprintf("#%d was merged", p.Number), p.MergedBy
@@ -147,6 +147,23 @@ func outcome(r *journal.ProposalRecord, wish *Wish, seen Seen) (end journal.Prop
 		return journal.ProposalReplaced, "replaced: " + wish.Title, ""
 	}
 	return "", "", ""
+}
+
+// found is the record with the pull request of what is open: the program may have died
+// between opening it and writing down its number. One of an earlier proposal is another,
+// also where the forge tells that it has the commit which its branch holds by now. One of
+// a proposal that was replaced goes on.
+func found(r journal.ProposalRecord, seen Seen) journal.ProposalRecord {
+	p := seen.Pull
+	if p == nil || r.Open.Pull != 0 || p.HeadSHA != r.Open.Commit || slices.ContainsFunc(r.Ended, func(e journal.EndedProposal) bool {
+		return e.Pull == p.Number && e.Outcome != journal.ProposalReplaced
+	}) {
+		return r
+	}
+	open := *r.Open
+	open.Pull, open.URL = p.Number, p.URL
+	r.Open = &open
+	return r
 }
 
 // maxEnded bounds the ledger of one key.

@@ -133,6 +133,35 @@ func TestAThousandCyclesMakeNoLoop(t *testing.T) {
 	})
 }
 
+// What is moot and wanted again later is proposed anew: that its last pull request is
+// closed says nothing about this one.
+func TestWhatWasMootMayBeWantedAgain(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		for range 3 {
+			w.settle(wish("a"))
+			w.settle(nil)
+		}
+		w.settle(wish("a"))
+		if w.record.Open == nil || w.acts[propose.Push] != 4 || w.forge && (len(w.pulls) != 4 || w.pulls[3].State != reconcile.PullOpen) {
+			t.Errorf("%+v, acts %v, pull requests %+v", w.record, w.acts, w.pulls)
+		}
+		w.wantEnded(t, journal.ProposalMoot, journal.ProposalMoot, journal.ProposalMoot)
+	})
+}
+
+// The pull request of which the number was lost is closed with its proposal.
+func TestAPullRequestThatWasNotWrittenDownIsClosed(t *testing.T) {
+	w := newWorld(true)
+	w.settle(wish("a"))
+	lost := *w.record.Open
+	lost.Pull, lost.URL = 0, ""
+	w.record.Open = &lost
+	w.settle(nil)
+	if w.pulls[0].State != reconcile.PullClosed || w.tip != "" || w.record.Ended[0].Pull != 1 {
+		t.Errorf("%+v, pull requests %+v", w.record, w.pulls)
+	}
+}
+
 // Whatever people do and whenever the program dies: it comes to rest, nobody's commit is
 // overwritten, and no wish that people have decided about comes back.
 func TestLivesOfProposals(t *testing.T) {

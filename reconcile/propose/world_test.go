@@ -65,7 +65,7 @@ func (w *world) act(m propose.Move, wish *propose.Wish) {
 		w.commits++
 		w.tip, w.theirs = fmt.Sprintf("%040x", w.commits), false
 		for i := range w.pulls {
-			if w.pulls[i].State == reconcile.PullOpen {
+			if w.pulls[i].State != reconcile.PullMerged { // Gitea tells it of those that are closed, too
 				w.pulls[i].HeadSHA = w.tip
 			}
 		}

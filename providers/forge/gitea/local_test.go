@@ -65,6 +65,19 @@ func TestForgeKeepsItsContract(t *testing.T) {
 	providertest.ForgeSuite(t, newLocal)
 }
 
+// Gitea tells of a closed pull request what its branch holds by now, which may be another
+// proposal.
+func TestHeadOfAClosedPullRequestStays(t *testing.T) {
+	f, w := newLocal(t)
+	head := w.Push(t, "ann", "feature")
+	number := w.OpenPull(t, "ann", "feature", "main", "Digits 1.2.0")
+	w.Close(t, "bob", number)
+	w.Push(t, "ann", "feature")
+	if p, err := f.Pull(t.Context(), number); err != nil || p.HeadSHA != head || p.ClosedBy != "bob" {
+		t.Errorf("closed it is %+v, %v; want the head %s", p, err, head)
+	}
+}
+
 func TestEachCommitOfARebaseIsFound(t *testing.T) {
 	rebaseIsFound(t, newLocal)
 }

@@ -94,7 +94,8 @@ func (s *session) pull(number int) (reconcile.Pull, error) {
 }
 
 // complete asks what Gitea does not tell with a pull request that is over: what
-// exactly was merged, or who closed it.
+// exactly was merged or closed, since it tells of any what its branch holds by now, and
+// who closed it.
 func (s *session) complete(p reconcile.Pull) (reconcile.Pull, error) {
 	var err error
 	switch p.State {
@@ -106,7 +107,9 @@ func (s *session) complete(p reconcile.Pull) (reconcile.Pull, error) {
 		}
 		p.HeadSHA, err = s.headOf(p)
 	case reconcile.PullClosed:
-		p.ClosedBy, err = s.closedBy(p.Number)
+		if p.HeadSHA, err = s.headOf(p); err == nil {
+			p.ClosedBy, err = s.closedBy(p.Number)
+		}
 	case reconcile.PullOpen:
 	}
 	return p, err
@@ -115,7 +118,7 @@ func (s *session) complete(p reconcile.Pull) (reconcile.Pull, error) {
 // headOf is the commit that refs/pull/N/head holds. It is "" where there is no such
 // ref: the branch of the pull request may be something else by now.
 func (s *session) headOf(p reconcile.Pull) (string, error) {
-	call := rest.Call{Doing: fmt.Sprintf("ask what was merged by pull request %d", p.Number), Needs: "read:repository"}
+	call := rest.Call{Doing: fmt.Sprintf("ask what was proposed by pull request %d", p.Number), Needs: "read:repository"}
 	refs, response, err := s.sdk.GetRepoRefs(s.owner, s.repo, p.Ref)
 	switch {
 	case status(response) == http.StatusNotFound:
@@ -225,7 +228,7 @@ func told(p *gitea.PullRequest) (pull reconcile.Pull, ok bool) {
 		}
 		pull.HeadSHA = "" // see headOf
 	case p.State != gitea.StateOpen:
-		pull.State = reconcile.PullClosed
+		pull.State, pull.HeadSHA = reconcile.PullClosed, ""
 	}
 	return pull, true
 }
