@@ -123,6 +123,8 @@ func (imagesOf) Tags(context.Context, string) ([]string, error) { return nil, ni
 
 func (m imagesOf) ResolveImage(_ context.Context, ref string) (string, error) {
 	switch digest, known := m[ref]; {
+	case digest == "denied":
+		return "", errors.New("docker.io does not let us in (401)")
 	case digest == "away":
 		return "", fmt.Errorf("resolve %s: %w", ref, reconcile.ErrUnavailable)
 	case !known:
@@ -134,17 +136,20 @@ func (m imagesOf) ResolveImage(_ context.Context, ref string) (string, error) {
 
 func TestPinningTellsUnknownImagesFromRegistriesThatAreAway(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("ab", 32)
-	ask := imagesOf{"a:1": digest, "ghcr.io/b": digest, "c:1": "away"}
-	got, err := pinImages(t.Context(), ask, []string{"a:1", "ghcr.io/b", "local:1", strings.Repeat("ab", 32), "Not An Image"})
+	ask := imagesOf{"a:1": digest, "ghcr.io/b": digest, "away:1": "away", "team/denied:1": "denied", "team/away:1": "away", "ghcr.io/away:1": "away", "ghcr.io/denied:1": "denied"}
+	unknown := []string{"local:1", "ghcr.io/gone:1", "away:1", "team/denied:1", strings.Repeat("ab", 32), "Not An Image"}
+	got, err := pinImages(t.Context(), ask, append([]string{"a:1", "ghcr.io/b"}, unknown...))
 	if err != nil || got["a:1"].Ref != "a:1@"+digest || got["ghcr.io/b"].Ref != "ghcr.io/b@"+digest {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	for _, ref := range []string{"local:1", strings.Repeat("ab", 32), "Not An Image"} {
+	for _, ref := range unknown {
 		if p, there := got[ref]; !there || p.Ref != "" || p.Why == "" {
 			t.Errorf("%s: got %+v", ref, p)
 		}
 	}
-	if _, err := pinImages(t.Context(), ask, []string{"a:1", "c:1"}); !errors.Is(err, reconcile.ErrUnavailable) {
-		t.Errorf("got %v", err)
+	for _, ref := range []string{"team/away:1", "ghcr.io/away:1", "ghcr.io/denied:1"} {
+		if got, err := pinImages(t.Context(), ask, []string{"a:1", ref}); err == nil {
+			t.Errorf("%s: got %+v", ref, got)
+		}
 	}
 }

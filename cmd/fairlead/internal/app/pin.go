@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/fairlead/fairlead/providers/oci"
@@ -70,10 +71,20 @@ func pinImage(ctx context.Context, ask registries, ref string) (Pinned, error) {
 	defer cancel()
 	digest, err := ask.ResolveImage(ctx, ref)
 	switch {
-	case errors.Is(err, reconcile.ErrImageNotFound):
+	case err == nil:
+		return Pinned{Ref: image.With(image.Tag, digest).String()}, nil
+	case errors.Is(err, reconcile.ErrImageNotFound) || maybeLocal(image, err):
 		return Pinned{Why: err.Error()}, nil
-	case err != nil:
+	default:
 		return Pinned{}, err
 	}
-	return Pinned{Ref: image.With(image.Tag, digest).String()}, nil
+}
+
+// maybeLocal tells whether an image is perhaps on this host only. One that was built here
+// has a name without a registry, which stands for Docker Hub; that refuses whoever asks
+// for what is not there, and where there is no way to it, only a name with a directory
+// means it for sure.
+func maybeLocal(image update.Image, err error) bool {
+	host, _ := image.Registry()
+	return host == "docker.io" && (!errors.Is(err, reconcile.ErrUnavailable) || !strings.Contains(image.Name, "/"))
 }

@@ -38,8 +38,8 @@ func (p *program) auditVerifyCommand() *cobra.Command {
 		Short: "Find what was changed, removed or added in the journal",
 		Long: `Walks over the whole journal: each entry holds the id of the one before, is signed
 by the daemon, and changes what it says and nothing else. Reads the journal in
---data, or with --repo the branch fairlead/journal/ENVIRONMENT of a repository.
-Neither a daemon nor an engine is asked, and nothing is changed.
+--data; with --repo, or where there is none, the branch fairlead/journal/ENVIRONMENT
+of a repository. Neither a daemon nor an engine is asked, and nothing is changed.
 
 Two things the journal cannot say about itself. Which key is the daemon's: name it
 with --signers. How far it had come: keep its newest entry where whoever can push
@@ -54,9 +54,13 @@ and name it with --head.
 Exit codes: 0 nothing is wrong, 1 something is, 2 nothing could be checked.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			named := cmd.Flags().Changed("repo")
 			c, err := p.resolve(cmd, &f)
 			if err != nil {
 				return &exit{exitUnchecked, err}
+			}
+			if _, err := app.LeftJournal(c); err == nil && !named { // one that is configured is for where no daemon runs
+				c.Repo = ""
 			}
 			report, err := app.VerifyJournal(cmd.Context(), c, q)
 			if err != nil {

@@ -153,6 +153,9 @@ func (v *View) Approval(a *app.VersionApproval) error {
 	if a.Repo != journal.RootRepo {
 		out.known("of", a.Repo)
 	}
+	if a.Author == "" && a.Commit != "" {
+		out.known("author", "not in the journal; see git show "+shortID(a.Commit))
+	}
 	out.known("author", a.Author)
 	out.known("signer", signer(a))
 	for i := range a.Pulls {
@@ -180,6 +183,12 @@ func (v *View) Approval(a *app.VersionApproval) error {
 	return out.flush()
 }
 
+// endings are the ways in which a rollout ends, in words.
+var endings = map[journal.Action]string{
+	journal.ActionPromote: "promoted", journal.ActionRollback: "rolled back", journal.ActionReturn: "back to the release before", journal.ActionAbort: "aborted",
+	journal.ActionSupersede: "superseded by a newer one", journal.ActionFail: "failed",
+}
+
 // rolled tells how the version was introduced.
 func (p *printer) rolled(a *app.VersionApproval) {
 	p.known("began", fmt.Sprintf("%s, as revision %s", moment(a.Started), a.Revision))
@@ -191,7 +200,8 @@ func (p *printer) rolled(a *app.VersionApproval) {
 	}
 	switch {
 	case a.Outcome != nil:
-		p.known("ended", fmt.Sprintf("%s, %s: %s", a.Outcome.What, moment(a.Outcome.At), firstLine(a.Outcome.Reason)))
+		what := cmp.Or(endings[journal.Action(a.Outcome.What)], a.Outcome.What)
+		p.known("ended", fmt.Sprintf("%s, %s: %s", what, moment(a.Outcome.At), firstLine(a.Outcome.Reason)))
 	case a.Promoted.IsZero():
 		p.known("ended", "not yet")
 	}
