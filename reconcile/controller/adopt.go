@@ -55,7 +55,8 @@ func (l *loop) guard(s *synced) error {
 }
 
 // adopt makes d what should run. Only objects that it changes are decided anew,
-// and their failures are forgiven: a newer commit overtakes a failing one.
+// and their failures are forgiven: a newer commit overtakes a failing one. An approval
+// changes nothing about its model, and may be what that waits for.
 func (l *loop) adopt(d *reconcile.Desired) {
 	moved := l.desired == nil && len(d.MovedFrom) > 0 || l.desired != nil && !maps.Equal(l.desired.MovedFrom, d.MovedFrom)
 	l.desired = d
@@ -86,6 +87,11 @@ func (l *loop) adopt(d *reconcile.Desired) {
 		o.failures, o.err, o.retryAt = 0, nil, time.Time{}
 		if o.supply.trouble() != nil {
 			o.supply = nil
+		}
+	}
+	for _, a := range d.Config.Approvals {
+		if o := l.objects[key(a.Model)]; o != nil {
+			o.dirty = true
 		}
 	}
 }

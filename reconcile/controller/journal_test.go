@@ -326,6 +326,40 @@ func TestOrdersAreJournaledWithTheirActor(t *testing.T) {
 	})
 }
 
+// Nothing but the approval is new in the commit that brings it.
+func TestApprovalInGitLetsTheRolloutGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.repo.commit(model("digits", canary(approval)))
+		w.during(func(c *controller.Controller) {
+			cfg := w.repo.commit(model("digits", canary(approval), image("digits:2")))
+			c.Sync()
+			waits := func(s *controller.Status) bool {
+				r := modelOf(s, "digits").Rollout
+				return r != nil && r.Activity == rollout.Approval
+			}
+			w.await(c, "the approval to be wanted", waits)
+			candidate := modelOf(c.Status(), "digits").Rollout.Candidate.Revision
+			approved := *cfg
+			approved.Approvals = []*spec.Approval{{Model: "digits", Revision: candidate, Step: 1}, {Model: "gone", Revision: candidate, Step: 2}}
+			w.repo.commitConfig(&approved)
+			head := w.repo.head()
+			c.Sync()
+			w.await(c, "the commit to be followed", func(s *controller.Status) bool { return s.Commit.ID == head && waits(s) })
+			again := approved
+			again.Approvals = []*spec.Approval{{Model: "digits", Revision: candidate, Step: 2}}
+			w.repo.commitConfig(&again)
+			c.Sync()
+			w.await(c, "the promotion", func(s *controller.Status) bool {
+				return s.Converged && modelOf(s, "digits").Stable.Revision == candidate
+			})
+			if n := len(slices.DeleteFunc(w.books.actions("digits"), func(a journal.Action) bool { return a != journal.ActionApprove })); n != 1 {
+				t.Errorf("it was approved %d times", n)
+			}
+		})
+	})
+}
+
 func TestOrdersAreTakenWhileTheEngineAndGitAreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
