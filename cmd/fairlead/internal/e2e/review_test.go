@@ -290,7 +290,12 @@ func (r *reviewed) read(commit, path string) string {
 // gitOf runs git on the bare repository of the forge.
 func (r *reviewed) gitOf(args ...string) string {
 	r.t.Helper()
-	command := exec.CommandContext(r.t.Context(), "git", append([]string{"-C", r.forge.Dir()}, args...)...)
+	return r.gitIn(r.forge, args...)
+}
+
+func (r *reviewed) gitIn(repo *forgetest.Repo, args ...string) string {
+	r.t.Helper()
+	command := exec.CommandContext(r.t.Context(), "git", append([]string{"-C", repo.Dir()}, args...)...)
 	command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	out, err := command.CombinedOutput()
 	if err != nil {

@@ -236,7 +236,9 @@ func TestMergedWithoutApprovalIsRefused(t *testing.T) {
 	if !strings.HasPrefix(why.Rule, "trust.review") || !why.Waiting || why.Pos.File == "" {
 		t.Errorf("it is refused by %+v, want the review rule, waiting", why)
 	}
-	r.shows(merged, "failure")
+	if shown := r.shows(merged, "pending"); !strings.Contains(shown.Text, "waits") {
+		t.Errorf("its status says %q", shown.Text)
+	}
 	review(number)
 	r.again()
 	r.steady(merged)
