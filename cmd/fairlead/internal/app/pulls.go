@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -313,10 +314,19 @@ func (s *Site) PlanPull(ctx context.Context, number int, post bool) (*review.Rep
 	if err != nil {
 		return nil, err
 	}
+	if pull.Fork && !s.Config.Forge.PlanForks {
+		return nil, fmt.Errorf("pull request #%d is from a fork, so what it declares is not evaluated here; --plan-forks does it", number)
+	}
 	s.Config.Ref, s.Forge = "", forge
 	snapshot, err := s.Source.Latest(ctx) // it is merged with what the branch is now
 	if err != nil {
 		return nil, err
+	}
+	if branch := strings.TrimPrefix(snapshot.Tree.Commit().Ref, "refs/heads/"); branch != pull.Base {
+		return nil, fmt.Errorf("pull request #%d is into the branch %s, and %s was read; name that branch behind the URL: URL@%s", number, pull.Base, cmp.Or(branch, "another one"), pull.Base)
+	}
+	if cfg, err := s.Load(ctx, snapshot.Tree); err == nil {
+		s.followed.Store(&following{cfg, snapshot.Tree}) // whose secrets are blotted out of what is posted
 	}
 	w := newPullWatch(s, log)
 	r, err := w.planner.Plan(ctx, pull, snapshot.Tree.Commit().ID)

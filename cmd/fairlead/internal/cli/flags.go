@@ -129,13 +129,13 @@ func (f *siteFlags) registerForge(flags *pflag.FlagSet) {
 	flags.Int64Var(&forge.AppID, "forge-app-id", 0, "`ID` of a GitHub App, in place of a token")
 	flags.Int64Var(&forge.AppInstallation, "forge-app-installation", 0, "`ID` of the App's installation (default: the one of the repository)")
 	flags.StringVar(&forge.AppKeyFile, "forge-app-key-file", "", "`FILE` with the private key of the GitHub App")
+	flags.BoolVar(&f.Forge.PlanForks, "plan-forks", false, "plan pull requests from forks, too: what they declare is evaluated here, and their images are looked up")
 }
 
 // registerReview adds the flags of a daemon that takes part in reviews.
 func (f *siteFlags) registerReview(flags *pflag.FlagSet) {
 	f.registerForge(flags)
 	flags.BoolVar(&f.Forge.Review, "review", true, "show plans on pull requests, and what became of commits, where there is a forge")
-	flags.BoolVar(&f.Forge.PlanForks, "plan-forks", false, "plan pull requests from forks, too: what they declare is evaluated here, and their images are looked up")
 	flags.StringVar(&f.TrustFile, "trust", "", "HCL `FILE` with the operator's trust block: the root of trust, and a floor for that of the repository")
 	flags.StringArrayVar(&f.Webhooks, "webhook", nil, "endpoint `NAME=KIND:FILE`: POST /hooks/NAME, signed with the secret in FILE, wakes the daemon; KIND is github, gitlab, gitea, forgejo or standard; may be repeated")
 	flags.StringVar(&f.WebhookListen, "webhook-listen", "", "`HOST:PORT` for webhooks alone (default: beside the API of --listen)")

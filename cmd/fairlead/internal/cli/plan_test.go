@@ -82,6 +82,13 @@ func TestPullRequestIsPlannedByHand(t *testing.T) {
 		t.Errorf("the statuses are %+v", statuses)
 	}
 
+	commit("other", good)
+	if code, _, errs = planned(t, data, append(args, repo.CloneURL()+"@other")...); code != exitError || !strings.Contains(errs, "#1 is into the branch main, and other was read; name that branch behind the URL: URL@main") {
+		t.Errorf("got %d %s", code, errs)
+	}
+	if code, out, errs = planned(t, data, append(args, repo.CloneURL())...); !strings.Contains(out, "1 error in the specs") { // the default branch
+		t.Errorf("got %d %s %s", code, out, errs)
+	}
 	if code, _, errs = planned(t, data, "--pr", "7", "--forge", "gitea", "--forge-token-file", token, at); code != exitError || !strings.Contains(errs, "pull request 7") {
 		t.Errorf("got %d %s", code, errs)
 	}
