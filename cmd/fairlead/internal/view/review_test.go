@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/view"
 	"github.com/fairlead/fairlead/reconcile/controller"
@@ -142,4 +144,31 @@ func TestPinsSayWhatIsLeft(t *testing.T) {
 	golden(t, "pins-all", func(v *view.View) error { return v.Pins(&view.Pins{Changes: pins.Changes}) })
 	golden(t, "pins-none", func(v *view.View) error { return v.Pins(&view.Pins{}) })
 	golden(t, "pins-check", func(v *view.View) error { return v.Pins(&view.Pins{Check: true, Changes: pins.Changes}) })
+}
+
+// Whatever is in the specs, each annotation is one line, and GitHub reads from it what was
+// meant.
+func TestAnnotationsComeBackAsTheyWere(t *testing.T) {
+	undo := func(s string) string {
+		return strings.NewReplacer("%0D", "\r", "%0A", "\n", "%3A", ":", "%2C", ",", "%25", "%").Replace(s)
+	}
+	text := rapid.StringOfN(rapid.RuneFrom([]rune("ab:,%=\r\n #[]AD032C5é")), 0, 20, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		d := diag.JSONDiagnostic{Severity: "error", Summary: text.Draw(t, "summary"), Detail: text.Draw(t, "detail"), Range: &diag.Range{Filename: "x" + strings.ReplaceAll(text.Draw(t, "file"), "/", ""), Start: diag.Pos{Line: 3}}}
+		var out bytes.Buffer
+		if err := (&view.View{Out: &out}).GitHub(&review.Report{Environment: "prod", Diagnostics: []diag.JSONDiagnostic{d}}, "WORD"); err != nil {
+			t.Fatal(err)
+		}
+		first, rest, _ := strings.Cut(out.String(), "\n")
+		command, isCommand := strings.CutPrefix(first, "::error ")
+		properties, message, _ := strings.Cut(command, "::")
+		parts := strings.Split(properties, ",")
+		if !isCommand || !strings.HasPrefix(rest, "::stop-commands::WORD\n") || len(parts) != 3 {
+			t.Fatalf("got %q", out.String())
+		}
+		file, title := strings.TrimPrefix(parts[0], "file="), strings.TrimPrefix(parts[2], "title=")
+		if undo(file) != d.Range.Filename || parts[1] != "line=3" || undo(title) != d.Summary || undo(message) != d.Detail {
+			t.Fatalf("of %+v came %q", d, first)
+		}
+	})
 }
