@@ -44,11 +44,16 @@ func TestScripts(t *testing.T) {
 	gateway := buildGateway(t)
 	conforming, careless := modelServers(t)
 	registry := imageRegistry(t)
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, scripts(t, "testdata/script", func(e *testscript.Env) error {
 		e.Setenv("FAIRLEAD_GATEWAY_BINARY", gateway) // a test's own program is no static one
 		e.Setenv("MODEL_SERVER", conforming)
 		e.Setenv("CARELESS_SERVER", careless)
 		e.Setenv("REGISTRY", registry)
+		e.Setenv("EXAMPLES", examples)
 		return nil
 	}))
 }
