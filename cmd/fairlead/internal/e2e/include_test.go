@@ -83,7 +83,7 @@ func TestIncludedRepositoryIsJudgedByItself(t *testing.T) {
 		"the name of another one":  {ann, theirs("digits", "6", ""), "team_"},
 		"a route outside":          {ann, theirs("team_letters", "6", "  route {\n    path = \"/digits\"\n  }\n"), "/team"},
 		"it does not load":         {ann, map[string]string{"models.hcl": "model {"}, "models.hcl"},
-		"what only the root may":   {ann, map[string]string{"n.hcl": "notifier \"n\" {\n  kind = webhook\n  url = \"https://example.com\"\n}\n"}, "notifier"},
+		"what only the root may":   {ann, map[string]string{"n.hcl": "notifier \"n\" {\n  kind = webhook\n  url = \"https://example.com\"\n}\n"}, "Not in an included repo"},
 		"the root's own variables": {ann, theirs("team_letters", "6", "  description = model.digits.image\n"), "models.hcl"},
 	} {
 		commitTo(t, team, c.login, what, c.files)

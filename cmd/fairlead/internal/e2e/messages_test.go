@@ -145,6 +145,7 @@ func TestWhatHappensIsToldOnce(t *testing.T) {
 	r.told(alive, spec.NotifyPromoted, "1.1.0")
 	r.steady(second)
 
+	r.exactly(model{name: "digits", replicas: 1}) // what it replaced is gone
 	r.engine.remove(r.replicas("digits")[0])
 	r.told(alive, spec.NotifyDriftHealed, "digits")
 	r.steady(second)

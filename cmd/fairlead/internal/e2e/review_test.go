@@ -249,7 +249,7 @@ func (r *reviewed) shows(commit, state string) (found forgetest.Status) {
 	r.untilNothing(func() string {
 		all := r.forge.Statuses(commit)
 		for _, s := range all {
-			if s.Context == "fairlead/default" && s.State == state {
+			if strings.HasPrefix(s.Context, "fairlead/") && !strings.HasPrefix(s.Context, "fairlead/plan") && s.State == state {
 				found = s
 				return ""
 			}
@@ -295,7 +295,12 @@ func (r *reviewed) gitOf(args ...string) string {
 
 func (r *reviewed) gitIn(repo *forgetest.Repo, args ...string) string {
 	r.t.Helper()
-	command := exec.CommandContext(r.t.Context(), "git", append([]string{"-C", repo.Dir()}, args...)...)
+	return r.gitAt(repo.Dir(), args...)
+}
+
+func (r *reviewed) gitAt(dir string, args ...string) string {
+	r.t.Helper()
+	command := exec.CommandContext(r.t.Context(), "git", append([]string{"-C", dir}, args...)...)
 	command.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	out, err := command.CombinedOutput()
 	if err != nil {

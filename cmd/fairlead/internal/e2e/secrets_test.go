@@ -77,9 +77,13 @@ type vault struct {
 	files    map[string]string
 }
 
-func newVault(t *testing.T) *vault {
+func newVault(t *testing.T) *vault { return newVaultIn(newEnvironment(t)) }
+
+// newVaultIn makes one in an environment that is there.
+func newVaultIn(e *environment) *vault {
+	t := e.t
 	v := &vault{
-		environment: newEnvironment(t), repo: newRepo(t), canaries: canaries{}, inRepo: canaries{}, root: filepath.Join(t.TempDir(), "secrets"),
+		environment: e, repo: newRepo(t), canaries: canaries{}, inRepo: canaries{}, root: filepath.Join(t.TempDir(), "secrets"),
 		env: map[string]string{}, files: map[string]string{},
 	}
 	if err := os.MkdirAll(v.root, 0o700); err != nil {
