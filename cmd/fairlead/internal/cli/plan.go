@@ -29,9 +29,9 @@ func (p *program) planCommand() *cobra.Command {
 DIR is read as it is, committed or not. URL[@REF] is a repository at a branch, a
 tag or a full commit id.
 
-With --pr it shows what merging a pull request would do: of the repository at URL,
-or into its branch REF, on the forge that --forge names. With --post it is written
-there, too, as one comment and one check, as the daemon does.
+With --pr it shows what merging a pull request would do, into the branch REF of the
+repository at URL, or into its default branch. --forge says where it is. With --post
+the plan is written there, too: one comment and one check, as the daemon does.
 
 --format github is for a step of GitHub Actions: each problem is an annotation at its
 line, and the plan goes to the summary of the job. markdown is that plan alone.
