@@ -365,6 +365,24 @@ func TestCommitThatDoesNotLoadChangesNothing(t *testing.T) {
 			if got := w.engine.Mutations() - mutations; got != 1 {
 				t.Errorf("%d mutating calls, want the one that heals", got)
 			}
+			// Each commit is told once, also one that fails as the one before.
+			w.repo.set(func(r *repo) { r.commits = append(r.commits, r.commits[0]) })
+			newest := w.repo.head() + "-broken"
+			for range 3 {
+				c.Sync()
+				w.await(c, "the newer commit", func(s *controller.Status) bool { return s.Source.Commit == newest && s.Source.Refused })
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			var refused []string
+			for _, e := range w.events {
+				if e.Type == controller.CommitRefused {
+					refused = append(refused, e.Commit)
+				}
+			}
+			if want := []string{"0000001-broken", newest}; !slices.Equal(refused, want) {
+				t.Errorf("refused are told %v, want %v", refused, want)
+			}
 		})
 	})
 }

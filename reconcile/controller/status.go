@@ -104,7 +104,7 @@ func (s *Status) converged() bool {
 
 func (l *loop) noteSource(s *synced) {
 	src := &l.status.Source
-	before := src.Error
+	before, commit := src.Error, src.Commit
 	if s.commit.ID != "" {
 		src.Commit = s.commit.ID
 	}
@@ -126,7 +126,7 @@ func (l *loop) noteSource(s *synced) {
 		return
 	}
 	src.Error = s.err.Error()
-	if before == src.Error {
+	if before == src.Error && commit == src.Commit { // a newer commit may have the same mistake
 		return
 	}
 	kind := SourceFailed
