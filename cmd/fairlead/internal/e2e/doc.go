@@ -28,9 +28,23 @@
 //	pipelineorders_test.go   runs are ended, resumed, let pass; lineage outlives the
 //	                         data directory
 //
+//	reviewrevert_test.go    a bad version is reverted by a pull request, unless a person
+//	                        is first
+//	reviewapproval_test.go  a step is passed by merging its pull request, and by none
+//	                        that is about something else
+//	reviewcrash_test.go     kill -9 on the way to a proposal leaves one, and no second
+//	reviewplan_test.go      pull requests show one plan; webhooks wake
+//	trust_test.go           what is not signed, or not reviewed, changes nothing
+//	include_test.go         an included repository is judged by itself
+//	promotion_test.go       from staging to prod, and from a registry to its digest
+//	messages_test.go        what happens is told once, to who can hear it
+//	canaries_test.go        no secret shows where people review
+//
 // Those of rollouts, of runs that are killed and of much log try a little of each by
 // default, and all of it with FAIRLEAD_ROLLOUTS=20, the number of rollouts of each
 // kind; -v shows the figures.
+//
+// Those have a forge of their own: forgetest, real repositories behind Gitea's API.
 //
 // The rest is the harness. An environment is one owner's share of the engine, so
 // tests do not see each other; it is taken down when its test ends, and what is

@@ -39,6 +39,10 @@ const twoEnvironments = `model "digits" {
     deadline    = "45s"
   }
   rollout {
+    step {
+      weight = 50
+      hold   = "1s"
+    }
     keep_previous = "1s"
   }
 }

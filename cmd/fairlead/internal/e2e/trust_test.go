@@ -169,6 +169,47 @@ func TestChangeOfTrustCannotAllowItself(t *testing.T) {
 	r.follows(r.commitAs(ben, "main", "By Ben", map[string]string{"NOTES.md": "Ben was here.\n"}))
 }
 
+// Where every commit has to be signed, Fairlead's own are, too: what it proposes counts
+// once the forge has merged it, and never by itself.
+func TestProposalsAreSignedWhereEveryCommitIs(t *testing.T) {
+	t.Parallel()
+	r := newReviewed(t)
+	forge, own := r.newKey("forge"), r.newKey("own")
+	r.world.SignMerges(forge)
+	r.set("JOURNAL_KEY", own)
+	role := func(name, public, role string) string {
+		return strings.Replace(signer(name, public), "  }", "    role = "+role+"\n  }", 1)
+	}
+	r.set("TRUST", r.file("trust.hcl", fmt.Sprintf("trust {\n  mode  = every\n  since = %q\n%s%s%s}\n", r.forge.Head("main"),
+		signer(ann, r.key(ann)), role("forge", r.public(forge), "forge"), role(bot, r.public(own), "bot"))))
+	good := r.digits("1.0.0", r.image, byErrors)
+	r.begin(good)
+	r.held(r.merge(r.propose("digits-1.1", "Digits 1.1.0", map[string]string{"models.hcl": r.digits("1.1.0", r.bad, byErrors)})))
+	p := r.proposed(revertBranch)
+	before := r.forge.Head("main")
+
+	r.gitOf("update-ref", "refs/heads/main", p.HeadSHA) // without the forge
+	if why := r.refused(p.HeadSHA); why.Commit != p.HeadSHA {
+		t.Errorf("what a bot has signed is refused for %+v", why)
+	}
+	r.rewind(before)
+	r.until("nothing is refused", func() bool {
+		s, ok := r.status()
+		return ok && len(s.Refusals) == 0
+	})
+	p = r.proposed(revertBranch)
+	merged := r.merge(p.Number)
+	r.steady(merged)
+	record := r.root()
+	signers := map[string]string{}
+	for _, c := range record.Commits {
+		signers[c.ID] = c.Signer
+	}
+	if signers[merged] != "forge" || signers[p.HeadSHA] != bot {
+		t.Errorf("the journal has the signers %v, want the forge of %s and the bot of %s", signers, merged, p.HeadSHA)
+	}
+}
+
 // root is what the journal has of the config repo.
 func (r *reviewed) root() (record journal.RepoRecord) {
 	r.t.Helper()
