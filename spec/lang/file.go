@@ -44,6 +44,9 @@ type reader struct {
 	limits Limits
 	src    []byte
 	texts  []jsonText // of strings in JSON that may be of facts
+	// recovered: mistakes of syntax were found, so some expressions are not what was
+	// written.
+	recovered bool
 }
 
 // read parses a file and checks it against the schema, without evaluating.
@@ -94,6 +97,7 @@ func (r *reader) tooComplex(at hcl.Range, p place, detail string) {
 func (r *reader) nativeFile(root *node, name string) bool {
 	parsed, diags := hclsyntax.ParseConfig(r.src, name, hcl.InitialPos)
 	r.syntax(diags)
+	r.recovered = diags.HasErrors()
 	body, isNative := parsed.Body.(*hclsyntax.Body)
 	if !isNative {
 		return false

@@ -26,7 +26,7 @@ func (r *reader) nativeBody(body *hclsyntax.Body, n *node) {
 			continue
 		}
 		a := &arg{place: n.place, name: attribute.Name, schema: def, nameRng: attribute.NameRange, rng: attribute.SrcRange}
-		n.args[a.name] = r.argument(a, attribute.Expr, false)
+		n.args[a.name] = r.argument(a, attribute.Expr, r.recovered && unread(attribute.Expr))
 	}
 	for _, block := range body.Blocks {
 		def := n.schema.Block(block.Type)
@@ -41,6 +41,17 @@ func (r *reader) nativeBody(body *hclsyntax.Body, n *node) {
 		b.end = block.CloseBraceRange
 		r.nativeBody(block.Body, b)
 	}
+}
+
+// unread tells whether a part of an expression could not be read. HCL puts a value there
+// that is not known, which nothing that was read is.
+func unread(expr hclsyntax.Expression) (found bool) {
+	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		literal, is := n.(*hclsyntax.LiteralValueExpr)
+		found = found || is && !literal.Val.IsKnown()
+		return nil
+	})
+	return found
 }
 
 func labelRange(labels []hcl.Range, otherwise hcl.Range) hcl.Range {
