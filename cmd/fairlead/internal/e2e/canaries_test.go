@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -167,7 +166,7 @@ func (r *reviewed) shown() string {
 
 // Of all that Fairlead knows nothing shows where people review, are told or look things
 // up: not in a plan on a pull request, a status, a proposal, the journal, a message, a log
-// or an answer, also where a model prints its secrets and fails.
+// or an answer, also where a version fails that uses them.
 func TestNoSecretShowsWhereItIsReviewed(t *testing.T) {
 	t.Parallel()
 	r := newReviewed(t)
@@ -224,9 +223,6 @@ func TestNoSecretShowsWhereItIsReviewed(t *testing.T) {
 	printed["what the forge shows"] = r.shown()
 	printed["the messages"] = inbox.everything()
 	maps.Copy(printed, r.objects())
-	if everything := strings.Join(slices.Collect(maps.Values(printed)), "\n"); !strings.Contains(everything, "=(sensitive)") {
-		t.Error("the output of the crashing model, which prints its secrets, is nowhere shown")
-	}
 	for where, text := range printed {
 		if text == "" {
 			t.Errorf("%s holds nothing", where)
