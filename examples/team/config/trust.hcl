@@ -61,9 +61,11 @@ trust {
     approvals = 1
     owners    = true
   }
-  # What reaches prod, or says who may do what, takes two.
+  # What reaches prod, or says who may do what, takes two. Without from, whoever may
+  # review on the forge would count, and so would the account of the daemons.
   review "prod" {
     paths     = ["environments/prod.hcl", "trust.hcl", "keys/**", "policies.hcl"]
     approvals = 2
+    from      = ["@acme/vision", "@acme/risk", "@acme/platform", "@acme/quality"]
   }
 }

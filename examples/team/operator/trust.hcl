@@ -46,8 +46,13 @@ trust {
     ssh  = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPx8reGPOxDgPWiNGmZYFY5EKaZ0dNHWGlGBqsgcT6yn fairlead-staging@example.com"]
   }
 
-  # Also a floor: the repository can ask for more, never for less.
-  review "anybody" {
+  # Also a floor: the repository can ask for more, never for less. The account of the
+  # daemons is none of these people.
+  group "people" {
+    members = ["ann", "ben", "chloe-m", "david", "emma", "farid"]
+  }
+  review "somebody" {
     approvals = 1
+    from      = ["@people"]
   }
 }
