@@ -82,15 +82,25 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 // reasonURL is the page that says why a commit has its state: the pull request that would
 // end a hold, else the newest decision of the journal.
 func (s *Site) reasonURL(state reconcile.CommitState) string {
-	if state == reconcile.CommitHeld && s.Proposer != nil {
-		for _, p := range s.Proposer.Status() {
-			if p.URL != "" && (p.Kind == journal.ProposeRevert || p.Kind == journal.ProposePromote) {
-				return p.URL
-			}
-		}
+	if url := s.wayOut(state); url != "" {
+		return url
 	}
 	if head := s.journalHead(); head != "" {
 		return s.Forge.CommitURL(head)
+	}
+	return ""
+}
+
+// wayOut is the page of the pull request that would end a hold; "" as long as there is
+// none.
+func (s *Site) wayOut(state reconcile.CommitState) string {
+	if state != reconcile.CommitHeld || s.Proposer == nil {
+		return ""
+	}
+	for _, p := range s.Proposer.Status() {
+		if p.URL != "" && (p.Kind == journal.ProposeRevert || p.Kind == journal.ProposePromote) {
+			return p.URL
+		}
 	}
 	return ""
 }
@@ -156,7 +166,8 @@ func (c *commitStatuses) Run(ctx context.Context) {
 func (c *commitStatuses) send(ctx context.Context, all map[string]reconcile.CommitStatus) {
 	for commit, status := range all {
 		status = c.site.redactStatus(status)
-		if before, known := c.sent[commit]; known && before.State == status.State && before.Text == status.Text {
+		wayOut := c.site.wayOut(status.State) // which comes later
+		if before, known := c.sent[commit]; known && before.State == status.State && before.Text == status.Text && (wayOut == "" || wayOut == before.URL) {
 			continue
 		}
 		status.URL = c.site.reasonURL(status.State)

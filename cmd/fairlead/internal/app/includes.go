@@ -24,18 +24,17 @@ func (s *Site) composeSource(store reconcile.Store) {
 		return
 	}
 	s.root = s.Source
-	loader := lang.NewLoader() // what is only tried must not push out what is followed
 	s.Source = include.New(include.Options{
 		Root: s.Source,
 		Includes: func(tree spec.Tree) ([]*spec.Include, error) {
-			blocks, diags := loader.Includes(tree, s.Config.LangOptions())
+			blocks, diags := s.loader.Includes(tree, s.Config.LangOptions())
 			return blocks, diags.Err()
 		},
 		Open: func(ctx context.Context, i *spec.Include) (reconcile.Source, error) {
 			return s.openInclude(ctx, store, i)
 		},
 		Check: func(_ context.Context, tree spec.Tree) error {
-			_, diags := loader.Load(tree, s.Config.LangOptions())
+			_, diags := s.loader.Load(tree, s.Config.LangOptions())
 			return diags.Err()
 		},
 		Last: func(ctx context.Context) (spec.Tree, error) {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,8 +23,8 @@ import (
 
 // memorySite is a Site as OpenSite makes it of a Git repository, but for the
 // engine and the gateway: these are in memory.
-func memorySite(repo, data, environment string) (*Site, *memory.Engine, error) {
-	c, err := Config{Repo: repo, Branch: "main", Environment: environment, Data: data, SecretsDir: filepath.Join(data, "run"), Gateway: "127.0.0.1:8080"}.WithDefaults()
+func memorySite(repo, data, env string) (*Site, *memory.Engine, error) {
+	c, err := Config{Repo: repo, Branch: "main", Environment: env, Data: data, SecretsDir: filepath.Join(data, "run"), Gateway: "127.0.0.1:8080"}.WithDefaults()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -39,17 +40,19 @@ func memorySite(repo, data, environment string) (*Site, *memory.Engine, error) {
 	}
 	store := statefile.NewStore(filepath.Join(data, "state"))
 	engine := memory.NewEngine()
-	engine.SetSize(2_000, 1<<40, 0) // room for a thousand models, and a second revision of each
+	engine.SetSize(20_000, 1<<44, 0) // room for ten thousand models, and a second revision of each
 	runtime := engine.Runtime(c.scope())
 	running := func(id string) bool { return engine.StateOf(id) == reconcile.StateRunning }
-	return &Site{
+	s := &Site{
 		Config: c, Source: source, Runtime: runtime, Snapshots: snapshots, loader: lang.NewLoader(),
+		git: source, accepting: newMailbox(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{},
 		Router:  &patientRouter{memory.NewRouter(running, time.Now)},
 		Journal: memory.NewJournal(), Metrics: noMetrics{}, Inspector: oip.Inspector{},
 		Binder: &controller.Binder{
 			Scope: c.scope(), Runtime: runtime, Secrets: secrets, Store: store, Key: []byte("key"), GatewayHost: "127.0.0.1", GatewayPort: 8080,
 		},
-	}, engine, nil
+	}
+	return s, engine, s.openActing(store)
 }
 
 // noMetrics is a store that never has any data.

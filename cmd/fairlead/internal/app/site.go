@@ -69,10 +69,7 @@ type Site struct {
 	// accepting are commits that are followed and not noted yet.
 	accepting mailbox
 	root      reconcile.Source // without what it includes
-	// rootLoader reads the root alone: what is only judged must not push out of the
-	// cache what is followed.
-	rootLoader *lang.Loader
-	gates      sync.Map // *trust.Gate of includes, by name
+	gates     sync.Map         // *trust.Gate of includes, by name
 	// Of who acts; nil before Begin.
 	books         *books
 	gitJournal    *git.Journal
@@ -111,7 +108,7 @@ const (
 // that needs the engine or the repo says if it is away.
 func OpenSite(ctx context.Context, c Config, access Access) (*Site, error) {
 	snapshots := statefile.NewSnapshots(filepath.Join(c.Data, "last-good"))
-	s := &Site{Config: c, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader(), rootLoader: lang.NewLoader(), accepting: newMailbox(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{}}
+	s := &Site{Config: c, Snapshots: snapshots, Inspector: oip.Inspector{}, loader: lang.NewLoader(), accepting: newMailbox(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{}}
 	if err := s.openSource(ctx, snapshots); err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (s *Site) guardSource(store reconcile.Store) error {
 func (s *Site) loadRoot(_ context.Context, tree spec.Tree) (*spec.Config, error) {
 	options := s.Config.LangOptions()
 	options.WithoutIncludes = true
-	cfg, diags := s.rootLoader.Load(tree, options)
+	cfg, diags := s.loader.Load(tree, options)
 	return cfg, diags.Err()
 }
 
