@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +28,7 @@ func (s *Site) composeSource(store reconcile.Store) {
 	s.Source = include.New(include.Options{
 		Root: s.Source,
 		Includes: func(tree spec.Tree) ([]*spec.Include, error) {
-			blocks, diags := s.loader.Includes(tree, s.Config.LangOptions())
-			return blocks, diags.Err()
+			return s.includesOf(tree)
 		},
 		Open: func(ctx context.Context, i *spec.Include) (reconcile.Source, error) {
 			return s.openInclude(ctx, store, i)
@@ -54,10 +54,6 @@ func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.I
 	if err != nil || store == nil {
 		return source, err // who only looks sees what is there
 	}
-	rules, err := s.includeRules(i)
-	if err != nil {
-		return nil, err
-	}
 	loader := lang.NewLoader()
 	load := func(_ context.Context, tree spec.Tree) (*spec.Config, error) {
 		cfg, diags := loader.LoadModule(tree, i, s.Config.LangOptions())
@@ -65,7 +61,7 @@ func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.I
 	}
 	gate := trust.New(trust.Options{
 		Name: i.Name, Source: source, Commits: source, Signatures: &signature.Verifier{},
-		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: rules, Load: load,
+		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: i.Trust, Load: load,
 		Path: i.Path, Branch: options.Branch, URL: redact(i.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
 	s.gates.Store(i.Name, gate)
@@ -137,15 +133,54 @@ func (s *Site) secretOfRoot(ctx context.Context, name string) (spec.Sensitive, e
 	return values[name], err
 }
 
-// includeRules are those of the block, or those that the root is judged by.
-func (s *Site) includeRules(i *spec.Include) (*spec.Trust, error) {
-	if i.Trust != nil {
-		return i.Trust, nil
+// includesOf reads the include blocks of a tree of the root. One without rules of its own
+// is judged by those of the root: the block's rules are they, so that a change of theirs
+// opens it anew.
+func (s *Site) includesOf(tree spec.Tree) ([]*spec.Include, error) {
+	list, diags := s.loader.Includes(tree, s.Config.LangOptions())
+	if err := diags.Err(); err != nil || len(list) == 0 {
+		return nil, err
 	}
-	if f := s.followed.Load(); f != nil && f.cfg.Trust != nil {
-		return f.cfg.Trust, nil
+	cfg, err := s.loadRoot(context.Background(), tree)
+	if err != nil {
+		return nil, err
 	}
-	return readTrust(s.Config.TrustFile)
+	inherited := s.inherited(cfg.Trust)
+	blocks := make([]*spec.Include, 0, len(list))
+	for _, i := range list {
+		block := *i
+		if block.Trust == nil {
+			block.Trust = inherited
+		}
+		blocks = append(blocks, &block)
+	}
+	return blocks, nil
+}
+
+// inherited are the rules of the root for what it includes: those of its own trust block,
+// and the operator's as a floor. Where its history is sealed says nothing about another.
+func (s *Site) inherited(own *spec.Trust) *spec.Trust {
+	operator := s.operator
+	switch {
+	case own == nil && operator == nil:
+		return nil
+	case own == nil:
+		own, operator = operator, nil
+	}
+	rules := *own
+	rules.Since = ""
+	if operator != nil {
+		if strictness(operator.Mode) > strictness(rules.Mode) {
+			rules.Mode = operator.Mode
+		}
+		rules.Reviews = slices.Concat(rules.Reviews, operator.Reviews)
+	}
+	return &rules
+}
+
+// strictness orders the modes.
+func strictness(m spec.TrustMode) int {
+	return slices.Index([]spec.TrustMode{spec.TrustOff, spec.TrustHead, spec.TrustEvery}, m)
 }
 
 // withIncludes puts the trees that are included now beside a tree of the root.

@@ -66,6 +66,8 @@ type Site struct {
 	git    *git.Source // nil for a directory
 	gate   *trust.Gate // nil for who only looks
 	memory *acceptance
+	// operator are the rules of --trust; nil: there are none.
+	operator *spec.Trust
 	// accepting are commits that are followed and not noted yet.
 	accepting mailbox
 	root      reconcile.Source // without what it includes

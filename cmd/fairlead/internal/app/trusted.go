@@ -47,6 +47,7 @@ func (s *Site) guardSource(store reconcile.Store) error {
 	if err != nil || s.git == nil {
 		return err
 	}
+	s.operator = root
 	s.memory = &acceptance{store: store, site: s, name: journal.RootRepo, keep: root != nil || s.Forge != nil}
 	s.gate = trust.New(trust.Options{
 		Name: journal.RootRepo, Source: s.git, Commits: s.git, Signatures: &signature.Verifier{}, Forge: s.Forge, Memory: s.memory, Root: root,
@@ -131,10 +132,14 @@ func (a *acceptance) load(ctx context.Context) error {
 
 // ask reads the journal, once it is open. Who has a copy need not wait for that; who has
 // none must: the data directory may be new, and the repo not.
+//
+// Whoever can push to the repo can write to its journal, so without keys that say whose
+// entries count the copy on this host is all that does: a record from elsewhere could make
+// any commit the accepted one.
 func (a *acceptance) ask(ctx context.Context) error {
 	books := a.site.books
-	if books == nil {
-		a.read = true // there is no journal in this process: it does not act
+	if books == nil || a.site.Config.JournalSigners == "" {
+		a.read = true
 		return nil
 	}
 	if !books.isOpen() {

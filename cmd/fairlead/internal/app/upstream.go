@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/reconcile/journal"
@@ -15,6 +16,9 @@ import (
 type environment struct {
 	loader  *lang.Loader
 	journal journal.Journal
+	// records are those of the last look, at a time.
+	records map[string]journal.Record
+	at      time.Time
 }
 
 // upstream reads how models are doing in the environments that promotions name. One that
@@ -46,11 +50,13 @@ func (s *Site) readUpstream(ctx context.Context, name string, f *following) (*pr
 	if err := diags.Err(); err != nil {
 		return nil, fmt.Errorf("load the specs for environment %s: %w", name, err)
 	}
-	records, err := at.journal.Open(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the journal of environment %s: %w", name, err)
+	if time.Since(at.at) > s.Config.Interval {
+		if at.records, err = at.journal.Open(ctx); err != nil {
+			return nil, fmt.Errorf("read the journal of environment %s: %w", name, err)
+		}
+		at.at = time.Now()
 	}
-	return &propose.Upstream{Config: cfg, Records: records}, nil
+	return &propose.Upstream{Config: cfg, Records: at.records}, nil
 }
 
 // environment opens what reads another environment, once. Only the proposer asks, one
@@ -60,8 +66,13 @@ func (s *Site) environment(name string) (*environment, error) {
 		return at, nil
 	}
 	c := s.Config
+	trusted, err := readKeys(c.JournalSigners)
+	if err != nil {
+		return nil, err
+	}
 	j, err := git.NewJournal(git.JournalOptions{
 		Dir: filepath.Join(c.Data, "journals", name), URL: c.Repo, Auth: c.GitAuth, Branch: journal.Branch(name), Timeout: c.GitTimeout, ReadOnly: true,
+		Trusted: trusted, // what is promoted by evidence needs evidence that somebody answers for
 	})
 	if err != nil {
 		return nil, err
