@@ -45,6 +45,7 @@ type Source struct {
 type repo struct {
 	block  spec.Include
 	source reconcile.Source
+	open   bool
 	tree   spec.Tree // that is mounted; nil: none was read yet
 }
 
@@ -163,14 +164,14 @@ func (s *Source) settle(ctx context.Context, blocks []*spec.Include) error {
 		wanted[b.Name] = true
 		block := *b
 		block.Pos = spec.Pos{}
-		if r := s.repos[b.Name]; r != nil && sameBlock(&r.block, &block) {
+		if r := s.repos[b.Name]; r != nil && r.open && sameBlock(&r.block, &block) {
 			continue
 		}
 		source, err := s.opts.Open(ctx, b)
-		if err != nil {
-			return fmt.Errorf("include %q (%s): %w", b.Name, b.Pos, err)
+		if err != nil { // it is opened again at the next look; nobody else waits for it
+			source = unopened{err}
 		}
-		r := &repo{block: block, source: source}
+		r := &repo{block: block, source: source, open: err == nil}
 		if err := s.inherit(ctx, r, s.repos[b.Name]); err != nil {
 			return err
 		}
@@ -182,6 +183,14 @@ func (s *Source) settle(ctx context.Context, blocks []*spec.Include) error {
 		}
 	}
 	return nil
+}
+
+// unopened stands for a repository that could not be opened.
+type unopened struct{ err error }
+
+// Latest implements reconcile.Source.
+func (u unopened) Latest(context.Context) (reconcile.Snapshot, error) {
+	return reconcile.Snapshot{}, u.err
 }
 
 // inherit gives a repository the tree that it had: under another block of the same

@@ -39,6 +39,7 @@ type world struct {
 	root, a, b *repo
 	blocks     []*spec.Include
 	opened     int
+	closed     error // why a cannot be opened
 	last       spec.Tree
 	source     *include.Source
 }
@@ -58,6 +59,9 @@ func (w *world) restart() {
 		Root:     w.root,
 		Includes: func(spec.Tree) ([]*spec.Include, error) { return w.blocks, nil },
 		Open: func(_ context.Context, i *spec.Include) (reconcile.Source, error) {
+			if w.closed != nil && i.Name == "a" {
+				return nil, w.closed
+			}
 			w.opened++
 			return map[string]*repo{"a": w.a, "b": w.b}[i.Name], nil
 		},
@@ -187,4 +191,18 @@ func TestAnotherRepositoryUnderTheSameNameIsReadAnew(t *testing.T) {
 	if _, err := w.source.Latest(t.Context()); err == nil {
 		t.Error("the tree of the former repository passed for that of the new one")
 	}
+}
+
+func TestOneThatCannotBeOpenedHoldsUpNoOther(t *testing.T) {
+	w := newWorld()
+	w.last = w.want(t, "r1 a@a1 b@b1", mountA+"a "+mountB+"b root.hcl=r").Tree
+	w.restart()
+	w.closed = errors.New("its token is not there")
+	w.a.tree, w.b.tree = tree("a2", map[string]string{"m.hcl": "A"}), tree("b2", map[string]string{"m.hcl": "B"})
+	got := w.want(t, "r1 a@a1 b@b2", mountA+"a "+mountB+"B root.hcl=r")
+	if len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "its token is not there") {
+		t.Errorf("%q", got.Notes)
+	}
+	w.closed = nil
+	w.want(t, "r1 a@a2 b@b2", mountA+"A "+mountB+"B root.hcl=r")
 }

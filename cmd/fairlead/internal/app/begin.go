@@ -19,7 +19,6 @@ func (s *Site) Begin(ctx context.Context, log *slog.Logger) error {
 	if err := s.openMetrics(ctx, log); err != nil {
 		return err
 	}
-	s.log = log
 	if err := s.openSigner(); err != nil {
 		return err
 	}

@@ -163,9 +163,27 @@ func (c *commitStatuses) Run(ctx context.Context) {
 	}
 }
 
+// settle gives commits that are followed no more their last status, where they have none.
+func (c *commitStatuses) settle(ctx context.Context, all map[string]reconcile.CommitStatus) {
+	for commit, last := range c.sent {
+		if _, current := all[commit]; current || len(all) == 0 {
+			continue
+		}
+		if last.State == reconcile.CommitPending || last.State == reconcile.CommitHeld {
+			last.State, last.Text = reconcile.CommitSuccess, "overtaken by a newer commit"
+			if _, err := c.forge.Status(ctx, commit, last); err != nil {
+				if ctx.Err() == nil {
+					c.log.Warn("set the last status of a commit", "commit", short(commit), "error", err)
+				}
+				continue // at the next look
+			}
+		}
+		delete(c.sent, commit)
+	}
+}
+
 func (c *commitStatuses) send(ctx context.Context, all map[string]reconcile.CommitStatus) {
 	for commit, status := range all {
-		status = c.site.redactStatus(status)
 		wayOut := c.site.wayOut(status.State) // which comes later
 		if before, known := c.sent[commit]; known && before.State == status.State && before.Text == status.Text && (wayOut == "" || wayOut == before.URL) {
 			continue
@@ -179,9 +197,5 @@ func (c *commitStatuses) send(ctx context.Context, all map[string]reconcile.Comm
 		}
 		c.sent[commit] = status
 	}
-	for commit := range c.sent {
-		if _, current := all[commit]; !current {
-			delete(c.sent, commit)
-		}
-	}
+	c.settle(ctx, all)
 }

@@ -106,6 +106,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.site.Begin(ctx, d.log); err != nil {
 		return err
 	}
+	if c := d.site.Config; c.TrustFile != "" && c.JournalSigners == "" {
+		d.log.Warn("anybody who can push to the repository can write to its journal, and so decide for this daemon after a loss of its data: name the keys that sign it with --journal-signers")
+	}
 	if err := d.site.openProposals(d.log); err != nil {
 		return err
 	}
@@ -266,13 +269,14 @@ func (d *Daemon) Status() DaemonStatus {
 		s.Engine.Error = *text
 	}
 	s.Refusals = d.site.refusals()
-	if p := d.site.Proposer; p != nil {
+	acting := d.current.Load() != nil // what is opened before that is there then
+	if p := d.site.Proposer; acting && p != nil {
 		s.Proposals = p.Status()
 	}
 	if w := d.pulls.Load(); w != nil {
 		s.Pulls = w.Status()
 	}
-	if n := d.site.dispatcher; n != nil {
+	if n := d.site.dispatcher; acting && n != nil {
 		s.Notifiers = n.Status()
 	}
 	if p := d.pipelines(); p != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/fairlead/fairlead/providers/git/signature"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/include"
+	"github.com/fairlead/fairlead/reconcile/notify"
 	"github.com/fairlead/fairlead/reconcile/trust"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/lang"
@@ -86,7 +87,8 @@ func (t *toldSource) Latest(ctx context.Context) (reconcile.Snapshot, error) {
 	case t.told != refusal.Error():
 		t.told = refusal.Error()
 		t.site.log.Error(t.told, "include", refusal.Repo)
-		t.site.tell(t.site.scene().Refused(refusal, nil, time.Now()))
+		at := time.Now()
+		t.site.tell(func(scene notify.Scene) (reconcile.Message, bool) { return scene.Refused(refusal, nil, at), true })
 	}
 	return snapshot, err
 }
@@ -181,6 +183,16 @@ func (s *Site) inherited(own *spec.Trust) *spec.Trust {
 // strictness orders the modes.
 func strictness(m spec.TrustMode) int {
 	return slices.Index([]spec.TrustMode{spec.TrustOff, spec.TrustHead, spec.TrustEvery}, m)
+}
+
+// forgetIncludes drops what judges repositories that are included no more.
+func (s *Site) forgetIncludes(cfg *spec.Config) {
+	s.gates.Range(func(name, _ any) bool {
+		if !slices.ContainsFunc(cfg.Includes, func(i *spec.Include) bool { return i.Name == name }) {
+			s.gates.Delete(name)
+		}
+		return true
+	})
 }
 
 // withIncludes puts the trees that are included now beside a tree of the root.

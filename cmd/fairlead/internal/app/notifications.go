@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairlead/fairlead/providers/notify"
@@ -21,6 +22,17 @@ import (
 // every revision that is followed.
 func (s *Site) openNotifications(store reconcile.Store, log *slog.Logger) {
 	s.dispatcher = dispatch.New(dispatch.Options{Store: store, Open: s.openNotifier, Redact: s.redact, Log: log})
+	s.voice = newVoice()
+	ctx, stop := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.voice.run(ctx) })
+	s.close = append(s.close, func() error {
+		stop()
+		wg.Wait()
+		last, cancel := context.WithTimeout(context.Background(), lastDelivery)
+		defer cancel()
+		return s.dispatcher.Flush(last)
+	})
 }
 
 // openNotifier makes the sender of a notifier, with the secrets as they are now.
@@ -73,52 +85,56 @@ func (s *Site) ownersOf(model, pipeline string) []string {
 	return nil
 }
 
-// tell sends a message, if there is anybody to send it to. It never waits.
-func (s *Site) tell(m reconcile.Message) {
-	if s.dispatcher != nil {
-		s.dispatcher.Send(m)
+// tell sends the message that words makes, if there is anybody to send it to. It never
+// waits: words are found beside it.
+func (s *Site) tell(words func(dispatch.Scene) (m reconcile.Message, news bool)) {
+	if s.dispatcher == nil {
+		return
 	}
+	s.voice.say(func() {
+		if m, news := words(s.scene()); news {
+			s.dispatcher.Send(m)
+		}
+	})
 }
 
 // notice turns an event of the controller into a message.
 func (s *Site) notice(e controller.Event) {
-	if s.dispatcher == nil {
-		return
-	}
-	switch e.Type { //nolint:exhaustive // the rest is no news to people, or is told by the journal
+	s.tell(func(scene dispatch.Scene) (reconcile.Message, bool) { return s.message(scene, e) })
+}
+
+// message words an event.
+func (s *Site) message(scene dispatch.Scene, e controller.Event) (m reconcile.Message, news bool) {
+	switch name := e.Address.ServedName(); e.Type { //nolint:exhaustive // the rest is no news to people, or is told by the journal
 	case controller.DriftHealed:
-		name := e.Address.ServedName()
-		s.tell(s.scene().DriftHealed(name, s.ownersOf(name, ""), strings.Split(e.Message, "\n"), e.Time))
+		return scene.DriftHealed(name, s.ownersOf(name, ""), strings.Split(e.Message, "\n"), e.Time), true
 	case controller.CommitRefused:
 		if refusal, is := errors.AsType[*reconcile.Refusal](e.Err); is {
-			s.tell(s.scene().Refused(refusal, nil, e.Time))
-			return
+			return scene.Refused(refusal, nil, e.Time), true
 		}
-		s.tell(s.scene().Unusable(journal.RootRepo, spec.Commit{ID: e.Commit}, e.Message, nil, e.Time))
+		return scene.Unusable(journal.RootRepo, spec.Commit{ID: e.Commit}, e.Message, nil, e.Time), true
 	case controller.CommitAccepted:
-		s.tell(s.scene().Accepted(journal.RootRepo, e.Commit, nil, e.Time))
+		return scene.Accepted(journal.RootRepo, e.Commit, nil, e.Time), true
 	case controller.PhaseChanged:
-		if name := e.Address.ServedName(); e.Address.Kind == spec.KindModel && e.Phase == rollout.Steady {
-			s.tell(s.scene().Settled(name, s.ownersOf(name, ""), e.Time))
+		if e.Address.Kind == spec.KindModel && e.Phase == rollout.Steady {
+			return scene.Settled(name, s.ownersOf(name, ""), e.Time), true
 		}
 	}
+	return m, false
 }
 
 // told tells people of what was decided.
 func (s *Site) told(e *journal.Entry) {
-	if s.dispatcher == nil {
-		return
-	}
-	owners := s.ownersOf(e.Model, e.Pipeline)
-	if r := e.ProposalRecord; r != nil {
-		if s.Forge != nil && r.Open != nil && r.Open.Pull == 0 {
-			return // it is told when there is something to click on
+	s.tell(func(scene dispatch.Scene) (reconcile.Message, bool) {
+		owners := s.ownersOf(e.Model, e.Pipeline)
+		if r := e.ProposalRecord; r != nil {
+			if s.Forge != nil && r.Open != nil && r.Open.Pull == 0 {
+				return reconcile.Message{}, false // it is told when there is something to click on
+			}
+			owners = s.ownersOf(r.Model, "")
 		}
-		owners = s.ownersOf(r.Model, "")
-	}
-	if m, news := s.scene().Decided(e, owners); news {
-		s.tell(m)
-	}
+		return scene.Decided(e, owners)
+	})
 }
 
 // settleNotifiers makes the notifiers of a revision those that messages are sent to.

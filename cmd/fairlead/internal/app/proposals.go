@@ -34,11 +34,11 @@ func (s *Site) openProposals(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s.proposals = proposals
+	s.proposals = redactedProposals{proposals, s.redact}
 	editor := &editor{site: s}
 	s.updates = newUpdates(s.registries, log)
 	s.Proposer = proposer.New(proposer.Options{
-		Environment: c.Environment, Proposals: proposals, Forge: s.Forge, Base: s.base(), Journal: s.Journal, Commits: s.commits(),
+		Environment: c.Environment, Proposals: s.proposals, Forge: s.Forge, Base: s.base(), Journal: s.Journal, Commits: s.commits(),
 		Input: s.wishing, Edit: editor.edit, Interval: c.Interval, Log: log,
 	})
 	return nil

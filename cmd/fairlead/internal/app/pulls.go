@@ -274,6 +274,8 @@ func (w *pullWatch) one(ctx context.Context, pull reconcile.Pull, base string) {
 		err = w.show(ctx, pull, report, before)
 	}
 	if err != nil {
+		// It is tried again when something of it has changed, or after a while.
+		w.done[pull.Number] = shownPull{head: pull.HeadSHA, base: base, at: time.Now()}
 		s.Error = err.Error()
 		w.log.Warn("plan a pull request", "number", pull.Number, "error", err)
 	}
@@ -281,16 +283,18 @@ func (w *pullWatch) one(ctx context.Context, pull reconcile.Pull, base string) {
 }
 
 func (w *pullWatch) show(ctx context.Context, pull reconcile.Pull, r *review.Report, before shownPull) error {
-	text := w.site.redact(r.Markdown())
-	if before.head != pull.HeadSHA || before.markdown != text {
+	text, shown := r.Markdown(), *r
+	shown.Base = "" // that it is merged with a newer commit, and the same comes of it, is no news
+	same := shown.Markdown()
+	if before.head != pull.HeadSHA || before.markdown != same {
 		if err := w.forge.Comment(ctx, pull.Number, review.Marker(r.Environment), text); err != nil {
 			return err
 		}
-		if _, err := w.forge.Status(ctx, pull.HeadSHA, w.site.redactStatus(r.Status(pull.URL))); err != nil {
+		if _, err := w.forge.Status(ctx, pull.HeadSHA, r.Status(pull.URL)); err != nil {
 			return err
 		}
 	}
-	w.done[pull.Number] = shownPull{pull.HeadSHA, r.Base, text, time.Now()}
+	w.done[pull.Number] = shownPull{pull.HeadSHA, r.Base, same, time.Now()}
 	return nil
 }
 
@@ -317,6 +321,7 @@ func (s *Site) PlanPull(ctx context.Context, number int, post bool) (*review.Rep
 	if pull.Fork && !s.Config.Forge.PlanForks {
 		return nil, fmt.Errorf("pull request #%d is from a fork, so what it declares is not evaluated here; --plan-forks does it", number)
 	}
+	forge = redactedForge{forge, s.redact}
 	s.Config.Ref, s.Forge = "", forge
 	snapshot, err := s.Source.Latest(ctx) // it is merged with what the branch is now
 	if err != nil {

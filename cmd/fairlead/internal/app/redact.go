@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -18,6 +17,10 @@ type redactor struct {
 	of     *spec.Config
 	values map[string]spec.Sensitive
 }
+
+// tellable is how long a value must be to be looked for. A shorter one is found in
+// anything, and what is blotted out would tell whoever guesses that the guess is right.
+const tellable = 8
 
 // redactTimeout bounds reading the values.
 const redactTimeout = 10 * time.Second
@@ -48,21 +51,13 @@ func (s *Site) resolveEach(cfg *spec.Config, before map[string]spec.Sensitive) m
 		if err != nil {
 			continue // what has no value cannot be quoted
 		}
+		if len(resolved[secret.Name].Reveal()) < tellable {
+			continue
+		}
 		values[name] = resolved[secret.Name]
 		if old, was := before[name]; was && old != values[name] {
 			values["before "+name] = old
 		}
 	}
 	return values
-}
-
-func (s *Site) redactStatus(c reconcile.CommitStatus) reconcile.CommitStatus {
-	c.Text, c.Summary = s.redact(c.Text), s.redact(c.Summary)
-	annotations := make([]reconcile.Annotation, 0, len(c.Annotations))
-	for _, a := range c.Annotations {
-		a.Title, a.Message = s.redact(a.Title), s.redact(a.Message)
-		annotations = append(annotations, a)
-	}
-	c.Annotations = annotations
-	return c
 }

@@ -38,6 +38,9 @@ func (d *Daemon) hook(string) {
 	if w := d.pulls.Load(); w != nil {
 		w.Wake()
 	}
+	if d.current.Load() == nil {
+		return // nothing is opened yet
+	}
 	if p := d.site.Proposer; p != nil {
 		p.Wake()
 	}

@@ -79,6 +79,7 @@ type Site struct {
 	proposals     reconcile.Proposals
 	registries    registries
 	dispatcher    *dispatch.Dispatcher
+	voice         *voice
 	updates       *updates
 	environments  map[string]*environment
 	runnerOptions *runner.Options
@@ -225,8 +226,12 @@ func (s *Site) openActing(store reconcile.Store) (err error) {
 		return nil
 	}
 	if s.git != nil {
-		if s.Forge, err = openForge(s.Config, s.log); err != nil {
+		forge, err := openForge(s.Config, s.log)
+		if err != nil {
 			return err
+		}
+		if forge != nil {
+			s.Forge = redactedForge{forge, s.redact}
 		}
 	}
 	if err := s.guardSource(store); err != nil {
@@ -460,6 +465,7 @@ func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
 		s.Runner.Follow(&runner.Wanted{Config: cfg, Tree: tree})
 	}
 	s.settleNotifiers(cfg)
+	s.forgetIncludes(cfg)
 	if s.gate != nil {
 		s.accepting.put(tree.Commit())
 	}

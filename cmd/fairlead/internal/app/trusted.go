@@ -212,6 +212,17 @@ func (m *mailbox) take() *spec.Commit {
 	return c
 }
 
+// orElse puts a commit back where there is no newer one, and takes what is there.
+func (m *mailbox) orElse(c *spec.Commit) *spec.Commit {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.newest != nil {
+		c = m.newest
+	}
+	m.newest = c
+	return c
+}
+
 // noteTimeout bounds what is noted about a commit: the forge may be asked who brought it.
 const noteTimeout = 30 * time.Second
 
@@ -245,19 +256,31 @@ func (s *Site) noteAccepted(ctx context.Context) {
 			return
 		case <-s.accepting.ready:
 		}
-		if c := s.accepting.take(); c != nil {
-			s.note(ctx, *c)
+		for c := s.accepting.take(); c != nil && !s.note(ctx, *c); c = s.accepting.orElse(c) {
+			timer := time.NewTimer(noteRetry)
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				s.accepting.orElse(c)
+				return
+			case <-timer.C:
+			}
 		}
 	}
 }
 
-func (s *Site) note(ctx context.Context, c spec.Commit) {
+// noteRetry is how long to wait where a commit could not be noted: the journal may not be
+// open yet.
+const noteRetry = 2 * time.Second
+
+func (s *Site) note(ctx context.Context, c spec.Commit) (done bool) {
 	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
 	defer cancel()
 	err := errors.Join(s.gate.Followed(ctx, c.ID), s.followedIncludes(ctx, c))
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("who brought the commit is not in the journal", "commit", c.Short(), "error", err)
 	}
+	return err == nil
 }
 
 // books is the journal of a daemon: it tells when it is open, and people of what is
