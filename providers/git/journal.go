@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -127,6 +128,8 @@ type Journal struct {
 	delivering chan struct{} // holds one token: one conversation at a time
 	wake       chan struct{}
 
+	tip atomic.Pointer[string] // see Tip
+
 	mu       sync.Mutex
 	delivery journal.Delivery
 }
@@ -232,9 +235,11 @@ func (j *Journal) advance(ctx context.Context, next position, objects []plumbing
 	if err := j.store.setRef(j.store.branch, j.at.commit, next.commit); err != nil {
 		return err
 	}
+	if j.count.commit == j.at.commit { // else it is counted on from there, once somebody asks
+		j.count = counted{next.commit, j.count.entries + 1}
+	}
 	j.at = &next
 	j.small++
-	j.count = j.count.after(next.commit)
 	return nil
 }
 
@@ -387,8 +392,13 @@ func (j *Journal) Delivery() journal.Delivery {
 	return d
 }
 
-// shown brings Delivery up to date. Its caller has the turn.
+// shown brings Tip and Delivery up to date. Its caller has the turn.
 func (j *Journal) shown() {
+	tip := ""
+	if j.at != nil && !j.at.commit.IsZero() {
+		tip = j.at.commit.String()
+	}
+	j.tip.Store(&tip)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.delivery.Pending = len(j.queue)

@@ -19,55 +19,74 @@ import (
 // counted is how many entries lead to a commit, itself included.
 type counted struct {
 	commit  plumbing.Hash
-	entries int // 0: not known
+	entries int
 }
 
-// after counts one more.
-func (c counted) after(next plumbing.Hash) counted {
-	if c.entries == 0 {
-		return counted{}
+// Tip is the full id of the newest entry, "" before Open and where nothing was decided
+// yet. It waits for nothing.
+func (j *Journal) Tip() string {
+	if tip := j.tip.Load(); tip != nil {
+		return *tip
 	}
-	return counted{next, c.entries + 1}
+	return ""
 }
 
 // Head is the newest entry, to be kept where whoever can write to the journal cannot:
 // VerifyJournal compares it with what is there later. It is zero where nothing was
-// decided yet.
+// decided yet. The first one after Open may have to read the whole journal to count its
+// entries; nothing waits for that.
 func (j *Journal) Head(ctx context.Context) (audit.Head, error) {
-	giveBack, err := take(ctx, j.turn)
+	head, err := j.findHead(ctx)
 	if err != nil {
 		return audit.Head{}, fmt.Errorf("find the head of the journal: %w", err)
 	}
-	defer giveBack()
-	if j.at == nil {
-		return audit.Head{}, fmt.Errorf("find the head of the journal: %w", journal.ErrClosed)
-	}
-	return j.head(ctx)
+	return head, nil
 }
 
-// head is Head. Its caller has the turn.
-func (j *Journal) head(ctx context.Context) (audit.Head, error) {
-	if j.at.commit.IsZero() {
-		return audit.Head{}, nil
+func (j *Journal) findHead(ctx context.Context) (audit.Head, error) {
+	giveBack, err := take(ctx, j.turn)
+	if err != nil {
+		return audit.Head{}, err
 	}
-	if j.count.entries == 0 || j.count.commit != j.at.commit {
-		if err := j.recount(ctx, j.count); err != nil {
-			return audit.Head{}, fmt.Errorf("count the entries of the journal: %w", err)
-		}
+	at, known := j.at, j.count
+	giveBack()
+	if at == nil {
+		return audit.Head{}, journal.ErrClosed
+	}
+	number, err := j.recount(ctx, at.commit, known)
+	if err != nil {
+		return audit.Head{}, err
+	}
+	if giveBack, err = take(ctx, j.turn); err != nil {
+		return audit.Head{}, err
+	}
+	defer giveBack()
+	if j.count == known { // else somebody has counted further meanwhile
+		j.count = number
+	}
+	return j.headAt(at, number), nil
+}
+
+// headAt is the head that the journal has at a position.
+func (j *Journal) headAt(at *position, number counted) audit.Head {
+	if at.commit.IsZero() {
+		return audit.Head{}
 	}
 	return audit.Head{
-		FormatVersion: audit.HeadFormat, Branch: j.options.Branch, Commit: j.at.commit.String(), Entries: j.count.entries, At: j.at.when.UTC().Truncate(time.Second),
-	}, nil
+		FormatVersion: audit.HeadFormat, Branch: j.options.Branch, Commit: at.commit.String(), Entries: number.entries, At: at.when.UTC().Truncate(time.Second),
+	}
 }
 
-// recount counts from the newest entry back to where the number is known, or to the
-// first.
-func (j *Journal) recount(ctx context.Context, from counted) error {
+// recount counts from an entry back to where the number is known, or to the first.
+func (j *Journal) recount(ctx context.Context, to plumbing.Hash, from counted) (counted, error) {
+	if to == from.commit {
+		return from, nil
+	}
 	n := 0
 	err := j.store.view(func(repo *clone) error {
 		n = 0
-		return walkBack(ctx, &repo.repository, j.at.commit, func(c *object.Commit) (bool, error) {
-			if from.entries > 0 && c.Hash == from.commit {
+		return walkBack(ctx, &repo.repository, to, func(c *object.Commit) (bool, error) {
+			if c.Hash == from.commit {
 				n += from.entries
 				return true, nil
 			}
@@ -75,10 +94,10 @@ func (j *Journal) recount(ctx context.Context, from counted) error {
 			return false, nil
 		})
 	})
-	if err == nil {
-		j.count = counted{j.at.commit, n}
+	if err != nil {
+		return counted{}, fmt.Errorf("count the entries of the journal: %w", err)
 	}
-	return err
+	return counted{to, n}, nil
 }
 
 // lookAtHead compares the head that was written before a restart with where the journal
@@ -136,9 +155,10 @@ func (j *Journal) publishHead(ctx context.Context) {
 	if j.options.HeadFile == "" || j.options.ReadOnly || j.at == nil || j.at.commit.IsZero() {
 		return
 	}
-	head, err := j.head(ctx)
+	number, err := j.recount(ctx, j.at.commit, j.count)
 	if err == nil {
-		err = writeHead(j.options.HeadFile, head)
+		j.count = number
+		err = writeHead(j.options.HeadFile, j.headAt(j.at, number))
 	}
 	if err != nil {
 		j.note(fmt.Sprintf("the head of the journal is not kept in %s: %s; fairlead audit verify knows the one before only", j.options.HeadFile, err))

@@ -23,9 +23,11 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	defer giveBack()
+	defer j.shown()
 	j.at, j.queue, j.known = nil, nil, nil
 	j.store.sweep()
 	if err := j.load(ctx); err != nil {
+		j.at = nil
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	var records map[string]journal.Record
@@ -40,7 +42,6 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 		return nil, fmt.Errorf("open the journal: %w", j.explainContent(err))
 	}
 	j.small = j.store.fan // so that the next Append looks
-	j.shown()
 	j.lookAtHead(ctx)
 	j.publishHead(ctx)
 	j.Hint()
