@@ -12,25 +12,15 @@ import (
 	"github.com/fairlead/fairlead/spec/expr"
 )
 
-// promotions are the wishes of one promote block: for each model that is ready in the
-// other environment and differs from what is declared here.
-func promotions(in *Input, p *spec.Promotion, now time.Time) []*Wish {
-	up, known := in.Upstream[p.From]
-	if !known || up.Config == nil {
+// promoted is the wish of one promote block about one model, if it is ready in the other
+// environment and differs from what is declared here.
+func promoted(in *Input, p *spec.Promotion, up *Upstream, here *spec.Model, now time.Time) *Wish {
+	there := up.Config.Model(here.Name)
+	if there == nil {
 		return nil
 	}
-	var all []*Wish
-	for _, here := range in.Config.Models {
-		there := up.Config.Model(here.Name)
-		if there == nil || len(p.Models) > 0 && !slices.Contains(p.Models, here.Name) {
-			continue
-		}
-		record := up.Records[here.Name]
-		if w := promotion(in, p, here, there, &record, now); w != nil {
-			all = append(all, w)
-		}
-	}
-	return all
+	record := up.Records[here.Name]
+	return promotion(in, p, here, there, &record, now)
 }
 
 // promotion proposes what a model is made of in another environment. What ran there

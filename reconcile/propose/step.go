@@ -69,14 +69,14 @@ func Ended(r *journal.ProposalRecord, id string) *journal.EndedProposal {
 	return nil
 }
 
-// Step decides what to do about one key. wish is what is wanted under it now, nil for
-// nothing.
-func Step(r journal.ProposalRecord, wish *Wish, seen Seen, now time.Time) Move {
+// Step decides what to do about one key. want is what is wanted under it now.
+func Step(r journal.ProposalRecord, want Want, seen Seen, now time.Time) Move {
+	wish := want.Wish
 	if r.Open == nil {
-		return begin(&r, wish, seen)
+		return begin(&r, want, seen)
 	}
 	whole := found(r, seen)
-	if end, reason, by := outcome(&whole, wish, seen); end != "" {
+	if end, reason, by := outcome(&whole, want, seen); end != "" {
 		return conclude(whole, end, reason, by, now)
 	}
 	switch {
@@ -85,16 +85,21 @@ func Step(r journal.ProposalRecord, wish *Wish, seen Seen, now time.Time) Move {
 	case seen.Conflicts && wish != nil: // a version that was made stays as it was proposed
 		return Move{Act: Push, Reason: "it cannot be merged as it is: it is made anew on the newest commit"}
 	}
-	return pull(&r, seen)
+	m := pull(&r, seen)
+	if m.Act == Rest && want.Unknown != "" {
+		m.Reason += "; whether it is wanted still is not known: " + want.Unknown
+	}
+	return m
 }
 
 // begin is for a key of which nothing is open.
-func begin(r *journal.ProposalRecord, wish *Wish, seen Seen) Move {
+func begin(r *journal.ProposalRecord, want Want, seen Seen) Move {
 	if m := tidy(r, seen); m.Act != Rest {
 		return m
 	}
+	wish := want.Wish
 	if wish == nil {
-		return Move{Act: Rest}
+		return Move{Act: Rest, Reason: want.Unknown}
 	}
 	if e := Ended(r, wish.ID); e != nil {
 		return Move{Act: Rest, Reason: fmt.Sprintf("it was %s before, at %s, and is not proposed again", e.Outcome, e.At.UTC().Format(time.DateOnly))}
@@ -125,8 +130,8 @@ func tidy(r *journal.ProposalRecord, seen Seen) Move {
 }
 
 // outcome tells how an open proposal has ended; "": it has not.
-func outcome(r *journal.ProposalRecord, wish *Wish, seen Seen) (end journal.ProposalOutcome, reason, by string) {
-	open := r.Open
+func outcome(r *journal.ProposalRecord, want Want, seen Seen) (end journal.ProposalOutcome, reason, by string) {
+	open, wish := r.Open, want.Wish
 	if p := seen.Pull; p != nil && p.Number == open.Pull {
 		switch p.State {
 		case reconcile.PullMerged:
@@ -141,7 +146,7 @@ func outcome(r *journal.ProposalRecord, wish *Wish, seen Seen) (end journal.Prop
 		return journal.ProposalMerged, "it is part of the branch that is followed", ""
 	case seen.Tip == "": // that comes first: who has decided counts, also where the wish has gone meanwhile
 		return journal.ProposalRejected, "somebody has deleted its branch", ""
-	case wish == nil && r.Kind != journal.ProposeRetrain:
+	case wish == nil && want.Unknown == "" && r.Kind != journal.ProposeRetrain:
 		return journal.ProposalMoot, "what it is for is no more", ""
 	case wish != nil && wish.ID != open.Wish:
 		return journal.ProposalReplaced, "replaced: " + wish.Title, ""

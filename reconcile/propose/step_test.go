@@ -111,9 +111,30 @@ func TestAConflictIsResolvedByMakingItAnew(t *testing.T) {
 	w.settle(wish("a"))
 	seen := w.seen()
 	seen.Conflicts = true
-	if m := propose.Step(w.record, wish("a"), seen, w.now); m.Act != propose.Push {
+	if m := propose.Step(w.record, propose.Want{Wish: wish("a")}, seen, w.now); m.Act != propose.Push {
 		t.Errorf("%+v", m)
 	}
+}
+
+// Not known is not the same as not wanted: a registry that is away closes nothing.
+func TestWhatIsNotKnownEndsNothing(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		unknown := propose.Want{Unknown: "the registry was not asked yet"}
+		if why := w.settleWant(unknown); why != unknown.Unknown || w.acts[propose.Push] != 0 {
+			t.Errorf("%q, %v", why, w.acts)
+		}
+		w.settle(wish("a"))
+		why := w.settleWant(unknown)
+		w.settle(wish("a"))
+		w.wantEnded(t)
+		if w.tip == "" || w.acts[propose.Push] != 1 || !strings.Contains(why, unknown.Unknown) {
+			t.Errorf("branch %q, acts %v, %q", w.tip, w.acts, why)
+		}
+		// People decide all the same.
+		w.merge()
+		w.settleWant(unknown)
+		w.wantEnded(t, journal.ProposalMerged)
+	})
 }
 
 // A person who undoes each proposal, as often as they like, sees each wish once.

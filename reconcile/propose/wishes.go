@@ -23,8 +23,19 @@ type Input struct {
 	Records map[string]journal.Record // of this environment, by model
 	// Updates are newer images that a registry has, by model.
 	Updates map[string]NewImage
-	// Upstream is how models are doing in the environments that promotions name.
+	// Upstream is how models are doing in the environments that promotions name. One that
+	// is missing could not be read.
 	Upstream map[string]Upstream
+	// Unknown says, by key, why it is not known what is wanted under it: nobody has asked
+	// the registry yet, the engine is away. As long as a key is here nothing is begun
+	// under it and nothing ends by itself: not known is not the same as not wanted.
+	Unknown map[string]string
+}
+
+// Want is what is wanted under a key; the zero Want is nothing.
+type Want struct {
+	Wish    *Wish
+	Unknown string // why that is not known; there is no Wish then
 }
 
 // NewImage is an image that an update rule found.
@@ -39,16 +50,30 @@ type Upstream struct {
 	Records map[string]journal.Record
 }
 
-// Wishes returns all that is wanted now, by key.
-func Wishes(in *Input, now time.Time) map[string]*Wish {
-	all := map[string]*Wish{}
+// Wishes returns all that is wanted now, and what of it is not known, by key.
+func Wishes(in *Input, now time.Time) map[string]Want {
+	all := map[string]Want{}
+	for key, why := range in.Unknown {
+		all[key] = Want{Unknown: why}
+	}
 	add := func(w *Wish) {
-		if w != nil && all[w.Key] == nil {
-			all[w.Key] = w
+		if w == nil {
+			return
+		}
+		if _, taken := all[w.Key]; !taken {
+			all[w.Key] = Want{Wish: w}
+		}
+	}
+	unknown := func(kind journal.ProposalKind, model, why string) {
+		if _, taken := all[Key(kind, model)]; !taken {
+			all[Key(kind, model)] = Want{Unknown: why}
 		}
 	}
 	for _, m := range in.Config.Models {
 		record, known := in.Records[m.Name]
+		if in.Wanted[m.Name] == "" {
+			unknown(journal.ProposeRevert, m.Name, "which revision Git wants is not known now")
+		}
 		if known {
 			add(revert(m, &record, in.Wanted[m.Name]))
 			add(promote(in.Environment, m, &record))
@@ -56,8 +81,16 @@ func Wishes(in *Input, now time.Time) map[string]*Wish {
 		add(pin(m, &record, in.Updates[m.Name]))
 	}
 	for _, p := range in.Config.Promotions {
-		for _, w := range promotions(in, p, now) {
-			add(w)
+		up, known := in.Upstream[p.From]
+		known = known && up.Config != nil
+		for _, m := range in.Config.Models {
+			switch {
+			case len(p.Models) > 0 && !slices.Contains(p.Models, m.Name):
+			case known:
+				add(promoted(in, p, &up, m, now))
+			default:
+				unknown(journal.ProposePromotion, m.Name, "how the environment "+p.From+" is doing cannot be read now")
+			}
 		}
 	}
 	return all

@@ -50,10 +50,21 @@ func input(m *spec.Model, wanted string, r journal.Record) *propose.Input {
 	}
 }
 
+// wishes are those that are known.
+func wishes(in *propose.Input) map[string]*propose.Wish {
+	all := map[string]*propose.Wish{}
+	for key, want := range propose.Wishes(in, noon) {
+		if want.Wish != nil {
+			all[key] = want.Wish
+		}
+	}
+	return all
+}
+
 // the is the only wish.
 func the(t *testing.T, in *propose.Input) *propose.Wish {
 	t.Helper()
-	all := propose.Wishes(in, noon)
+	all := wishes(in)
 	if len(all) != 1 {
 		t.Fatalf("%d wishes; want one", len(all))
 	}
@@ -68,7 +79,7 @@ func the(t *testing.T, in *propose.Input) *propose.Wish {
 
 func none(t *testing.T, why string, in *propose.Input) {
 	t.Helper()
-	for key := range propose.Wishes(in, noon) {
+	for key := range wishes(in) {
 		t.Errorf("%s: %s is wanted", why, key)
 	}
 }
@@ -117,7 +128,7 @@ func waiting() journal.Record {
 
 func TestAPromotionIsWantedWhereARolloutWaits(t *testing.T) {
 	w := the(t, input(digits("digits:2", "1.1.0"), "4f2a90b1c2d3", waiting()))
-	if want := (spec.Approval{Model: "digits", Revision: "4f2a90b1c2d3", Step: 2, Environment: "prod"}); *w.Edit.Approve != want {
+	if want := (spec.Approval{Model: "digits", Revision: "4f2a90b1c2d3", Step: 2, Started: "2026-03-03T11:00:00Z", Environment: "prod"}); *w.Edit.Approve != want {
 		t.Errorf("got %+v, want %+v", *w.Edit.Approve, want)
 	}
 	golden(t, "promote.md", "# "+w.Title+"\n\n"+w.Body)
@@ -223,5 +234,32 @@ func TestBranchesOfKeys(t *testing.T) {
 	}
 	if got := propose.Branch(spec.DefaultEnvironment, "pin-digits"); got != "fairlead/pin/digits" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// What cannot be known now is told apart from what is not wanted.
+func TestWhatIsNotKnown(t *testing.T) {
+	unknown := func(in *propose.Input, key string) string { return propose.Wishes(in, noon)[key].Unknown }
+	unbound := input(digits("digits:2", "1.1.0"), "", rejected())
+	if why := unknown(unbound, "revert-digits"); !strings.Contains(why, "which revision Git wants") {
+		t.Errorf("a model that could not be bound: %q", why)
+	}
+	away := promoting()
+	away.Upstream = nil
+	if why := unknown(away, "promotion-digits"); !strings.Contains(why, "staging is doing cannot be read") {
+		t.Errorf("an environment that could not be read: %q", why)
+	}
+	away.Config.Promotions[0].Models = []string{"audio"}
+	if why := unknown(away, "promotion-digits"); why != "" {
+		t.Errorf("a model that no promotion is about: %q", why)
+	}
+	in := input(digits("digits:1", "1.0.0"), "9c1be1a2b3c4", journal.Record{})
+	in.Updates = map[string]propose.NewImage{"digits": {Ref: "digits:2"}}
+	in.Unknown = map[string]string{"pin-digits": "the registry cannot be asked"}
+	if want := propose.Wishes(in, noon)["pin-digits"]; want.Wish != nil || want.Unknown != "the registry cannot be asked" {
+		t.Errorf("%+v", want)
+	}
+	if why := unknown(input(digits("digits:1", "1.0.0"), "9c1be1a2b3c4", journal.Record{}), "revert-digits"); why != "" {
+		t.Errorf("all is known: %q", why)
 	}
 }

@@ -45,15 +45,17 @@ func (w *world) seen() propose.Seen {
 }
 
 // settle runs until there is nothing to do, and says why that is.
-func (w *world) settle(wish *propose.Wish) string {
+func (w *world) settle(wish *propose.Wish) string { return w.settleWant(propose.Want{Wish: wish}) }
+
+func (w *world) settleWant(want propose.Want) string {
 	for range 20 {
 		w.now = w.now.Add(time.Second)
-		m := propose.Step(w.record, wish, w.seen(), w.now)
+		m := propose.Step(w.record, want, w.seen(), w.now)
 		w.acts[m.Act]++
 		if m.Act == propose.Rest {
 			return m.Reason
 		}
-		w.act(m, wish)
+		w.act(m, want.Wish)
 	}
 	return "it does not come to rest"
 }

@@ -16,9 +16,9 @@ import (
 type look struct {
 	proposer *Proposer
 	key      string
-	wish     *propose.Wish // nil: nothing is wanted
-	tree     spec.Tree     // that is followed
-	config   *spec.Config  // of the tree; nil where that is not known
+	want     propose.Want
+	tree     spec.Tree    // that is followed
+	config   *spec.Config // of the tree; nil where that is not known
 }
 
 func (l *look) record() journal.ProposalRecord { return l.proposer.records[l.key] }
@@ -35,7 +35,7 @@ func (p *Proposer) settle(ctx context.Context, l *look) {
 		if seen, err = l.see(ctx); err != nil {
 			break
 		}
-		move = propose.Step(l.record(), l.wish, seen, time.Now())
+		move = propose.Step(l.record(), l.want, seen, time.Now())
 		if move.Act == propose.Rest {
 			break
 		}
@@ -87,7 +87,7 @@ func (l *look) registered(r *journal.ProposalRecord) bool {
 }
 
 func (l *look) conflicts(ctx context.Context, tip string) bool {
-	if l.proposer.opts.Commits == nil || l.wish == nil {
+	if l.proposer.opts.Commits == nil || l.want.Wish == nil {
 		return false
 	}
 	_, err := l.proposer.opts.Commits.Merge(ctx, l.tree.Commit().ID, tip)
@@ -125,24 +125,24 @@ func (l *look) act(ctx context.Context, m *propose.Move) error {
 // push writes the wish to its branch, and then down.
 func (l *look) push(ctx context.Context) (reconcile.Proposed, error) {
 	o := &l.proposer.opts
-	files := l.wish.Edit.Files
+	files := l.want.Wish.Edit.Files
 	if files == nil {
 		var err error
-		if files, err = o.Edit(ctx, l.tree, l.wish); err != nil {
+		if files, err = o.Edit(ctx, l.tree, l.want.Wish); err != nil {
 			return reconcile.Proposed{}, err
 		}
 	}
 	base := l.tree.Commit().ID
 	done, err := o.Proposals.Propose(ctx, reconcile.Proposal{
-		Branch: propose.Branch(o.Environment, l.key), Base: base, Message: l.wish.Title + "\n\n" + l.wish.Body, Files: files,
+		Branch: propose.Branch(o.Environment, l.key), Base: base, Message: l.want.Wish.Title + "\n\n" + l.want.Wish.Body, Files: files,
 	})
 	if err != nil {
 		return done, err
 	}
 	r := l.record()
-	first := r.Open == nil || r.Open.Wish != l.wish.ID
-	next := propose.Pushed(r, l.wish, base, done, time.Now())
-	if err := l.write(ctx, journal.ActionPropose, next, l.wish.Title, ""); err != nil {
+	first := r.Open == nil || r.Open.Wish != l.want.Wish.ID
+	next := propose.Pushed(r, l.want.Wish, base, done, time.Now())
+	if err := l.write(ctx, journal.ActionPropose, next, l.want.Wish.Title, ""); err != nil {
 		return done, err
 	}
 	if first && o.Forge == nil && o.OnOpened != nil {
@@ -188,8 +188,8 @@ func (l *look) tell(m *propose.Move, err error) {
 	p := l.proposer
 	r := l.record()
 	s := Status{Key: l.key, Kind: r.Kind, Model: r.Model, State: "blocked", Reason: m.Reason}
-	if l.wish != nil {
-		s.Kind, s.Model, s.Title = l.wish.Kind, l.wish.Model, l.wish.Title
+	if l.want.Wish != nil {
+		s.Kind, s.Model, s.Title = l.want.Wish.Kind, l.want.Wish.Model, l.want.Wish.Title
 	}
 	if n := len(r.Ended); n > 0 {
 		s.Last = &r.Ended[n-1]
@@ -205,7 +205,7 @@ func (l *look) tell(m *propose.Move, err error) {
 	if before, known := p.status[l.key]; err != nil && (!known || before.Error != s.Error) {
 		p.opts.Log.Warn("proposal", "key", l.key, "error", err)
 	}
-	if r.Open == nil && l.wish == nil && err == nil {
+	if r.Open == nil && l.want.Wish == nil && err == nil {
 		delete(p.status, l.key) // there is nothing to say about it
 		return
 	}

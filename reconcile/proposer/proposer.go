@@ -156,8 +156,8 @@ func (p *Proposer) look(ctx context.Context) error {
 	}
 	wishes := propose.Wishes(in, time.Now())
 	keys := map[string]bool{}
-	for key := range wishes {
-		keys[key] = true
+	for key, want := range wishes {
+		keys[key] = want.Wish != nil
 	}
 	for key, r := range p.records {
 		keys[key] = keys[key] || r.Open != nil || len(r.Ended) > 0 && r.Ended[len(r.Ended)-1].Outcome == journal.ProposalMoot
@@ -166,7 +166,7 @@ func (p *Proposer) look(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p.settle(ctx, &look{proposer: p, key: key, wish: wishes[key], tree: tree, config: in.Config})
+		p.settle(ctx, &look{proposer: p, key: key, want: wishes[key], tree: tree, config: in.Config})
 	}
 	p.forget(keys)
 	return nil
@@ -213,7 +213,7 @@ func (p *Proposer) Offer(ctx context.Context, tree spec.Tree, w *propose.Wish) (
 	if err := p.remember(ctx); err != nil {
 		return reconcile.Proposed{}, err
 	}
-	l := &look{proposer: p, key: w.Key, wish: w, tree: tree}
+	l := &look{proposer: p, key: w.Key, want: propose.Want{Wish: w}, tree: tree}
 	proposed, err := l.push(ctx)
 	if err == nil {
 		p.Wake()
