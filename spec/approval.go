@@ -13,6 +13,9 @@ type Approval struct {
 	Model    string `json:"model"`    // served name
 	Revision string `json:"revision"` // of the candidate
 	Step     int    `json:"step"`     // as people count: the first is 1
+	// Started is when the rollout began that it lets pass, in RFC 3339 with all its digits.
+	// "": it counts for the rollout of the revision that is under way when it is merged.
+	Started string `json:"started,omitempty"`
 	// Environment is the one in which it counts; "": in every one. A Config holds those
 	// of its own environment only.
 	Environment string `json:"environment,omitempty"`

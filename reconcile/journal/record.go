@@ -76,6 +76,9 @@ type Rollout struct {
 	Checks map[string]judge.Evidence `json:"checks,omitempty"`
 	// Approved is the number of steps that people let pass.
 	Approved int `json:"approved,omitempty"`
+	// Stood are the steps, counted from 1, whose approvals stood in Git when the rollout
+	// began, or began anew, without saying which rollout they are for: they are not for it.
+	Stood []int `json:"stood,omitempty"`
 	// Promoting: all steps have passed, or a person said so; the candidate grows
 	// to full size.
 	Promoting bool `json:"promoting,omitempty"`

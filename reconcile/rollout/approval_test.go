@@ -64,4 +64,43 @@ func TestAnApprovalInGit(t *testing.T) {
 			t.Errorf("%+v", ro)
 		}
 	})
+	t.Run("that came before the rollout is not for it", func(t *testing.T) {
+		policy := func(m *spec.Model) { m.Rollout.Steps[1].Approval = true }
+		w := serving(t, target("one", policy))
+		w.Target = target("two", policy)
+		w.Approvals = []*spec.Approval{{Model: w.Name, Revision: w.Target.Revision, Step: 2}}
+		run(t, w, func(_ *simulate.World, d rollout.Decision) bool { return d.Activity == rollout.Approval })
+		w.Run(5*time.Hour, nil)
+		if ro := w.Record.Rollout; ro == nil || ro.Approved != 0 {
+			t.Errorf("%+v", ro)
+		}
+	})
+	t.Run("is for one rollout of a revision", func(t *testing.T) {
+		for name, named := range map[string]bool{"that it names": true, "that was under way": false} {
+			w := waiting(t)
+			a := &spec.Approval{Model: w.Name, Revision: w.Target.Revision, Step: 2}
+			if named {
+				a.Started = w.Record.Rollout.Started.UTC().Format(time.RFC3339Nano)
+			}
+			w.Approvals = []*spec.Approval{a}
+			if err := w.Order(rollout.Act{Kind: rollout.ActAbort, Actor: "bob", Reason: "wait", Revision: w.Target.Revision}); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Order(rollout.Act{Kind: rollout.ActRetry, Actor: "bob", Reason: "again", Revision: w.Target.Revision}); err != nil {
+				t.Fatal(err)
+			}
+			run(t, w, func(_ *simulate.World, d rollout.Decision) bool { return d.Activity == rollout.Approval })
+			w.Run(5*time.Hour, nil)
+			if ro := w.Record.Rollout; ro == nil || ro.Approved != 0 {
+				t.Errorf("%s: %+v", name, ro)
+			}
+			w.Approvals = append(w.Approvals, &spec.Approval{
+				Model: w.Name, Revision: w.Target.Revision, Step: 2, Started: w.Record.Rollout.Started.UTC().Format(time.RFC3339Nano),
+			})
+			run(t, w, simulate.Idle)
+			if w.Record.Last.Outcome != journal.Promoted {
+				t.Errorf("%s: %+v", name, w.Record.Last)
+			}
+		}
+	})
 }

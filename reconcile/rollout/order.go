@@ -169,6 +169,10 @@ func (o *ordering) retry() (journal.Action, error) {
 	if ro := o.next.Rollout; ro != nil && ro.Held != "" && !ro.First && ro.Candidate.Revision == o.act.Revision {
 		ro.Held, ro.Step, ro.Weight, ro.Approved = "", -1, 0, 0
 		ro.Promoting, ro.Forced, ro.Paused = false, false, nil
+		ro.Stood = nil
+		for step := range ro.Policy.Steps { // what was approved before was not this
+			ro.Stood = append(ro.Stood, step+1)
+		}
 		ro.Checks, ro.Started, ro.StepSince = map[string]judge.Evidence{}, o.now, o.now
 		return journal.ActionRetry, nil
 	}

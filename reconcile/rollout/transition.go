@@ -156,6 +156,7 @@ func (s *stepper) startRollout(reason string) *journal.Entry {
 func (s *stepper) newRollout() *journal.Rollout {
 	return &journal.Rollout{
 		Candidate: *s.wanted(), Policy: PolicyOf(s.Target.Model), Started: s.now, Step: -1, StepSince: s.now, First: s.Record.Stable == nil,
+		Stood: s.standing(s.Target.Revision),
 	}
 }
 

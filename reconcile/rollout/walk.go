@@ -156,13 +156,26 @@ func (s *stepper) held() time.Time {
 // void: the rollout has moved on from what people saw.
 func (s *stepper) approvedInGit() *spec.Approval {
 	ro := s.Record.Rollout
+	started := ro.Started.UTC().Format(time.RFC3339Nano)
 	i := slices.IndexFunc(s.Approvals, func(a *spec.Approval) bool {
-		return a.Revision == ro.Candidate.Revision && a.Step == ro.Step+1
+		isFor := a.Started == started || a.Started == "" && !slices.Contains(ro.Stood, a.Step)
+		return a.Revision == ro.Candidate.Revision && a.Step == ro.Step+1 && isFor
 	})
 	if i < 0 {
 		return nil
 	}
 	return s.Approvals[i]
+}
+
+// standing are the steps whose approvals stand in Git without saying which rollout of the
+// revision they are for.
+func (s *stepper) standing(revision string) (steps []int) {
+	for _, a := range s.Approvals {
+		if a.Revision == revision && a.Started == "" {
+			steps = append(steps, a.Step)
+		}
+	}
+	return steps
 }
 
 func (s *stepper) approve(a *spec.Approval) *journal.Entry {

@@ -3,6 +3,7 @@ package lang
 import (
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/fairlead/fairlead/spec"
@@ -19,9 +20,12 @@ func (e *evaluator) decodeApprovals(cfg *spec.Config) {
 	seen := map[spec.Approval]*node{}
 	for _, n := range e.symbols.approvals {
 		s := section{ev: e, n: n, sc: &scope{}}
-		a := spec.Approval{Model: n.label, Revision: s.str("revision"), Step: s.integer("step"), Environment: s.environment("environment")}
+		a := spec.Approval{Model: n.label, Revision: s.str("revision"), Step: s.integer("step"), Started: s.str("started"), Environment: s.environment("environment")}
 		if a.Revision != "" && !revisionForm.MatchString(a.Revision) {
 			s.errorf(s.at("revision"), "Invalid revision", "A revision is written as `fairlead status` shows it: hexadecimal digits in lower case, such as \"4f2a90b1c2d3\".")
+		}
+		if _, err := time.Parse(time.RFC3339Nano, a.Started); a.Started != "" && err != nil {
+			s.errorf(s.at("started"), "Invalid time", "It is when the rollout began, as `fairlead status --json` has it, such as \"2026-11-21T14:00:03.250417Z\".")
 		}
 		if twin := seen[a]; twin != nil {
 			s.errorf(n.rng, "Duplicate approval", "This step of the rollout is approved already, at %s. Remove one of the two.", specPos(twin.rng))

@@ -12,6 +12,7 @@ func approvalBlock() *Block {
 		Arguments: []*Argument{
 			{Name: "revision", Type: String, Required: true, Example: `"4f2a90b1c2d3"`, Doc: "The revision of the candidate, as `fairlead status` shows it."},
 			{Name: "step", Type: Integer, Required: true, Min: bound(1), Max: bound(1000), Example: "2", Doc: "Which step it may pass; the first is 1."},
+			{Name: "started", Type: String, Example: `"2026-11-21T14:00:03.250417Z"`, Doc: "When the rollout began, to all its digits, as `fairlead status --json` has it: the approval is void once the revision is rolled out anew. Without it the approval is for the rollout that is under way when it is merged."},
 			{Name: "environment", Type: Ref, Refers: "environment", Note: "every one", Example: "environment.prod", Doc: "The environment in which it counts."},
 		},
 	}

@@ -63,7 +63,7 @@ func (r *repo) approved(a spec.Approval) (bool, error) {
 			return false, err
 		}
 		for _, b := range top.blocks("approval", a.Model) {
-			if b.arguments["revision"].text == a.Revision && b.arguments["step"].source == strconv.Itoa(a.Step) && approvedIn(b) == a.Environment {
+			if b.arguments["revision"].text == a.Revision && b.arguments["step"].source == strconv.Itoa(a.Step) && b.arguments["started"].text == a.Started && approvedIn(b) == a.Environment {
 				return true, nil
 			}
 		}
@@ -106,6 +106,9 @@ func approvalBlock(a spec.Approval) []byte {
 	w.open("approval", a.Model)
 	w.text("revision", a.Revision)
 	w.line("step", strconv.Itoa(a.Step))
+	if a.Started != "" {
+		w.text("started", a.Started)
+	}
 	if a.Environment != "" {
 		w.line("environment", "environment."+a.Environment)
 	}

@@ -37,6 +37,7 @@ func TestApprovalIsWrittenIntoTheFileOfItsModel(t *testing.T) {
 		"there already, in JSON":         {tree{"mine.hcl.json": `{"approval": {"digits": {"revision": "4f2a90b1c2d3", "step": 2}}}`}, approval, ""},
 		"there for an environment, JSON": {tree{"mine.hcl.json": `{"approval": {"digits": {"revision": "4f2a90b1c2d3", "step": 2, "environment": "environment.prod"}}}`}, inProd, ""},
 		"there for another environment":  {tree{"mine.hcl.json": `{"approval": {"digits": {"revision": "4f2a90b1c2d3", "step": 2, "environment": "environment.prod"}}}`}, approval, writtenApproval},
+		"of another rollout elsewhere":   {tree{"mine.hcl": strings.Replace(block, "2\n}", "2\n  started  = \"2026-11-21T14:00:03Z\"\n}", 1)}, approval, writtenApproval},
 		"of another step elsewhere":      {tree{"mine.hcl": older}, approval, writtenApproval},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,6 +63,7 @@ func TestWrittenApprovalLoads(t *testing.T) {
 	repo := tree{"a.hcl": "model \"digits\" {\n  image = \"digits:1\"\n}\nenvironment \"prod\" {}\n"}
 	for _, a := range []spec.Approval{
 		{Model: "digits", Revision: "4f2a90b1c2d3", Step: 1, Environment: "prod"}, {Model: "digits", Revision: "4f2a90b1c2d3", Step: 2, Environment: "prod"},
+		{Model: "digits", Revision: "4f2a90b1c2d3", Step: 2, Started: "2026-11-21T14:00:03.25Z", Environment: "prod"},
 	} {
 		files, err := edit.WriteApproval(repo, a)
 		if err != nil {

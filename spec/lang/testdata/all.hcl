@@ -722,6 +722,7 @@ trust {
 approval "digits-eu" {
   revision    = "4f2a90b1c2d3"
   step        = 2
+  started     = "2026-11-21T14:00:03.250417Z"
   environment = environment.prod
 }
 

@@ -5,6 +5,7 @@ model "digits" {
 approval "digits" {
   revision = "4F2A" # ERROR: Invalid revision :: lower case
   step     = 0      # ERROR: Value out of range :: from 1 to 1000
+  started  = "now"  # ERROR: Invalid time :: when the rollout began
 }
 approval "digits" {
   revision    = "4f2a90b1c2d3"
