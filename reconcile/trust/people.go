@@ -18,11 +18,11 @@ type people struct {
 	logins map[string]bool
 	// unknown are the names of whom nobody is known, each with why.
 	unknown []string
-	waiting bool // one of them may be known later
 }
 
-// resolve finds out who is meant by names of logins, groups of a trust block and teams
-// of the forge, in this order of precedence: a group, a signer, a team, a login.
+// resolve finds out who is meant by names: a group of the trust block, a team of the
+// forge where the name has a slash, else a login. A bare name is never a team, or else
+// whoever may make teams takes the place of a person.
 func resolve(names []string, t *spec.Trust, teams map[string]Team) people {
 	p := people{logins: make(map[string]bool)}
 	for _, name := range names {
@@ -33,16 +33,16 @@ func resolve(names []string, t *spec.Trust, teams map[string]Team) people {
 		case found:
 		case strings.Contains(id, "@"):
 			p.unknown = append(p.unknown, name+" is an address, whose login is not known")
-		case !asked:
-			p.unknown, p.waiting = append(p.unknown, name+" was not asked for"), true
-		case team.Err != nil:
-			p.unknown, p.waiting = append(p.unknown, fmt.Sprintf("the team %s cannot be asked for: %v", name, team.Err)), true
-		case team.Known:
-			members = team.Members
-		case strings.Contains(id, "/"):
-			p.unknown = append(p.unknown, "the forge knows no team "+name)
-		default:
+		case !isTeam(id):
 			members = []string{id}
+		case !asked:
+			p.unknown = append(p.unknown, name+" was not asked for")
+		case team.Err != nil:
+			p.unknown = append(p.unknown, fmt.Sprintf("the team %s cannot be asked for: %v", name, team.Err))
+		case !team.Known:
+			p.unknown = append(p.unknown, "the team "+name+" cannot be asked for: the forge has none of that name, or does not show it to the daemon's account")
+		default:
+			members = team.Members
 		}
 		for _, m := range members {
 			p.logins[login(m)] = true
@@ -50,6 +50,9 @@ func resolve(names []string, t *spec.Trust, teams map[string]Team) people {
 	}
 	return p
 }
+
+// isTeam tells whether a name is one of a team: acme/vision.
+func isTeam(id string) bool { return strings.Contains(id, "/") }
 
 // inTrust are those of whom the trust block itself knows who they are.
 func inTrust(id string, t *spec.Trust) (members []string, found bool) {
@@ -74,14 +77,13 @@ func signerLogin(s spec.Signer) string {
 	return login(s.Name)
 }
 
-// names are all that rules, owners and CODEOWNERS name and only a forge may know as
-// a team, without doubles, sorted.
+// names are the teams that rules, owners and CODEOWNERS name, without doubles, sorted.
 func (in *Input) names() []string {
 	var all []string
 	add := func(names []string, t *spec.Trust) {
 		for _, name := range names {
 			id := login(name)
-			if _, found := inTrust(id, t); !found && !strings.Contains(id, "@") && id != "" {
+			if _, found := inTrust(id, t); !found && isTeam(id) && !strings.Contains(id, "@") {
 				all = append(all, id)
 			}
 		}

@@ -139,6 +139,37 @@ func branch(w *world, id string) []string {
 	return all
 }
 
+// One push that is signed, or is not, with nothing known about it: what generated
+// histories once got through.
+func TestJudgeOfOnePush(t *testing.T) {
+	w := begin(t, nil, nil)
+	w.commit(draft{key: "ann", files: map[string]string{"models/a.hcl": "@ann 1"}})
+	known, err := w.Range(t.Context(), w.record.Accepted, w.head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := known
+	unknown.Known = false
+	reviewed := trust.Rules{Root: &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "r"}}}}
+	tests := []struct {
+		name     string
+		r        reconcile.CommitRange
+		rules    trust.Rules
+		evidence *trust.Evidence
+	}{
+		{"without rules, of a history that is not known", unknown, trust.Rules{}, nil},
+		{"with empty evidence", known, reviewed, &trust.Evidence{Differs: []string{"models/a.hcl"}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			in := trust.Input{Repo: "root", Head: spec.Commit{ID: w.head}, Range: test.r, Rules: test.rules, Evidence: test.evidence, Now: noon}
+			if trust.Judge(in).Accepted() {
+				t.Error("accepted")
+			}
+		})
+	}
+}
+
 // Judge itself never accepts what is not there.
 func TestJudgeWithNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

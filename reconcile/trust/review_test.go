@@ -68,6 +68,8 @@ func TestApprovals(t *testing.T) {
 		{"from a team that is not there", all(1, "@acme/none"), is(ann), waits},
 		{"from somebody who is called as the team that is not there", all(1, "@acme/none"), is(approved("acme/none")), waits},
 		{"from a signer, whose name is a team of the forge as well", all(1, "@bob"), is(approved("dora")), waits},
+		{"from a login that somebody made a team of", all(1, "@dan"), is(approved("dora")), waits},
+		{"from a login, whose name is a team of the forge as well", all(1, "@dan"), is(approved("dan")), ""},
 		{"from an address", all(1, "bob@acme"), is(approved("bob@acme")), waits},
 		{"from a group that is a team of the forge as well", all(1, "@both"), is(approved("dora")), waits},
 		{"no approval, but a pull request", all(0), nil, ""},
@@ -81,19 +83,26 @@ func TestApprovals(t *testing.T) {
 				{Name: "both", Members: []string{"ann"}}, {Name: "vision", Members: []string{"ann", "bob"}},
 			}}
 			w := begin(t, rules, nil)
-			w.teams["acme/ops"], w.teams["both"], w.teams["bob"] = []string{"Dora"}, []string{"dora"}, []string{"dora"}
+			w.teams["acme/ops"] = []string{"Dora"}
+			w.teams["both"], w.teams["bob"], w.teams["dan"] = []string{"dora"}, []string{"dora"}, []string{"dora"}
 			w.pull("carl", "", map[string]string{"models/a.hcl": "- 2"}, test.reviews...)
 			if got := latest(t, w.gate(nil)); got != test.want {
 				t.Fatalf("got %q, want %q", got, test.want)
 			}
 		})
 	}
-	t.Run("a team that cannot be asked for is no login", func(t *testing.T) {
-		w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{all(1, "@ops")}}, nil)
-		w.hidden = errors.New("the token may not read teams")
-		w.pull("carl", "", map[string]string{"models/a.hcl": "- 2"}, approved("ops"))
-		if got := latest(t, w.gate(nil)); got != waits {
-			t.Fatalf("got %q, want %q", got, waits)
+	t.Run("a team that cannot be asked for is no login, and is said to be unknown", func(t *testing.T) {
+		w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{all(1, "@acme/ops")}}, nil)
+		w.pull("carl", "", map[string]string{"models/a.hcl": "- 2"}, approved("acme/ops"))
+		for _, hidden := range []error{errors.New("the token may not read teams"), nil} {
+			w.hidden = hidden
+			g := w.gate(nil)
+			if got := latest(t, g); got != waits {
+				t.Fatalf("got %q, want %q", got, waits)
+			}
+			if reason := g.Refusals()[0].Reason; !strings.Contains(reason, "the team @acme/ops cannot be asked for") {
+				t.Errorf("it says %s", reason)
+			}
 		}
 	})
 	t.Run("a direct push", func(t *testing.T) {
