@@ -247,7 +247,12 @@ func (r *reviewed) answers() map[string]string {
 		printed[path] = string(text)
 	}
 	for _, args := range [][]string{
-		{"status"}, {"status", "--json"}, {"history"}, {"history", "--json"}, {"plan", r.forge.CloneURL()}, {"plan", "--json", r.forge.CloneURL()},
+		{"status"},
+		{"status", "--json"},
+		{"history"},
+		{"history", "--json"},
+		{"plan", r.forge.CloneURL()},
+		{"plan", "--json", r.forge.CloneURL()},
 		{"plan", "--pr", "1", r.forge.CloneURL()},
 	} {
 		out, code := r.fairlead(args...)

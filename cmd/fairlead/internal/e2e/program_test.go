@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func buildServer(name, flags string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-ldflags=-s -w"+flags, "-o", program, ".")
+	build := exec.CommandContext(context.Background(), "go", "build", "-ldflags=-s -w"+flags, "-o", program, ".")
 	build.Dir = dir
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -162,7 +162,7 @@ func TestWebhookWakesTheDaemon(t *testing.T) {
 
 	r.forge.AddHook(hook, secret)
 	least := time.Hour
-	for range 3 {
+	for tries := 0; tries < 5 && least > time.Second; tries++ { // the machine may be busy
 		began := time.Now()
 		commit := r.commit("More notes", map[string]string{"NOTES.md": fmt.Sprintln(began)})
 		r.follows(commit)

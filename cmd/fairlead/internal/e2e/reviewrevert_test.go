@@ -30,9 +30,17 @@ func TestBadVersionIsRevertedByAPullRequest(t *testing.T) {
 	good := r.digits("1.0.0", r.image, byErrors)
 	r.shows(r.begin(good), "success")
 	before := r.replicas("digits")
-	bad := r.merge(r.propose("digits-1.1", "Digits 1.1.0", map[string]string{"models.hcl": r.digits("1.1.0", r.bad, byErrors)}))
+	number := r.propose("digits-1.1", "Digits 1.1.0", map[string]string{"models.hcl": r.digits("1.1.0", r.bad, byErrors)})
+	away := func(w http.ResponseWriter, request *http.Request) bool { return opens(request) && unreachable(w) }
+	r.relay.before.Store(&away)
+	bad := r.merge(number)
 	r.held(bad)
+	shown := r.shows(bad, "warning") // held, as Gitea has it
+	if !strings.Contains(shown.Text, "digits") {
+		t.Errorf("the status of the commit says %q", shown.Text)
+	}
 
+	r.relay.quiet()
 	p := r.proposed(revertBranch)
 	for what, pattern := range map[string]string{
 		"the verdict":      `\| errors \| fail \| 0\.\d+ \| 0 \|`,
@@ -54,10 +62,6 @@ func TestBadVersionIsRevertedByAPullRequest(t *testing.T) {
 	}
 	if files := strings.Fields(r.gitOf("diff", "--name-only", "main", revertBranch)); !slices.Equal(files, []string{"models.hcl"}) {
 		t.Errorf("the proposal changes %v", files)
-	}
-	shown := r.shows(bad, "warning") // held, as Gitea has it
-	if !strings.Contains(shown.Text, "digits") {
-		t.Errorf("the status of the commit says %q", shown.Text)
 	}
 	r.until("the status leads to the proposal", func() bool {
 		return strings.HasSuffix(r.shows(bad, "warning").URL, "/pulls/2")
