@@ -120,13 +120,7 @@ func (s *Site) journalHead() string {
 	if s.gitJournal == nil {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	head, err := s.gitJournal.Head(ctx)
-	if err != nil {
-		return "" // it is not open, and nothing was decided
-	}
-	return head.Commit
+	return s.gitJournal.Tip()
 }
 
 // forget removes the records of all models from the journal, after nothing of

@@ -68,7 +68,7 @@ func (s *Site) wishing(ctx context.Context) (*propose.Input, spec.Tree, error) {
 			in.Wanted[m.Name] = m.Revision
 		}
 	}
-	in.Updates = s.updates.found(followed.cfg)
+	in.Updates, in.Unknown = s.updates.found(followed.cfg), s.updates.unknown(followed.cfg)
 	in.Upstream = s.upstream(ctx, followed)
 	return in, followed.tree, nil
 }

@@ -133,6 +133,27 @@ func (u *updates) found(cfg *spec.Config) map[string]propose.NewImage {
 	return all
 }
 
+// unknown says of the models with a rule about whose registry nothing is known why that
+// is, by the key of the proposal.
+func (u *updates) unknown(cfg *spec.Config) map[string]string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all := map[string]string{}
+	for _, m := range cfg.Models {
+		if m.Update == nil {
+			continue
+		}
+		key := propose.Key(journal.ProposePin, m.Name)
+		switch l, known := u.looks[m.Name]; {
+		case !known || l.rule != ruleOf(m) || l.image != m.Image:
+			all[key] = "the registry was not asked yet"
+		case l.err != "":
+			all[key] = "the registry could not be asked: " + l.err
+		}
+	}
+	return all
+}
+
 // runUpdates looks for newer images until ctx ends.
 func (s *Site) runUpdates(ctx context.Context) {
 	for {
