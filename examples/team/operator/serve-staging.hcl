@@ -11,6 +11,7 @@ forge            = "github"
 forge_token_file = "/etc/fairlead/forge-token"
 trust            = "/etc/fairlead/trust.hcl"
 journal_key      = "/etc/fairlead/journal-staging"
+journal_signers  = "/etc/fairlead/journal.signers"
 age_identity     = "/etc/fairlead/age-identity"
 docker_config    = "/etc/fairlead/docker" # update asks the registry for tags
 notify_private   = true
