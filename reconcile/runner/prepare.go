@@ -100,6 +100,9 @@ func (j *job) pin(ctx context.Context, p *run.Prepared) error {
 // of it.
 func (j *job) fetchDataset(ctx context.Context, d *spec.Dataset) (run.Dataset, error) {
 	opts := j.opts
+	if !j.wanted.mayFetch(d) {
+		return run.Dataset{}, fmt.Errorf("%s: %s is not read before it was reviewed", d.Pos, d.Source.Location)
+	}
 	content, digest, err := j.bring(ctx, d)
 	if err != nil {
 		return run.Dataset{}, err
@@ -108,7 +111,7 @@ func (j *job) fetchDataset(ctx context.Context, d *spec.Dataset) (run.Dataset, e
 		return run.Dataset{}, fmt.Errorf("%s: its digest is %s and the declared one %s: the data is not what was reviewed; change digest if it should be", d.Pos, digest, d.Digest)
 	}
 	got := run.Dataset{Digest: digest, Content: content.Digest, Size: content.Size}
-	if len(d.Expect) == 0 {
+	if len(d.Expect) == 0 || !j.wanted.shows(d) {
 		return got, nil
 	}
 	report, err := check(ctx, opts, d, content)

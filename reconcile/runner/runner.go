@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,6 +76,30 @@ type Publisher interface {
 type Wanted struct {
 	Config *spec.Config
 	Tree   spec.Tree
+	// Reviewed is set while nobody has reviewed this, and Preview is asked what it would
+	// do: then only that is fetched from elsewhere which Reviewed has, too. nil: all is.
+	Reviewed *spec.Config
+}
+
+// mayFetch tells whether a dataset may be read from where it says.
+func (w *Wanted) mayFetch(d *spec.Dataset) bool {
+	if w == nil || w.Reviewed == nil || d.Source.Kind == spec.SourceRepo {
+		return true
+	}
+	return slices.ContainsFunc(w.Reviewed.Datasets, func(r *spec.Dataset) bool {
+		return r.Source.Kind == d.Source.Kind && r.Source.Location == d.Source.Location
+	})
+}
+
+// shows tells whether what is in a dataset may be quoted: to whoever writes what is
+// expected of it, a failed expectation tells its content.
+func (w *Wanted) shows(d *spec.Dataset) bool {
+	if w == nil || w.Reviewed == nil || d.Source.Kind == spec.SourceRepo {
+		return true
+	}
+	return slices.ContainsFunc(w.Reviewed.Datasets, func(r *spec.Dataset) bool {
+		return r.Name == d.Name && reflect.DeepEqual(r.Expect, d.Expect) && reflect.DeepEqual(r.Table, d.Table)
+	})
 }
 
 // Runner runs the pipelines of one environment. Make it with New, then call Serve

@@ -31,14 +31,16 @@ type planner struct {
 	site   *Site
 	loader *lang.Loader
 
+	asks   *reviewedRegistries
 	turn   chan struct{} // holds one token: one plan at a time
 	binder *controller.Binder
 }
 
 func newPlanner(s *Site) *planner {
 	b := s.Binder
-	p := &planner{site: s, loader: lang.NewLoader(), turn: make(chan struct{}, 1), binder: &controller.Binder{
-		Scope: b.Scope, Runtime: b.Runtime, Secrets: b.Secrets, Store: noStore{b.Store}, Key: b.Key, GatewayHost: b.GatewayHost, GatewayPort: b.GatewayPort, GatewayTLS: b.GatewayTLS,
+	asks := &reviewedRegistries{Runtime: b.Runtime}
+	p := &planner{site: s, loader: lang.NewLoader(), asks: asks, turn: make(chan struct{}, 1), binder: &controller.Binder{
+		Scope: b.Scope, Runtime: asks, Secrets: b.Secrets, Store: noStore{b.Store}, Key: b.Key, GatewayHost: b.GatewayHost, GatewayPort: b.GatewayPort, GatewayTLS: b.GatewayTLS,
 	}}
 	p.turn <- struct{}{}
 	return p
@@ -113,6 +115,7 @@ func (p *planner) fill(ctx context.Context, r *review.Report, before, after spec
 	now := time.Now()
 	results := gate.Check(cfg, now)
 	r.Policies, r.Judged = review.PoliciesOf(gate.Check(old, now), results), len(results)
+	p.asks.reviewed(old)
 	desired, err := p.binder.Bind(ctx, cfg, after.Commit())
 	if err != nil {
 		r.Error = err.Error()
@@ -125,16 +128,17 @@ func (p *planner) fill(ctx context.Context, r *review.Report, before, after spec
 	if err := plan.Guard(r.Plan, desired, s.Config.Limits); err != nil {
 		r.Error = err.Error()
 	}
-	p.previews(ctx, r, old, &runner.Wanted{Config: cfg, Tree: after})
+	p.previews(ctx, r, old, &runner.Wanted{Config: cfg, Tree: after, Reviewed: old})
 	return nil
 }
 
 // previews says of each pipeline that changes what of a run would come from the cache.
 func (p *planner) previews(ctx context.Context, r *review.Report, old *spec.Config, wanted *runner.Wanted) {
-	options := p.site.runnerOptions
-	if options == nil {
+	if p.site.runnerOptions == nil {
 		return
 	}
+	options := new(*p.site.runnerOptions)
+	options.Runtime = p.asks
 	was := map[string]*spec.Pipeline{}
 	for _, pipeline := range old.Pipelines {
 		was[pipeline.Name] = pipeline
