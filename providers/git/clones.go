@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
@@ -31,6 +32,8 @@ type clones struct {
 	dir      string
 	identity string // of remote and revision: another one is another clone
 	least    int    // numbers below are abandoned
+	// writing is set while the current clone is written to; nil: nobody asks.
+	writing *atomic.Bool
 }
 
 func newClones(dataDir, url, wanted string) clones {
@@ -74,7 +77,18 @@ func (c clones) current() (*clone, error) {
 	if err != nil || len(numbers) == 0 {
 		return nil, err
 	}
-	return openClone(c.path(numbers[len(numbers)-1])), nil
+	have := openClone(c.path(numbers[len(numbers)-1]))
+	have.writing = c.writing
+	return have, nil
+}
+
+// currentPath is the directory of the clone in use; "" if there is none.
+func (c clones) currentPath() string {
+	numbers, err := c.numbers()
+	if err != nil || len(numbers) == 0 {
+		return ""
+	}
+	return c.path(numbers[len(numbers)-1])
 }
 
 // create makes an empty clone, which is not the current one until adopt.
@@ -163,6 +177,17 @@ type clone struct {
 	// adopt gives a new file to those who own the repository; nil where that is
 	// us.
 	adopt func(path string) error
+	// writing is that of its clones; nil: nobody asks.
+	writing *atomic.Bool
+}
+
+// beginWriting says that the clone is written to until done is called.
+func (c *clone) beginWriting() (done func()) {
+	if c.writing == nil {
+		return func() {}
+	}
+	c.writing.Store(true)
+	return func() { c.writing.Store(false) }
 }
 
 func openClone(path string) *clone {

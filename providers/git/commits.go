@@ -41,10 +41,7 @@ func read[T any](ctx context.Context, s *Source, work func(context.Context, *rep
 		}
 		defer have.close()
 		value, err := work(ctx, &have.repository, before)
-		if errors.Is(err, errUnreadable) {
-			err = &damagedCloneError{err}
-		}
-		return value, err
+		return value, damaged(have, err)
 	}, func(T) {})
 }
 
@@ -234,60 +231,4 @@ func fileIn(repo *repository, tree plumbing.Hash, file string) ([]byte, error) {
 	}
 	data, err := repo.read(plumbing.BlobObject, tree, maxFile)
 	return data, err
-}
-
-// FetchRef implements [reconcile.Commits]. In the clone of a remote what was fetched
-// is noted below refs/fairlead/ref/, where it is in nobody's way.
-func (s *Source) FetchRef(ctx context.Context, ref string) (string, error) {
-	name := plumbing.ReferenceName(ref)
-	if err := name.Validate(); err != nil || !strings.HasPrefix(ref, "refs/") {
-		return "", fmt.Errorf("%q is no full name of a ref, as refs/pull/7/head", printable(ref))
-	}
-	if s.link.location.local() {
-		return read(ctx, s, func(_ context.Context, repo *repository, _ state) (string, error) {
-			found, err := repo.ref(name)
-			if errors.Is(err, plumbing.ErrReferenceNotFound) {
-				return "", &notFoundError{wanted: wanted{ref: ref}}
-			}
-			if err != nil {
-				return "", fmt.Errorf("%w: the ref %s cannot be read: %w", errUnreadable, ref, err)
-			}
-			id, err := repo.peel(found.Hash())
-			return id.String(), err
-		})
-	}
-	return inTurn(ctx, s, func(ctx context.Context, _ state, clones clones) (string, error) {
-		into, err := fetched(clones)
-		if err != nil {
-			return "", err
-		}
-		defer into.close()
-		id, err := s.fetchInto(ctx, into, name)
-		if errors.Is(err, errUnreadable) {
-			err = &damagedCloneError{err}
-		}
-		return id.String(), err
-	}, func(string) {})
-}
-
-// fetchInto fetches one ref of the remote into the clone.
-func (s *Source) fetchInto(ctx context.Context, into *clone, name plumbing.ReferenceName) (plumbing.Hash, error) {
-	remote, err := s.advertised(ctx, wanted{ref: string(name)})
-	if err != nil {
-		return plumbing.ZeroHash, err
-	}
-	noted := plumbing.ReferenceName("refs/fairlead/ref/" + strings.TrimPrefix(string(name), "refs/"))
-	if !into.has(remote.object) {
-		known := append(into.known(fetchedRef), into.known(noted)...)
-		if err := s.link.receive(ctx, into, []plumbing.Hash{remote.object}, known); err != nil {
-			return plumbing.ZeroHash, err
-		}
-	}
-	if !into.has(remote.object) {
-		return plumbing.ZeroHash, fmt.Errorf("%w: the fetch succeeded without the commit %s", errUnreadable, remote.object)
-	}
-	if err := into.stores[0].SetReference(plumbing.NewHashReference(noted, remote.object)); err != nil {
-		return plumbing.ZeroHash, fmt.Errorf("note the fetched ref in the clone: %w", err)
-	}
-	return into.peel(remote.object)
 }

@@ -22,6 +22,56 @@ func TestOperationThatNeverEndsIsAbandoned(t *testing.T) {
 	})
 }
 
+// A read that outlives its time, or that of its caller, is let go. The clone stays, unless
+// it was being written to.
+func TestCloneIsGivenUpOnlyWhereItIsWrittenTo(t *testing.T) {
+	for name, c := range map[string]struct {
+		writes bool
+		time   time.Duration // of the caller
+	}{
+		"a read": {false, time.Hour}, "a read of a caller without time": {false, time.Second}, "a write": {true, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := New(Options{URL: "https://host/r", DataDir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			made, err := s.clones.create()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(made.close)
+			if err := s.clones.adopt(t.Context(), made); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), c.time)
+				defer cancel()
+				never := make(chan struct{})
+				defer close(never)
+				_, err := inTurn(ctx, s, func(_ context.Context, _ state, clones clones) (int, error) {
+					have, err := clones.current()
+					if err != nil {
+						return 0, err
+					}
+					defer have.close()
+					if c.writes {
+						defer have.beginWriting()()
+					}
+					<-never
+					return 0, nil
+				}, func(int) { t.Error("what came out of it is kept") })
+				if err == nil {
+					t.Error("it is no error")
+				}
+				if kept := s.clones.currentPath() == made.path; kept == c.writes {
+					t.Errorf("the clone is kept: %t", kept)
+				}
+			})
+		})
+	}
+}
+
 func TestSuccessorOfAnAbandonedOperationHasItsOwnClone(t *testing.T) {
 	before := newClones(t.TempDir(), "https://host/r", "main")
 	adopt := func(c clones) *clone {

@@ -58,6 +58,11 @@ type Limits struct {
 	// ObjectSize bounds any object of the repository, also outside of the path:
 	// go-git needs a few times this much memory; zero: 64 MiB.
 	ObjectSize int64
+	// RefTransfer and RefObjects take the place of Transfer and Objects, where they are
+	// smaller, for a ref that is not followed, as the head of a pull request, which may be
+	// anybody's; zero: 64 MiB and 200,000.
+	RefTransfer int64
+	RefObjects  int
 	// Inflated bounds all objects of one fetch together; zero: 4 GiB.
 	Inflated int64
 }
@@ -73,9 +78,21 @@ func (l Limits) withDefaults() Limits {
 	if l.ObjectSize == 0 {
 		l.ObjectSize = 64 << 20
 	}
+	if l.RefTransfer == 0 {
+		l.RefTransfer = 64 << 20
+	}
+	if l.RefObjects == 0 {
+		l.RefObjects = 200_000
+	}
 	if l.Inflated == 0 {
 		l.Inflated = 4 << 30
 	}
+	return l
+}
+
+// ofRef are the limits of a ref that is not followed.
+func (l Limits) ofRef() Limits {
+	l.Transfer, l.Objects = min(l.Transfer, l.RefTransfer), min(l.Objects, l.RefObjects)
 	return l
 }
 

@@ -170,6 +170,7 @@ func branches(refs *packp.AdvRefs) []string {
 // fetch makes sure that the clone has the remote's objects, notes the tip as a
 // ref, and returns its commit.
 func (s *Source) fetch(ctx context.Context, into *clone, remote target) (plumbing.Hash, error) {
+	defer into.beginWriting()()
 	if wants := into.lacks(remote); len(wants) > 0 {
 		if err := s.link.receive(ctx, into, wants, into.known(fetchedRef)); err != nil {
 			return plumbing.ZeroHash, err

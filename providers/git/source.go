@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -17,9 +19,12 @@ type Source struct {
 	options Options
 	link    link
 
-	// turn holds one token. Whoever has it owns state and clones.
-	turn   chan struct{}
-	state  state
+	// turn holds one token. Whoever has it owns state, and may replace clones.
+	turn  chan struct{}
+	state state
+	refs  chan struct{} // holds one token: one FetchRef at a time, beside the turn
+
+	mu     sync.Mutex
 	clones clones // of a remote
 }
 
@@ -53,6 +58,7 @@ func New(o Options) (*Source, error) {
 		options: o,
 		link:    link{location: at, auth: o.Auth, limits: o.Limits, timeout: o.Timeout, words: reading, pace: new(pace)},
 		turn:    make(chan struct{}, 1),
+		refs:    make(chan struct{}, 1),
 		state:   state{accepted: plumbing.NewHash(o.Accepted)},
 	}
 	if !at.local() {
@@ -65,6 +71,7 @@ func New(o Options) (*Source, error) {
 		s.clones = newClones(o.DataDir, at.String(), o.wanted().String())
 	}
 	s.turn <- struct{}{}
+	s.refs <- struct{}{}
 	return s, nil
 }
 
@@ -78,60 +85,111 @@ func (s *Source) Latest(ctx context.Context) (reconcile.Snapshot, error) {
 }
 
 // inTurn does one operation on the repository after the other, and ends in bounded
-// time. keep is called with what came out of it while the turn lasts.
+// time. keep is called with what came out of it while the turn lasts. An operation that
+// outlives its time is let go. The clone is given up only where it was written to then.
 func inTurn[T any](ctx context.Context, s *Source, work func(context.Context, state, clones) (T, error), keep func(T)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	var none T
-	select {
-	case <-s.turn:
-	case <-ctx.Done():
-		return none, s.link.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", context.Cause(ctx)))
+	giveBack, err := s.take(ctx, s.turn)
+	if err != nil {
+		return none, err
 	}
-	defer func() { s.turn <- struct{}{} }()
+	defer giveBack()
+	before, clones := s.state, s.currentClones()
+	clones.writing = new(atomic.Bool)
+	value, err := bounded(ctx, func() (T, error) { return work(ctx, before, clones) })
+	switch {
+	case errors.Is(err, errOutlived):
+		if clones.writing.Load() {
+			s.abandonClone()
+		}
+		return none, s.link.explain(ctx, context.Cause(ctx))
+	case err != nil:
+		s.distrust(err)
+		return none, s.link.explain(ctx, err)
+	}
+	keep(value)
+	return value, nil
+}
+
+// take waits for a token.
+func (s *Source) take(ctx context.Context, token chan struct{}) (giveBack func(), err error) {
+	giveBack, err = take(ctx, token)
+	if err != nil {
+		return nil, s.link.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", err))
+	}
+	return giveBack, nil
+}
+
+// errOutlived: an operation has not ended in its time, and goes on for itself.
+var errOutlived = errors.New("it outlives its time")
+
+// bounded does work until shortly after the end of ctx.
+func bounded[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
 	}
 	done := make(chan outcome, 1)
-	before, clones := s.state, s.clones
 	go func() {
-		var value T
-		err := recovering(func() (err error) {
-			value, err = work(ctx, before, clones)
+		var o outcome
+		o.err = recovering(func() (err error) {
+			o.value, err = work()
 			return err
 		})
-		done <- outcome{value, err} // has room, also when nobody waits any more
+		done <- o // has room, also when nobody waits any more
 	}()
 	o, ended := await(ctx, done)
 	if !ended {
-		s.clones = s.clones.abandonCurrent()
-		return none, s.link.explain(ctx, context.Cause(ctx))
+		o.err = errOutlived
 	}
-	if o.err != nil {
-		s.distrust(o.err)
-		return none, s.link.explain(ctx, o.err)
-	}
-	keep(o.value)
-	return o.value, nil
+	return o.value, o.err
+}
+
+func (s *Source) currentClones() clones {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clones
+}
+
+// abandonClone makes the next Latest clone anew. The caller has the turn.
+func (s *Source) abandonClone() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clones = s.clones.abandonCurrent()
 }
 
 // distrust makes the next Latest clone anew, where a clone turned out not to hold what
-// it should. Latest itself has tried that already.
+// it should, unless that was replaced already. Latest itself has tried that. The caller
+// has the turn.
 func (s *Source) distrust(err error) {
-	if _, damaged := errors.AsType[*damagedCloneError](err); damaged {
-		s.clones = s.clones.abandonCurrent()
-		s.state.snapshot, s.state.tree = nil, nil
+	damaged, ok := errors.AsType[*damagedCloneError](err)
+	if !ok || s.currentClones().currentPath() != damaged.path {
+		return
 	}
+	s.abandonClone()
+	s.state.snapshot, s.state.tree = nil, nil
 }
 
 // damagedCloneError is an error of a clone that has to be made anew.
-type damagedCloneError struct{ cause error }
+type damagedCloneError struct {
+	path  string // of the clone
+	cause error
+}
 
 func (e *damagedCloneError) Error() string {
 	return e.cause.Error() + "; the next look at the remote makes a fresh clone"
 }
 func (e *damagedCloneError) Unwrap() error { return e.cause }
+
+// damaged marks an error of a clone that does not hold what it should.
+func damaged(at *clone, err error) error {
+	if errors.Is(err, errUnreadable) {
+		return &damagedCloneError{at.path, err}
+	}
+	return err
+}
 
 // grace is how long an operation may take to notice that its time is over,
 // before it is abandoned.
