@@ -6,6 +6,9 @@ import "strings"
 // root: the files of the include NAME lie below .fairlead/include/NAME/.
 const IncludeDir = ".fairlead/include/"
 
+// RootName is how the journal calls the repo that includes others; no include has it.
+const RootName = "root"
+
 // Include composes another repository into this one.
 type Include struct {
 	Name string `json:"name"` // label of the block

@@ -7,7 +7,7 @@ import (
 )
 
 // RootRepo is the name of the config repo itself; others are those that it includes.
-const RootRepo = "root"
+const RootRepo = spec.RootName
 
 // RepoRecord is the state of one config repo: the commit that is followed, and why
 // it could be trusted. It is written for each commit that comes to be followed, so

@@ -76,6 +76,9 @@ func (s section) include(a spec.Address, _ bool) *spec.Include {
 	i := &spec.Include{
 		Name: a.ServedName(), Pos: specPos(s.n.rng), Repo: s.str("repo"), Ref: s.str("ref"), Prefix: s.str("prefix"), Token: s.secret("token"),
 	}
+	if i.Name == spec.RootName {
+		s.errorf(s.n.rng, "Reserved name", "The journal calls the repo that includes others %s. Give the include another name.", spec.RootName)
+	}
 	s.checkRepo(i.Repo)
 	if s.has("path") && s.evaluates("path") {
 		i.Path = s.includePath()

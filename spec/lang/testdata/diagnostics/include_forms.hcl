@@ -28,3 +28,7 @@ include "gate" {
     mode = every
   }
 }
+
+include "root" { # ERROR: Reserved name :: another name
+  repo = "https://git.example.com/r.git"
+}
