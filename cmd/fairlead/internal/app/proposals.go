@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,18 +39,22 @@ func (s *Site) openProposals(log *slog.Logger) error {
 	editor := &editor{site: s}
 	s.updates = newUpdates(s.registries, log)
 	s.Proposer = proposer.New(proposer.Options{
-		Environment: c.Environment, Proposals: s.proposals, Forge: s.Forge, Base: s.base(), Journal: s.Journal, Commits: s.commits(),
+		Environment: c.Environment, Proposals: s.proposals, Forge: s.Forge, Journal: s.Journal, Commits: s.commits(),
 		Input: s.wishing, Edit: editor.edit, Interval: c.Interval, Log: log,
 	})
 	return nil
 }
 
-// base is the branch that is proposed to.
+// base is the branch that is followed, and proposed to: where none is named it is the one
+// that HEAD of the repository names. "" before it was read.
 func (s *Site) base() string {
 	if s.Config.Branch != "" {
 		return s.Config.Branch
 	}
-	return "main"
+	if f := s.followed.Load(); f != nil {
+		return strings.TrimPrefix(f.tree.Commit().Ref, "refs/heads/")
+	}
+	return ""
 }
 
 // wishing is how things stand, for wishes; nil before a revision is followed.

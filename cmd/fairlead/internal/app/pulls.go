@@ -325,7 +325,7 @@ func (s *Site) PlanPull(ctx context.Context, number int, post bool) (*review.Rep
 	if pull.Fork && !s.Config.Forge.PlanForks {
 		return nil, fmt.Errorf("pull request #%d is from a fork, so what it declares is not evaluated here; --plan-forks does it", number)
 	}
-	forge = redactedForge{forge, s.redact}
+	forge = redactedForge{forge, s.redact, s.base}
 	s.Config.Ref, s.Forge = "", forge
 	snapshot, err := s.Source.Latest(ctx) // it is merged with what the branch is now
 	if err != nil {

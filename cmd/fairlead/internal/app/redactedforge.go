@@ -1,21 +1,25 @@
 package app
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/fairlead/fairlead/reconcile"
 )
 
 // redactedForge blots the values of secrets out of all that is written to a forge, so that
-// nothing that is written there has to think of it.
+// nothing that is written there has to think of it. A pull request that names no base is
+// into the branch that is followed.
 type redactedForge struct {
 	reconcile.Forge
 	redact func(string) string
+	base   func() string
 }
 
 // OpenPull implements reconcile.Forge.
 func (f redactedForge) OpenPull(ctx context.Context, p reconcile.NewPull) (reconcile.Pull, error) {
 	p.Title, p.Body = f.redact(p.Title), f.redact(p.Body)
+	p.Base = cmp.Or(p.Base, f.base())
 	return f.Forge.OpenPull(ctx, p)
 }
 

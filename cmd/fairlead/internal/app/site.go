@@ -231,7 +231,7 @@ func (s *Site) openActing(store reconcile.Store) (err error) {
 			return err
 		}
 		if forge != nil {
-			s.Forge = redactedForge{forge, s.redact}
+			s.Forge = redactedForge{forge, s.redact, s.base}
 		}
 	}
 	if err := s.guardSource(store); err != nil {
