@@ -1,6 +1,10 @@
 package trust
 
-import "github.com/fairlead/fairlead/reconcile"
+import (
+	"time"
+
+	"github.com/fairlead/fairlead/reconcile"
+)
 
 // Evidence is what is known about the reviews of a range.
 type Evidence struct {
@@ -23,6 +27,10 @@ type Evidence struct {
 	// Teams are those that rules and owners name and the forge was asked for, by name
 	// in lower case, without @.
 	Teams map[string]Team
+	// Aside are the times of the committers of commits that pull requests consist of
+	// and that did not come themselves, as those of a squash. Their signatures are
+	// among the Checks.
+	Aside map[string]time.Time
 }
 
 // CommitEvidence is what is known about one commit of the branch.

@@ -50,7 +50,8 @@ const again = time.Minute
 // concurrent use.
 type Gate struct {
 	Options
-	turn chan struct{} // holds one token: one judgement at a time
+	turn    chan struct{} // holds one token: one judgement at a time
+	answers answers
 
 	mu      sync.Mutex
 	last    outcome
@@ -59,8 +60,9 @@ type Gate struct {
 	order   []string           // of pending, oldest first
 
 	// Of the judgement that has the turn.
-	checks map[string]Check
-	seen   map[string]time.Time
+	checks   map[string]Check
+	seen     map[string]time.Time
+	progress progress
 }
 
 // outcome is what the last judgement came to.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +20,7 @@ import (
 func (w *walk) evidence(ctx context.Context, in *Input, pos position, all bool) error {
 	e := &Evidence{
 		NoForge: w.Forge == nil, Path: w.Path, Branch: w.branch(),
-		Commits: make(map[string]CommitEvidence), Teams: make(map[string]Team),
+		Commits: make(map[string]CommitEvidence), Teams: make(map[string]Team), Aside: make(map[string]time.Time),
 	}
 	line := newLine(in.Range, in.Sealed).branch
 	var err error
@@ -259,7 +258,7 @@ func (g *Gate) volunteer(ctx context.Context, p pending, record *journal.RepoRec
 	}
 	in := Input{Repo: g.Name, Head: head, Range: r, Now: g.Now()}
 	if g.Forge != nil {
-		w := &walk{Gate: g, head: head, snap: reconcile.Snapshot{Tree: p.tree}, full: r}
+		w := &walk{Gate: g, head: head, snap: reconcile.Snapshot{Tree: p.tree}, full: r, number: g.answers.begin()}
 		pos, err := w.at(ctx, journal.RepoRecord{Accepted: record.Before, Rules: &journal.AcceptedRules{}})
 		if err == nil {
 			err = w.evidence(ctx, &in, pos, true)
@@ -275,183 +274,4 @@ func (g *Gate) volunteer(ctx context.Context, p pending, record *journal.RepoRec
 	if len(record.Commits) == 0 {
 		record.Commits = newest(v.Commits)
 	}
-}
-
-// ask asks the forge about the commits that rules concern, or about all, and about
-// the teams that are named. It stops asking where the forge is away.
-func (w *walk) ask(ctx context.Context, in *Input, all bool) {
-	const most = 50 // pull requests of the newest commits, where nobody needs them
-	ctx, cancel := context.WithTimeout(ctx, w.Timeout/2)
-	defer cancel()
-	q := inquiry{walk: w, known: make(map[int]PullEvidence)}
-	j := newJudge(*in)
-	changes := j.changes()
-	for i, ch := range changes {
-		if all && i < len(changes)-most || !all && !j.needed(ch) {
-			continue
-		}
-		e := in.Evidence.Commits[ch.ID]
-		e.Pulls, e.Err = q.brought(ctx, ch.RawCommit)
-		in.Evidence.Commits[ch.ID] = e
-	}
-	q.compare(ctx, in.Evidence, newLine(in.Range, in.Sealed).branch)
-	for _, name := range in.names() {
-		in.Evidence.Teams[name] = q.team(ctx, name)
-	}
-	if later, ok := errors.AsType[*reconcile.RetryError](q.away); ok {
-		w.again = later.After
-		if latest := w.Now().Add(15 * time.Minute); w.again.After(latest) {
-			w.again = latest
-		}
-		if soonest := w.Now().Add(again); w.again.Before(soonest) {
-			w.again = soonest
-		}
-	}
-}
-
-// needed tells whether any rule concerns a change.
-func (j *judge) needed(ch change) bool {
-	for _, t := range j.Rules.each() {
-		for i := range t.Reviews {
-			if _, concerns := concerned(t.Reviews[i], ch, j.Evidence.Path); concerns {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// inquiry is one round of questions to the forge.
-type inquiry struct {
-	*walk
-	known map[int]PullEvidence
-	away  error // why it is not asked any more
-}
-
-// answer keeps that the forge is away.
-func (q *inquiry) answer(err error) error {
-	if errors.Is(err, reconcile.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-		q.away = err
-	}
-	return err
-}
-
-func (q *inquiry) brought(ctx context.Context, c *reconcile.RawCommit) ([]PullEvidence, error) {
-	const most = 10 // pull requests that one commit can have come by
-	if q.away != nil {
-		return nil, q.away
-	}
-	pulls, err := q.Forge.Brought(ctx, c.ID)
-	if q.answer(err) != nil {
-		return nil, err
-	}
-	var all []PullEvidence
-	for _, p := range pulls[:min(len(pulls), most)] {
-		e, err := q.pull(ctx, p)
-		if q.answer(err) != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	return all, nil
-}
-
-func (q *inquiry) pull(ctx context.Context, p reconcile.Pull) (PullEvidence, error) {
-	if e, known := q.known[p.Number]; known {
-		return e, nil
-	}
-	e := PullEvidence{Pull: p, NotSame: "it is no squash or rebase of it"}
-	var err error
-	if e.Reviews, err = q.Forge.Reviews(ctx, p.Number); err != nil {
-		return e, err
-	}
-	if e.Commits, err = q.Forge.PullCommits(ctx, p.Number); err != nil {
-		return e, err
-	}
-	q.known[p.Number] = e
-	return e, nil
-}
-
-func (q *inquiry) team(ctx context.Context, name string) Team {
-	if q.away != nil {
-		return Team{Err: q.away}
-	}
-	members, err := q.Forge.Members(ctx, name)
-	switch {
-	case errors.Is(err, reconcile.ErrNoTeam):
-		return Team{}
-	case q.answer(err) != nil:
-		return Team{Err: err}
-	}
-	return Team{Known: true, Members: members}
-}
-
-// compare finds out of each squash and rebase whether the branch holds what was
-// reviewed. A rebase is a run of commits that one pull request brought.
-func (q *inquiry) compare(ctx context.Context, e *Evidence, line []*reconcile.RawCommit) {
-	type run struct{ first, last int }
-	runs := make(map[int]run)
-	for i, c := range line {
-		for _, p := range e.Commits[c.ID].Pulls {
-			number := p.Pull.Number
-			if len(c.Parents) != 1 || has(p.Commits, c.ID) {
-				continue
-			}
-			if r, going := runs[number]; going && r.last == i-1 {
-				runs[number] = run{r.first, i}
-			} else if !going {
-				runs[number] = run{i, i}
-			}
-		}
-	}
-	for _, number := range slices.Sorted(maps.Keys(runs)) {
-		r := runs[number]
-		commits := line[r.first : r.last+1]
-		why := q.squashed(ctx, q.known[number].Pull, commits)
-		for _, c := range commits {
-			for i := range e.Commits[c.ID].Pulls {
-				if p := &e.Commits[c.ID].Pulls[i]; p.Pull.Number == number {
-					p.Same, p.NotSame = why == "", why
-				}
-			}
-		}
-	}
-}
-
-func has(commits []reconcile.PullCommit, id string) bool {
-	return slices.ContainsFunc(commits, func(c reconcile.PullCommit) bool { return c.ID == id })
-}
-
-// squashed says why commits on the branch are not known to hold what merging the
-// head of a pull request gives; "": they do.
-func (q *inquiry) squashed(ctx context.Context, p reconcile.Pull, commits []*reconcile.RawCommit) string {
-	first, last := commits[0], commits[len(commits)-1]
-	if p.Ref == "" {
-		return "the forge does not say where its head can be fetched"
-	}
-	head, err := q.Commits.FetchRef(ctx, p.Ref)
-	switch {
-	case err != nil:
-		return "its head cannot be fetched: " + err.Error()
-	case head != p.HeadSHA:
-		return "its head is " + short(head) + " by now, not " + short(p.HeadSHA)
-	}
-	merged, err := q.Commits.Merge(ctx, first.Parents[0], head)
-	if err != nil {
-		return "what it gives cannot be told: " + err.Error()
-	}
-	tree, err := q.tree(ctx, last.ID)
-	if err != nil {
-		return "it cannot be read: " + err.Error()
-	}
-	if !slices.EqualFunc(merged.Tree.Files(), tree.Files(), func(a, b spec.File) bool { return a.Path == b.Path && a.Hash == b.Hash }) {
-		return "it differs from what merging " + short(head) + " gives"
-	}
-	for _, path := range codeownersPaths {
-		changed := slices.ContainsFunc(commits, func(c *reconcile.RawCommit) bool { return slices.Contains(c.Changed, path) })
-		if same, err := q.sameFile(ctx, path, head, last.ID); changed && (err != nil || !same) {
-			return path + " differs from what was reviewed"
-		}
-	}
-	return ""
 }

@@ -45,6 +45,7 @@ type Verdict struct {
 	// Commits and Pulls are what the journal keeps of an accepted one.
 	Commits []journal.AcceptedCommit
 	Pulls   []journal.AcceptedPull
+	partial bool // of a pull request only a part is there: what follows may bring the rest
 }
 
 // Accepted tells whether the commit may be followed.
@@ -62,7 +63,7 @@ func Judge(in Input) Verdict {
 		j.signatures(mode)
 		j.reviews()
 	}
-	v := Verdict{Refusals: j.refusals, Mode: mode}
+	v := Verdict{Refusals: j.refusals, Mode: mode, partial: j.partial}
 	if v.Accepted() {
 		v.Commits, v.Pulls = j.commits(), j.accepted
 	}
@@ -96,6 +97,7 @@ type judge struct {
 	good     map[string]*finding // by commit; nil: it is good by itself
 	refusals []*reconcile.Refusal
 	accepted []journal.AcceptedPull
+	partial  bool
 }
 
 func newJudge(in Input) *judge {

@@ -82,6 +82,11 @@ func TestWhatIsTakenAwayNeverHelps(t *testing.T) {
 		if rapid.Bool().Draw(rt, "without a pull request") {
 			delete(w.brought, w.head)
 		}
+		for n := range w.pulls {
+			if rapid.Bool().Draw(rt, "by somebody") {
+				w.pulls[n].commits[0].Author = ""
+			}
+		}
 		if rapid.Bool().Draw(rt, "merged otherwise") {
 			w.commits[w.head].raw.Clean = false
 		}

@@ -51,6 +51,7 @@ type reviewed struct {
 type pull struct {
 	PullEvidence
 	authors   map[string]bool             // logins
+	nameless  []string                    // addresses of authors of whom nobody knows who they are
 	approvals map[string]reconcile.Review // by login; none by an author
 	own       map[string]bool             // logins of authors who approved
 	counted   map[string]map[string]bool  // login -> names of rules it was good for
@@ -64,7 +65,8 @@ func (j *judge) pulls(ch change) reviewed {
 			r.wrong = append(r.wrong, fmt.Sprintf("pull request %d %s", evidence.Pull.Number, why))
 			continue
 		}
-		p := pull{PullEvidence: evidence, authors: j.authors(ch, evidence), counted: make(map[string]map[string]bool)}
+		p := pull{PullEvidence: evidence, counted: make(map[string]map[string]bool)}
+		p.authors, p.nameless = j.authors(evidence)
 		p.count()
 		r.pulls = append(r.pulls, p)
 	}
@@ -74,7 +76,6 @@ func (j *judge) pulls(ch change) reviewed {
 // unbound says why a pull request does not speak for a commit; "": it does.
 func (j *judge) unbound(ch change, e PullEvidence) string {
 	p := e.Pull
-	head := func(c reconcile.PullCommit) bool { return c.ID == p.HeadSHA }
 	switch {
 	case p.State != reconcile.PullMerged:
 		return "is not merged"
@@ -82,12 +83,18 @@ func (j *judge) unbound(ch change, e PullEvidence) string {
 		return fmt.Sprintf("went into %q, not into %q", p.Base, j.Evidence.Branch)
 	case p.HeadSHA == "" || p.Author == "":
 		return "is not known well enough: the forge does not tell its head and its author"
-	case !slices.ContainsFunc(e.Commits, head):
+	case !has(e.Commits, p.HeadSHA):
 		return "is not known well enough: the forge does not list all of its commits"
-	case slices.ContainsFunc(e.Commits, func(c reconcile.PullCommit) bool { return c.ID == ch.ID }):
+	case has(e.Commits, ch.ID) && j.line.by[p.HeadSHA] == nil:
+		j.partial = true
+		return "was reviewed as a whole up to " + short(p.HeadSHA) + ", which is not there"
+	case has(e.Commits, ch.ID):
 		return ""
 	case len(ch.Parents) < 2 && e.Same:
 		return ""
+	case len(ch.Parents) < 2 && p.Merged != "" && j.line.by[p.Merged] == nil:
+		j.partial = true
+		return "was merged up to " + short(p.Merged) + ", which is not there"
 	case len(ch.Parents) < 2:
 		return "is not known to hold the same: " + e.NotSame
 	case len(ch.Parents) > 2 || ch.Parents[1] != p.HeadSHA:
@@ -98,21 +105,40 @@ func (j *judge) unbound(ch change, e PullEvidence) string {
 	return ""
 }
 
-// authors are the logins of all who wrote something of a pull request.
-func (j *judge) authors(ch change, e PullEvidence) map[string]bool {
-	all := map[string]bool{login(e.Pull.Author): true}
+// authors are the logins of all who wrote something of a pull request, and the
+// addresses of those of whom neither the forge nor a signature tells who they are. Any
+// of them may be whoever approved: an address is written by whoever makes the commit.
+func (j *judge) authors(e PullEvidence) (known map[string]bool, nameless []string) {
+	known = map[string]bool{login(e.Pull.Author): true}
 	for _, c := range e.Commits {
-		all[login(c.Author)] = true
-		check := j.Checks[c.ID].By
-		if check.State != reconcile.SignatureGood {
-			continue
-		}
-		if s, err := named(j.Rules.Signers(), check.Signer); err == nil {
-			all[signerLogin(s)] = true
+		who := login(c.Author)
+		signer, sure := j.signer(c.ID)
+		known[who], known[signer] = true, true
+		if who == "" && !sure {
+			nameless = append(nameless, strings.ToLower(strings.TrimSpace(c.Email)))
 		}
 	}
-	delete(all, "")
-	return all
+	delete(known, "")
+	slices.Sort(nameless)
+	return known, slices.Compact(nameless)
+}
+
+// signer is the login of who signed a commit; sure: it is good, and of one who signs
+// what they wrote, as a forge does not.
+func (j *judge) signer(id string) (who string, sure bool) {
+	check := j.Checks[id].By
+	if check.State != reconcile.SignatureGood {
+		return "", false
+	}
+	s, err := named(j.Rules.Signers(), check.Signer)
+	if err != nil {
+		return "", false
+	}
+	when, known := j.Evidence.Aside[id]
+	if c := j.line.by[id]; c != nil {
+		when, known = c.When, true
+	}
+	return signerLogin(s), known && s.Role != spec.SignerForge && j.signed("commit "+short(id), id, when) == nil
 }
 
 // count finds the approvals: of each person the newest word that is not a comment,
@@ -229,7 +255,8 @@ func (j *judge) ownership(rule spec.ReviewRule, ch change) []need {
 	return all
 }
 
-// need judges whether enough of those who may have approved.
+// need judges whether enough of those who may have approved. Each author of whom
+// nobody knows who it is may be one of them.
 func (p *pull) need(n need, rule string, from people) []finding {
 	var who []string
 	for login := range p.approvals {
@@ -237,7 +264,8 @@ func (p *pull) need(n need, rule string, from people) []finding {
 			who = append(who, login)
 		}
 	}
-	if len(who) >= n.many {
+	many := n.many + len(p.nameless)
+	if len(who) >= many {
 		for _, login := range who {
 			if p.counted[login] == nil {
 				p.counted[login] = make(map[string]bool)
@@ -246,13 +274,16 @@ func (p *pull) need(n need, rule string, from people) []finding {
 		}
 		return nil
 	}
-	reason := fmt.Sprintf("pull request %d needs %d more %s for %s", p.Pull.Number, n.many-len(who), plural(n.many-len(who), "approval"), n.what)
+	reason := fmt.Sprintf("pull request %d needs %d more %s for %s", p.Pull.Number, many-len(who), plural(many-len(who), "approval"), n.what)
 	if !n.anybody {
 		reason += " of " + strings.Join(n.names, ", ")
 	}
 	reason += " at " + short(p.Pull.HeadSHA)
 	for _, own := range slices.Sorted(maps.Keys(p.own)) {
 		reason += "; that of " + own + " does not count, who is an author"
+	}
+	for _, address := range p.nameless[:min(len(p.nameless), 3)] {
+		reason += fmt.Sprintf("; who wrote as %q is not known, and may be one of those who approved: one more has to, unless a signer signs such commits or an account of the forge has that address", address)
 	}
 	for _, why := range from.unknown {
 		reason += "; " + why

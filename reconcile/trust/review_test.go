@@ -168,6 +168,22 @@ func TestPullsAreBound(t *testing.T) {
 			w.brought[one] = []int{n}
 			w.pulls[n].commits = []reconcile.PullCommit{{ID: one, Author: "carl"}, {ID: two, Author: "carl"}}
 		}, ""},
+		{"a part of what was approved", func(w *world) {
+			one := approvedInTwo(t, w, spec.ReviewRule{Name: "all", Approvals: 1})
+			w.head = one
+		}, no},
+		{"a part of what was approved, and more on top of it", func(w *world) {
+			one := approvedInTwo(t, w, spec.ReviewRule{Name: "all", Approvals: 1})
+			w.commit(draft{parents: []string{one}, files: map[string]string{"models/a.hcl": "- anything"}})
+		}, no},
+		{"all of what was approved", func(w *world) {
+			approvedInTwo(t, w, spec.ReviewRule{Name: "all", Approvals: 1})
+		}, ""},
+		{"all of what was approved, one after the other", func(w *world) {
+			approvedInTwo(t, w, spec.ReviewRule{Name: "all", Approvals: 1})
+			w.head = w.pulls[1].pull.HeadSHA
+			w.pull("carl", "", change, approved("ann"))
+		}, ""},
 		{"squash", squash(nil), ""},
 		{"squash with more than was reviewed", squash(func(_ *world, d *draft) { d.files["models/c.hcl"] = "- evil" }), no},
 		{"squash with another CODEOWNERS", squash(func(_ *world, d *draft) { d.files["CODEOWNERS"] = "* @evil" }), no},
@@ -217,6 +233,71 @@ func TestPullsAreBound(t *testing.T) {
 			test.do(w)
 			if got := latest(t, w.gate(nil)); got != test.want {
 				t.Fatalf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// approvedInTwo brings an approved pull request of two commits, of which the first
+// turns the rules off and the second on again. It returns the first.
+func approvedInTwo(t *testing.T, w *world, rule spec.ReviewRule) string {
+	t.Helper()
+	base := w.head
+	on, off := &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{rule}}, &spec.Trust{Mode: spec.TrustOff}
+	one := w.commit(draft{files: map[string]string{"models/a.hcl": "- evil", "trust.hcl": encoded(t, off)}, beside: true})
+	two := w.commit(draft{parents: []string{one}, files: map[string]string{"models/a.hcl": "- 3", "trust.hcl": encoded(t, on)}, beside: true})
+	n := w.merged("carl", two, w.commit(draft{parents: []string{base, two}}), approved("ann"))
+	w.pulls[n].commits = []reconcile.PullCommit{{ID: one, Author: "carl"}, {ID: two, Author: "carl"}}
+	w.brought[one], w.brought[two] = []int{n}, []int{n}
+	return one
+}
+
+// Of whom nobody knows who it is may be whoever approved.
+func TestAuthorsThatNobodyKnows(t *testing.T) {
+	const waits = `trust.review "all" waiting`
+	tests := []struct {
+		name  string
+		key   string   // that signs the commit of the pull request
+		mails []string // of authors that the forge does not know
+		by    []string
+		want  string
+	}{
+		{"one approval", "", []string{"x@y"}, []string{"mallory"}, waits},
+		{"one more", "", []string{"x@y"}, []string{"mallory", "ann"}, ""},
+		{"two of one address", "", []string{"x@y", "X@y "}, []string{"mallory", "ann"}, ""},
+		{"two addresses", "", []string{"x@y", "z@y"}, []string{"mallory", "ann"}, waits},
+		{"two addresses, two more", "", []string{"x@y", "z@y"}, []string{"mallory", "ann", "bob"}, ""},
+		{"no address", "", []string{""}, []string{"mallory"}, waits},
+		{"signed by another", "bob", []string{"x@y"}, []string{"mallory"}, ""},
+		{"signed by a bot", "bot", []string{"x@y"}, []string{"mallory"}, ""},
+		{"signed by who approves", "ann", []string{"x@y"}, []string{"ann"}, waits},
+		{"signed by the forge", "forge", []string{"x@y"}, []string{"mallory"}, waits},
+		{"signed by one whose key is revoked", "gone", []string{"x@y"}, []string{"mallory"}, waits},
+		{"signed by somebody", "eve", []string{"x@y"}, []string{"mallory"}, waits},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			rules := &spec.Trust{Mode: spec.TrustOff, Signers: signers(), Reviews: []spec.ReviewRule{{Name: "all", Approvals: 1}}}
+			for _, squashed := range []bool{false, true} {
+				w := begin(t, rules, nil)
+				base, change := w.head, map[string]string{"models/a.hcl": "- 2"}
+				head := w.commit(draft{key: test.key, files: change, beside: true})
+				parents := []string{base, head}
+				if squashed {
+					parents = parents[:1]
+				}
+				n := w.merged("carl", head, w.commit(draft{parents: parents, files: change}))
+				commits := &w.pulls[n].commits
+				*commits = nil
+				for _, mail := range test.mails {
+					*commits = append(*commits, reconcile.PullCommit{ID: head, Email: mail})
+				}
+				for _, by := range test.by {
+					w.pulls[n].reviews = append(w.pulls[n].reviews, review(by, func(r *reconcile.Review) { r.Commit = head }))
+				}
+				if got := latest(t, w.gate(nil)); got != test.want {
+					t.Errorf("squashed %v: got %q, want %q", squashed, got, test.want)
+				}
 			}
 		})
 	}

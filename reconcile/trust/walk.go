@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ const maxSteps = 1000
 // look judges a snapshot from the accepted commit on.
 func (g *Gate) look(ctx context.Context, snap reconcile.Snapshot, accepted journal.RepoRecord) (found, error) {
 	head := snap.Tree.Commit()
-	w := &walk{Gate: g, head: head, snap: snap, again: g.Now().Add(again)}
+	w := &walk{Gate: g, head: head, snap: snap, again: g.Now().Add(again), number: g.answers.begin()}
 	pos, err := w.start(ctx, accepted)
 	if err != nil {
 		return w.refuse(err)
@@ -57,7 +58,8 @@ func (g *Gate) look(ctx context.Context, snap reconcile.Snapshot, accepted journ
 	if w.full, err = g.Commits.Range(ctx, pos.id, head.ID); err != nil {
 		return w.lost(ctx, pos, err)
 	}
-	v, err := w.along(ctx, pos)
+	done, line := w.resume(accepted.Accepted, pos)
+	v, err := w.along(ctx, done, line)
 	if err != nil {
 		return w.refuse(err)
 	}
@@ -72,6 +74,11 @@ type walk struct {
 	full  reconcile.CommitRange
 	again time.Time
 	loads map[string]*spec.Config
+
+	// Of the forge.
+	number int             // of this look, for what it said
+	away   error           // why it is not asked any more
+	teams  map[string]Team // that were asked for
 }
 
 // refuse makes a verdict of an error that is a refusal; another one is returned.
@@ -209,15 +216,36 @@ func mayTrust(tree spec.Tree) bool {
 	return false
 }
 
+// progress is how far a judgement has come: what it found good is not judged again in
+// the next look, which a slow forge or a commit that waits would never get through.
+type progress struct {
+	accepted, start string // commits that it began from
+	pos             position
+	kept            Verdict
+}
+
+// resume is where the last judgement from the same commit has come to, and what is
+// left of the branch.
+func (w *walk) resume(accepted string, pos position) (progress, []*reconcile.RawCommit) {
+	line := newLine(w.full, nil).branch
+	if last := w.progress; last.accepted == accepted && last.start == pos.id {
+		for i, c := range line[:max(0, len(line)-1)] {
+			if c.ID == last.pos.id {
+				return last, line[i+1:]
+			}
+		}
+	}
+	return progress{accepted: accepted, start: pos.id, pos: pos}, line
+}
+
 // along goes from commit to commit of the branch, so that each is judged by the
 // rules of the one before it, and judges what is left to the head.
-func (w *walk) along(ctx context.Context, pos position) (Verdict, error) {
-	var kept Verdict
-	line := newLine(w.full, nil).branch
+func (w *walk) along(ctx context.Context, done progress, line []*reconcile.RawCommit) (Verdict, error) {
 	for i, c := range line {
 		if i == len(line)-1 || i == maxSteps {
 			break
 		}
+		pos := done.pos
 		part := stretch(w.full, pos.id, c.ID)
 		if !part.Descends {
 			continue // it came beside the accepted commit, and knows nothing of its rules
@@ -230,21 +258,30 @@ func (w *walk) along(ctx context.Context, pos position) (Verdict, error) {
 			return v, err
 		}
 		if !v.Accepted() {
-			if signed || v.Mode == spec.TrustEvery {
+			if !v.partial && (signed || v.Mode == spec.TrustEvery) {
 				break // nor is anything that follows
 			}
 			continue
 		}
-		kept.add(v)
-		pos = w.step(ctx, pos, c)
+		done = w.good(ctx, done, v, c)
 	}
-	v, _, err := w.judge(ctx, pos, stretch(w.full, pos.id, w.head.ID), w.head)
-	v.Commits, v.Pulls = append(kept.Commits, v.Commits...), append(kept.Pulls, v.Pulls...)
+	v, _, err := w.judge(ctx, done.pos, stretch(w.full, done.pos.id, w.head.ID), w.head)
+	if err == nil && v.Accepted() && len(line) > 0 {
+		w.good(ctx, done, v, line[len(line)-1])
+	}
+	v.Commits, v.Pulls = slices.Concat(done.kept.Commits, v.Commits), slices.Concat(done.kept.Pulls, v.Pulls)
 	return v, err
 }
 
-func (v *Verdict) add(next Verdict) {
-	v.Commits, v.Pulls = append(v.Commits, next.Commits...), append(v.Pulls, next.Pulls...)
+// good goes on to a commit that is good, and remembers that.
+func (w *walk) good(ctx context.Context, done progress, v Verdict, c *reconcile.RawCommit) progress {
+	done.kept.Commits = newest(slices.Concat(done.kept.Commits, v.Commits))
+	done.kept.Pulls = newest(slices.Concat(done.kept.Pulls, v.Pulls))
+	done.pos = w.step(ctx, done.pos, c)
+	if ctx.Err() == nil { // or else its config may not have been read for want of time
+		w.progress = done
+	}
+	return done
 }
 
 // step goes on to an accepted commit. One whose config does not load could not have
@@ -317,7 +354,13 @@ func (w *walk) judge(ctx context.Context, pos position, part reconcile.CommitRan
 	if err = w.evidence(ctx, &in, pos, false); err != nil {
 		return v, true, err
 	}
-	return Judge(in), true, ctx.Err()
+	v = Judge(in)
+	for _, r := range v.Refusals {
+		if !v.partial || part.To == w.head.ID {
+			w.answers.doubt(r.Commit)
+		}
+	}
+	return v, true, ctx.Err()
 }
 
 // sealed are the commits up to the `since` of the repo's own rules. One that is not

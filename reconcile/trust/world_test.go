@@ -41,6 +41,7 @@ type world struct {
 	away    error  // of the forge
 	hidden  error  // why it tells of no team
 	asked   int    // questions to the forge about commits
+	calls   int    // of the forge in all
 	refs    map[string]string
 }
 
@@ -346,6 +347,7 @@ func (f forge) Brought(_ context.Context, id string) ([]reconcile.Pull, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked++
+	f.calls++
 	if f.away != nil {
 		return nil, f.away
 	}
@@ -359,18 +361,21 @@ func (f forge) Brought(_ context.Context, id string) ([]reconcile.Pull, error) {
 func (f forge) Reviews(_ context.Context, n int) ([]reconcile.Review, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.calls++
 	return slices.Clone(f.pulls[n].reviews), f.away
 }
 
 func (f forge) PullCommits(_ context.Context, n int) ([]reconcile.PullCommit, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.calls++
 	return f.pulls[n].commits, f.away
 }
 
 func (f forge) Members(_ context.Context, team string) ([]string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.calls++
 	if f.hidden != nil {
 		return nil, f.hidden
 	}
