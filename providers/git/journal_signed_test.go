@@ -243,6 +243,7 @@ func TestHeadOfAClosedJournalIsNotKnown(t *testing.T) {
 // failing cannot sign.
 type failing struct{}
 
+func (failing) PublicKey() string           { return "" }
 func (failing) Sign([]byte) (string, error) { return "", errors.New("the key is gone") }
 
 func TestNothingIsWrittenThatCannotBeSigned(t *testing.T) {

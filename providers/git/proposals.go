@@ -14,7 +14,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 
+	"github.com/fairlead/fairlead/providers/git/signature"
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/spec"
 )
 
 const (
@@ -36,6 +38,8 @@ type Proposals struct {
 	by      Author
 	link    link
 	clones  clones // of a remote
+
+	verifier signature.Verifier
 
 	turn chan struct{} // holds one token: one proposal at a time
 }
@@ -226,13 +230,13 @@ func (p *Proposals) place(ctx context.Context, base *clone, branch string, made 
 			return done, err
 		}
 		if !tip.IsZero() {
-			there, err := p.look(ctx, to, base, tip, made.commit.ParentHashes)
+			there, foreign, err := p.look(ctx, to, base, branch, tip, made.commit.ParentHashes)
 			switch {
 			case err != nil:
 				return done, err
-			case !p.wrote(there, branch):
-				return done, fmt.Errorf("%w: %s of %s is by %s, %q; merge it, or delete the branch", reconcile.ErrNotOurs,
-					shortHash(tip), branch, printable(there.Committer.Name), printable(subjectOf(there.Message)))
+			case foreign != "":
+				return done, fmt.Errorf("%w: %s of %s, %q, %s; merge it, or delete the branch", reconcile.ErrNotOurs,
+					shortHash(tip), branch, printable(subjectOf(there.Message)), foreign)
 			case sameProposal(there, made.commit):
 				done.Commit = tip.String()
 				return done, nil
@@ -251,24 +255,45 @@ func (p *Proposals) place(ctx context.Context, base *clone, branch string, made 
 	return done, p.link.explain(ctx, fmt.Errorf("the branch %s could not be moved %d times: %w; somebody else writes to it, or the server lets no branch be rewritten: delete the branch there", branch, maxRaces, moved))
 }
 
-// look reads the commit that a branch has, and fetches it if it is not here.
-func (p *Proposals) look(ctx context.Context, from upstream, base *clone, tip plumbing.Hash, known []plumbing.Hash) (*object.Commit, error) {
+// look reads the commit that a branch has, and fetches it if it is not here. foreign says
+// why it was not made here for the branch; "": it was.
+func (p *Proposals) look(ctx context.Context, from upstream, base *clone, branch string, tip plumbing.Hash, known []plumbing.Hash) (there *object.Commit, foreign string, err error) {
 	if !base.has(tip) {
 		if p.link.location.local() {
-			return nil, fmt.Errorf("%w: the commit %s is missing", errUnreadable, tip)
+			return nil, "", fmt.Errorf("%w: the commit %s is missing", errUnreadable, tip)
 		}
 		if err := from.fetch(ctx, base, tip, known); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	return base.commit(tip)
+	if there, err = base.commit(tip); err != nil {
+		return nil, "", err
+	}
+	foreign, err = p.foreign(base, there, branch)
+	return there, foreign, err
 }
 
-// wrote tells whether a commit was made here for the branch. The host may have been
-// another one.
-func (p *Proposals) wrote(c *object.Commit, branch string) bool {
+// foreign says why a commit was not made here for the branch; "": it was. The host may
+// have been another one. Anybody can write a name and a trailer, so where there is a key
+// only what it has signed is ours: after a change of keys what was proposed with the old
+// one is for people to merge or to delete.
+func (p *Proposals) foreign(base *clone, c *object.Commit, branch string) (string, error) {
 	ours := c.Committer.Name == p.by.Name && (c.Committer.Email == p.by.Email || strings.HasPrefix(c.Committer.Email, defaultMailbox))
-	return ours && slices.Contains(parseTrailers(c.Message)[proposalTrailer], branch)
+	if !ours || !slices.Contains(parseTrailers(c.Message)[proposalTrailer], branch) {
+		return "is by " + printable(c.Committer.Name), nil
+	}
+	if p.by.Signer == nil {
+		return "", nil
+	}
+	raw, err := base.read(plumbing.CommitObject, c.Hash, maxMetaObject)
+	if err != nil {
+		return "", err
+	}
+	check := p.verifier.Verify(raw, []spec.Signer{{Name: "proposals", SSH: []string{p.by.Signer.PublicKey()}}})
+	if check.State != reconcile.SignatureGood {
+		return "is not signed with the key of this daemon (" + check.Reason + ")", nil
+	}
+	return "", nil
 }
 
 // sameProposal compares all but who committed, and when.

@@ -20,11 +20,11 @@ func (p *Proposals) Look(ctx context.Context, branch, commit, into string) (reco
 			return err
 		}
 		if !tip.IsZero() {
-			newest, err := p.look(ctx, from, base, tip, hashes(into))
+			_, foreign, err := p.look(ctx, from, base, branch, tip, hashes(into))
 			if err != nil {
 				return err
 			}
-			there.Tip, there.Ours = tip.String(), p.wrote(newest, branch)
+			there.Tip, there.Ours = tip.String(), foreign == ""
 		}
 		there.Merged, err = merged(ctx, base, commit, into)
 		return err
@@ -74,12 +74,12 @@ func (p *Proposals) Withdraw(ctx context.Context, branch string) error {
 		if err != nil || tip.IsZero() {
 			return err
 		}
-		newest, err := p.look(ctx, from, base, tip, nil)
+		_, foreign, err := p.look(ctx, from, base, branch, tip, nil)
 		if err != nil {
 			return err
 		}
-		if !p.wrote(newest, branch) {
-			return fmt.Errorf("%w: %s is by %s", reconcile.ErrNotOurs, shortHash(tip), printable(newest.Committer.Name))
+		if foreign != "" {
+			return fmt.Errorf("%w: %s %s", reconcile.ErrNotOurs, shortHash(tip), foreign)
 		}
 		return from.remove(ctx, tip)
 	})

@@ -13,6 +13,8 @@ import (
 type Signer interface {
 	// Sign returns the armored signature of the bytes of an object that has none yet.
 	Sign(payload []byte) (armored string, err error)
+	// PublicKey is the key that verifies it, as in authorized_keys.
+	PublicKey() string
 }
 
 // signable is a commit or a tag.
