@@ -85,8 +85,8 @@ type Site struct {
 	runnerOptions *runner.Options
 	redactor      redactor
 	recent        recent
-	// NewKey: there was no key, so nothing can be said about running secrets and
-	// the gateway.
+	// NewKey: there was no key and none is kept, as by who only looks, so nothing can be
+	// said about running secrets and the gateway.
 	NewKey bool
 	close  []func() error
 
@@ -292,7 +292,7 @@ func (s *Site) key(ctx context.Context, store *statefile.Store, access Access) (
 		}
 	}
 	if key == "" {
-		s.NewKey = true
+		s.NewKey = access == Look
 		key = rand.Text() + rand.Text()
 	}
 	if missing > 0 && access == Act {
