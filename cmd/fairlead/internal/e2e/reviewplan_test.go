@@ -85,9 +85,14 @@ func TestPullRequestShowsItsPlan(t *testing.T) {
 		return known && strings.Contains(p.Skipped, "fork")
 	})
 
-	moved := r.commit("Notes", map[string]string{"NOTES.md": "None.\n"})
+	r.commit("Digits 1.0.5", models(r.digits("1.0.5", r.image, byErrors)))
+	r.planned(number, "failure", "conflicts", "models.hcl")
+	moved := r.commit("Back to 1.0.0", models(r.digits("1.0.0", r.image, byErrors)))
 	if again := r.planned(number, "success", moved[:7]); again == mended {
 		t.Error("the plan is the one before main moved on")
+	}
+	if strings.Contains(mended, r.data) {
+		t.Errorf("the plan tells of the daemon's files:\n%s", mended)
 	}
 	r.daemon.stop()
 	restarted := time.Now()

@@ -140,3 +140,33 @@ func TestRevertGivesTheBlockItsTextBack(t *testing.T) {
 	r.steady(r.merge(p.Number))
 	r.nothingProposed()
 }
+
+// Without a forge a revert is a branch, and a line of the status; whoever merges it by
+// hand ends it.
+func TestRevertWithoutAForgeIsABranch(t *testing.T) {
+	t.Parallel()
+	c := newCanary(t)
+	c.model.body = contract + strings.ReplaceAll(byErrors, "40s", "20s")
+	good := c.next(nil)
+	c.serve(c.dir)
+	c.converged(good)
+	startTraffic(t, c.url(c.model.name), 1, 40)
+	bad := c.next(map[string]string{"ERRORS": `"0.5"`})
+	c.held(bad)
+	c.until("the branch is named", func() bool {
+		s, ok := c.status()
+		return ok && len(s.Proposals) == 1 && s.Proposals[0].State == "open" && s.Proposals[0].Branch == revertBranch && s.Proposals[0].Error == ""
+	})
+	if out, code := c.fairlead("status"); code != 0 || !strings.Contains(out, revertBranch) {
+		t.Errorf("status ends with %d and does not name the branch:\n%s", code, out)
+	}
+	c.git("merge", "-q", "--no-edit", revertBranch)
+	c.converged(c.git("rev-parse", "HEAD"))
+	c.until("no proposal is open", func() bool {
+		s, ok := c.status()
+		return ok && len(s.Proposals) == 0
+	})
+	if diff := c.git("diff", good, "HEAD"); diff != "" {
+		t.Errorf("the revert is not what was there before:\n%s", diff)
+	}
+}
