@@ -53,6 +53,9 @@ type EndedProposal struct {
 	By      string          `json:"by,omitempty"`     // who merged or rejected it
 	Reason  string          `json:"reason,omitempty"`
 	At      time.Time       `json:"at"`
+	// Tidied says what became of the branch and the pull request of one that is moot or
+	// replaced; "": nobody has seen to that yet.
+	Tidied string `json:"tidied,omitempty"`
 }
 
 // ProposalOutcome is the closed set of ways in which a proposal ends.

@@ -31,6 +31,9 @@ var escaped = strings.NewReplacer(
 // Escape is a text in which nothing is markup.
 func Escape(s string) string { return escaped.Replace(strings.TrimSpace(strings.Map(printable, s))) }
 
+// Line is a text on one line, for where there is no markup at all, such as a title.
+func Line(s string) string { return strings.Join(strings.Fields(strings.Map(printable, s)), " ") }
+
 // printable makes every line break and control character a space, and drops what turns
 // or hides text.
 func printable(r rune) rune {

@@ -23,6 +23,9 @@ func TestTextMeansNothing(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
+	if got := markdown.Line(" 1.1.0\n\n*x*\u202e\x00 "); got != "1.1.0 *x*" {
+		t.Errorf("%q", got)
+	}
 	for text, want := range map[string]string{
 		"image": "`image`", "a`b": "``a`b``", "`a": "`` `a ``", "": "", " \n": "", "a|b": "`a\\|b`",
 	} {
@@ -35,7 +38,7 @@ func TestTextMeansNothing(t *testing.T) {
 func TestTextStaysOnItsLine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
-		for _, out := range []string{markdown.Escape(text), markdown.Code(text)} {
+		for _, out := range []string{markdown.Escape(text), markdown.Code(text), markdown.Line(text)} {
 			if strings.ContainsAny(out, "\n\r\x00\u202e") {
 				t.Fatalf("%q", out)
 			}

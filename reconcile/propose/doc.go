@@ -16,10 +16,14 @@
 //	    open --> merged: people merged it
 //	    open --> rejected: people closed it, or deleted its branch
 //	    open --> moot: the wish is no more
+//	    moot --> [*]: its pull request is closed, its branch deleted
+//
+// Not known is not the same as not wanted: while a registry, an engine or another
+// environment cannot be asked, a proposal stays as it is.
 //
 // What people have merged or rejected is never proposed again: a person who reverts
 // what a proposal brought has the last word. A commit of somebody else on the branch of a
-// proposal is never overwritten.
+// proposal is never overwritten, and such a proposal is ended by people only.
 //
 // Peers loop here: Flux' image automation bumps again what was rolled back
 // (fluxcd/flux2#4676), and so did argocd-image-updater#1249 and kargo#3016.

@@ -48,8 +48,8 @@ func promotion(in *Input, p *spec.Promotion, here, there *spec.Model, up *journa
 	return &Wish{
 		Key: Key(journal.ProposePromotion, here.Name), Kind: journal.ProposePromotion, Model: here.Name,
 		ID:    strings.TrimSpace("from " + p.From + ": " + there.Image + " " + artifact),
-		Title: fmt.Sprintf("%s: %s from %s to %s", here.Name, release, p.From, in.Environment),
-		Body:  promotionBody(in, p, here, up, release, now),
+		Title: markdown.Line(fmt.Sprintf("%s: %s from %s to %s", here.Name, release, p.From, in.Environment)),
+		Body:  promotionBody(in, p, here, up, release),
 		Edit:  Edit{Set: set},
 	}
 }
@@ -97,22 +97,28 @@ func stableSince(r *journal.Record) time.Time {
 
 // facts are what conditions ask about the other environment.
 func facts(r *journal.Record, since, now time.Time) expr.Facts {
+	weight := 100
+	if r.Rollout != nil {
+		weight -= r.Rollout.Weight
+	}
 	from := map[string]any{
-		"model": r.Model, "version": r.Stable.Version, "revision": r.Stable.Revision, "commit": r.Stable.Commit,
+		"model": r.Model, "version": r.Stable.Version, "revision": r.Stable.Revision, "commit": r.Stable.Commit, "weight": float64(weight),
 		"hours": now.Sub(since).Hours(), "restarts": float64(r.Restarts), "rejected": r.Rejection(r.Stable.Revision) != nil,
 	}
-	if r.Last != nil && r.Last.Revision == r.Stable.Revision {
+	if r.Last != nil {
 		from["outcome"] = string(r.Last.Outcome)
 	}
 	return expr.Facts{"from": from}
 }
 
-func promotionBody(in *Input, p *spec.Promotion, m *spec.Model, up *journal.Record, release string, now time.Time) string {
+// promotionBody says since when and not for how long: it is brought up to date where it
+// differs.
+func promotionBody(in *Input, p *spec.Promotion, m *spec.Model, up *journal.Record, release string) string {
 	since := stableSince(up)
-	text := fmt.Sprintf("**%s** of `%s` is stable in %s since %s, for %s.", markdown.Escape(release), m.Address, p.From, since.UTC().Format("2006-01-02 15:04 MST"), spec.DurationText(now.Sub(since).Round(time.Minute)))
+	text := fmt.Sprintf("**%s** of `%s` is stable in %s since %s.", markdown.Escape(release), m.Address, p.From, since.UTC().Format("2006-01-02 15:04 MST"))
 	if up.Last != nil && up.Last.Revision == up.Stable.Revision {
-		text += fmt.Sprintf(" Its rollout there: %s (%s).", up.Last.Outcome, markdown.Escape(up.Last.Reason))
+		text += fmt.Sprintf(" Its rollout there: %s (%s).", markdown.Escape(string(up.Last.Outcome)), markdown.Escape(up.Last.Reason))
 	}
-	text += fmt.Sprintf("\n\nThis sets the same for %s. Merging it starts a rollout as the model declares it there. The evidence is in the journal, the branch `%s`, at revision `%s`.\n", in.Environment, journal.Branch(p.From), up.Stable.Revision)
+	text += fmt.Sprintf("\n\nThis sets the same for %s. Merging it starts a rollout as the model declares it there. The evidence is in the journal, the branch `%s`, at revision %s.\n", in.Environment, journal.Branch(p.From), markdown.Code(up.Stable.Revision))
 	return text
 }

@@ -100,9 +100,14 @@ func TestWorkOfSomebodyElseStays(t *testing.T) {
 		w.settle(wish("a"))
 		w.settle(wish("b"))
 		w.settle(nil)
-		if w.tip != "theirs" || w.acts[propose.Push] != 1 || w.acts[propose.Withdraw] != 0 {
+		if w.tip != "theirs" || w.acts[propose.Push] != 1 || w.acts[propose.Withdraw] != 0 || w.acts[propose.ClosePull] != 0 {
 			t.Errorf("branch %q, acts %v", w.tip, w.acts)
 		}
+		// Nor does it end: they go on with it, until they merge it or delete it.
+		w.wantEnded(t)
+		w.merge()
+		w.settle(nil)
+		w.wantEnded(t, journal.ProposalMerged)
 	})
 }
 
@@ -134,23 +139,6 @@ func TestWhatIsNotKnownEndsNothing(t *testing.T) {
 		w.merge()
 		w.settleWant(unknown)
 		w.wantEnded(t, journal.ProposalMerged)
-	})
-}
-
-// A person who undoes each proposal, as often as they like, sees each wish once.
-func TestAThousandCyclesMakeNoLoop(t *testing.T) {
-	eachWorld(t, func(t *testing.T, w *world) {
-		for cycle := range 1000 {
-			w.settle(wish("back to 1.0.0"))
-			if cycle%2 == 0 {
-				w.merge() // and reverted: the same is wanted again
-			} else {
-				w.reject()
-			}
-		}
-		if w.acts[propose.Push] != 1 || len(w.pulls) > 1 {
-			t.Errorf("%d branches were pushed and %d pull requests opened; want one", w.acts[propose.Push], len(w.pulls))
-		}
 	})
 }
 

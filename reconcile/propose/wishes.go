@@ -105,7 +105,7 @@ func revert(m *spec.Model, r *journal.Record, wanted string) *Wish {
 	return &Wish{
 		Key: Key(journal.ProposeRevert, m.Name), Kind: journal.ProposeRevert, Model: m.Name,
 		ID:    fmt.Sprintf("revert %s to %s", rejection.Revision, r.Stable.Revision),
-		Title: fmt.Sprintf("%s: back to %s", m.Name, name(r.Stable)),
+		Title: markdown.Line(fmt.Sprintf("%s: back to %s", m.Name, name(r.Stable))),
 		Body:  revertBody(m, rejection, r.Stable),
 		Edit:  Edit{Set: release(m, r.Stable), Back: r.Stable},
 	}
@@ -140,7 +140,7 @@ func revertBody(m *spec.Model, j *journal.Rejection, stable *journal.Release) st
 	}
 	fmt.Fprintf(&b, "\n| | version | revision | commit | image |\n|---|---|---|---|---|\n")
 	row := func(what string, r *journal.Release) {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", what, markdown.Escape(r.Version), markdown.Code(r.Revision), r.Commit[:min(len(r.Commit), 7)], markdown.Code(brief(r.Image)))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", what, markdown.Escape(r.Version), markdown.Code(r.Revision), markdown.Escape(r.Commit[:min(len(r.Commit), 7)]), markdown.Code(brief(r.Image)))
 	}
 	row("rejected", &j.Release)
 	row("serves", stable)
@@ -161,7 +161,7 @@ func Evidence(verdicts []judge.Verdict) string {
 	var b strings.Builder
 	b.WriteString("| check | outcome | candidate | stable | why |\n|---|---|--:|--:|---|\n")
 	for _, v := range verdicts {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", markdown.Escape(v.Check), v.Outcome, figure(v.Candidate), figure(v.Stable), markdown.Escape(v.Text))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", markdown.Escape(v.Check), markdown.Escape(string(v.Outcome)), figure(v.Candidate), figure(v.Stable), markdown.Escape(v.Text))
 	}
 	return b.String()
 }
@@ -187,9 +187,9 @@ func promote(environment string, m *spec.Model, r *journal.Record) *Wish {
 	return &Wish{
 		Key: Key(journal.ProposePromote, m.Name), Kind: journal.ProposePromote, Model: m.Name,
 		ID:    fmt.Sprintf("promote %s past step %d, started %s", ro.Candidate.Revision, step, ro.Started.UTC().Format(time.RFC3339Nano)),
-		Title: fmt.Sprintf("%s: let %s pass step %d of %d", m.Name, release, step, len(ro.Policy.Steps)),
+		Title: markdown.Line(fmt.Sprintf("%s: let %s pass step %d of %d", m.Name, release, step, len(ro.Policy.Steps))),
 		Body:  promoteBody(m, ro, release),
-		Edit:  Edit{Approve: &spec.Approval{Model: m.Name, Revision: ro.Candidate.Revision, Step: step, Environment: environment}},
+		Edit:  Edit{Approve: &spec.Approval{Model: m.Name, Revision: ro.Candidate.Revision, Step: step, Started: ro.Started.UTC().Format(time.RFC3339Nano), Environment: environment}},
 	}
 }
 
@@ -226,7 +226,7 @@ func pin(m *spec.Model, r *journal.Record, found NewImage) *Wish {
 	return &Wish{
 		Key: Key(journal.ProposePin, m.Name), Kind: journal.ProposePin, Model: m.Name,
 		ID:    "image " + found.Ref,
-		Title: fmt.Sprintf("%s: image %s", m.Name, brief(found.Ref)),
+		Title: markdown.Line(fmt.Sprintf("%s: image %s", m.Name, brief(found.Ref))),
 		Body:  fmt.Sprintf("`%s` is declared with %s. %s.\n\nMerging this starts a rollout as the model declares it. What is closed, or rolled back, is not proposed again.\n", m.Address, markdown.Code(m.Image), markdown.Escape(strings.TrimSuffix(found.Why, "."))),
 		Edit:  Edit{Set: map[string]string{"image": found.Ref}},
 	}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +220,64 @@ func TestWhatRanWellElsewhereIsWantedHere(t *testing.T) {
 	in.Config.Promotions[0].Require = []expr.Expr{restartsAbove(-1)}
 	the(t, in)
 }
+
+// What conditions ask of the other environment is all there.
+func TestConditionsOfAPromotion(t *testing.T) {
+	ask := func(fact string, want any) bool {
+		in := promoting()
+		in.Config.Promotions[0].Require = []expr.Expr{{Op: expr.Eq, Args: []expr.Expr{{Op: expr.Ref, Path: []string{"from", fact}}, expr.Of(want)}}}
+		return propose.Wishes(in, noon)["promotion-digits"].Wish != nil
+	}
+	for fact, want := range map[string]any{
+		"weight": 100.0, "outcome": "promoted", "restarts": 0.0, "rejected": false, "version": "1.1.0", "revision": "4f2a90b1c2d3", "model": "digits", "hours": 25.0,
+		"commit": strings.Repeat("5d", 20),
+	} {
+		if !ask(fact, want) {
+			t.Errorf("from.%s == %v does not hold", fact, want)
+		}
+	}
+	in := promoting()
+	r := in.Upstream["staging"].Records["digits"]
+	r.Last = &journal.Ended{Outcome: journal.RolledBack, Revision: "777777777777", At: noon}
+	r.Since = noon.Add(-25 * time.Hour)
+	in.Upstream["staging"].Records["digits"] = r
+	in.Config.Promotions[0].Require = []expr.Expr{{Op: expr.Eq, Args: []expr.Expr{{Op: expr.Ref, Path: []string{"from", "outcome"}}, expr.Of("rolled_back")}}}
+	the(t, in)
+}
+
+// A record is text that whoever may push to a journal has written.
+func TestTextOfRecordsIsNoMarkup(t *testing.T) {
+	evil := "1.1.0\n\n# @everyone <img src=x> [click](https://evil.test)\u202e"
+	promotion := promoting()
+	r := promotion.Upstream["staging"].Records["digits"]
+	r.Stable.Version, r.Stable.Revision, r.Last.Revision, r.Last.Outcome, r.Last.Reason = evil, evil, evil, journal.RolloutOutcome(evil), evil
+	revert := rejected()
+	revert.Stable.Version, revert.Stable.Commit, revert.Rejected[0].Version, revert.Rejected[0].Reason = evil, "\n# <b>", evil, evil
+	revert.Rejected[0].Evidence[0].Outcome = judge.Outcome(evil)
+	step := waiting()
+	step.Rollout.Candidate.Version = evil
+	for name, in := range map[string]*propose.Input{
+		"promotion": promotion, "revert": input(digits("digits:2", "1.1.0"), "4f2a90b1c2d3", revert), "promote": input(digits("digits:2", "1.1.0"), "4f2a90b1c2d3", step),
+	} {
+		w := the(t, in)
+		if strings.ContainsAny(w.Title, "\n\u202e") || !strings.Contains(w.Title, "1.1.0") {
+			t.Errorf("%s: title %q", name, w.Title)
+		}
+		for line := range strings.Lines(w.Body) {
+			outside := codeSpan.ReplaceAllString(line, "")
+			for _, markup := range []string{"@everyone", "<img", "<b>", "://", "\u202e"} {
+				if strings.Contains(outside, markup) {
+					t.Errorf("%s: %q in %q", name, markup, line)
+				}
+			}
+			if strings.HasPrefix(line, "# ") {
+				t.Errorf("%s: a heading: %q", name, line)
+			}
+		}
+	}
+}
+
+var codeSpan = regexp.MustCompile("`[^`]*`")
 
 func restartsAbove(n float64) expr.Expr {
 	return expr.Expr{Op: expr.Gt, Args: []expr.Expr{{Op: expr.Ref, Path: []string{"from", "restarts"}}, expr.Of(n)}}

@@ -24,20 +24,22 @@ type world struct {
 	pulls   []reconcile.Pull
 	commits int
 	acts    map[propose.Act]int
+	opened  map[string]int // how often, by wish
+	away    string         // why the forge cannot be asked
 	// die stops the program between an act and the record of it.
 	die func() bool
 }
 
 func newWorld(forge bool) *world {
-	return &world{now: noon, forge: forge, merged: map[string]bool{}, acts: map[propose.Act]int{}, die: func() bool { return false }}
+	return &world{now: noon, forge: forge, merged: map[string]bool{}, acts: map[propose.Act]int{}, opened: map[string]int{}, die: func() bool { return false }}
 }
 
 func (w *world) seen() propose.Seen {
-	s := propose.Seen{Tip: w.tip, Ours: !w.theirs, Forge: w.forge}
+	s := propose.Seen{Tip: w.tip, Ours: !w.theirs, Forge: w.forge, Away: w.away}
 	if w.record.Open != nil {
 		s.Merged = w.merged[w.record.Open.Commit]
 	}
-	if w.forge && len(w.pulls) > 0 {
+	if w.forge && w.away == "" && len(w.pulls) > 0 {
 		p := w.pulls[len(w.pulls)-1]
 		s.Pull = &p
 	}
@@ -64,6 +66,9 @@ func (w *world) act(m propose.Move, wish *propose.Wish) {
 	next := m.Next
 	switch m.Act {
 	case propose.Push:
+		if w.record.Open == nil || w.record.Open.Wish != wish.ID {
+			w.opened[wish.ID]++
+		}
 		w.commits++
 		w.tip, w.theirs = fmt.Sprintf("%040x", w.commits), false
 		for i := range w.pulls {
@@ -75,11 +80,15 @@ func (w *world) act(m propose.Move, wish *propose.Wish) {
 	case propose.OpenPull:
 		p := w.openPull()
 		next = propose.Opened(w.record, p, w.now)
+	case propose.EditPull:
+		p := &w.pulls[w.record.Open.Pull-1]
+		p.Title, p.Body = wish.Title, wish.Body
+		next = propose.Edited(w.record, wish, w.now)
 	case propose.ClosePull:
 		w.pulls[len(w.pulls)-1].State = reconcile.PullClosed
 	case propose.Withdraw:
 		w.tip = ""
-	case propose.Conclude, propose.Rest:
+	case propose.Conclude, propose.Note, propose.Rest:
 	}
 	if next != nil && !w.die() {
 		w.record = *next
@@ -90,7 +99,7 @@ func (w *world) openPull() reconcile.Pull {
 	if n := len(w.pulls); n > 0 && w.pulls[n-1].State == reconcile.PullOpen {
 		return w.pulls[n-1]
 	}
-	p := reconcile.Pull{Number: len(w.pulls) + 1, State: reconcile.PullOpen, HeadSHA: w.tip}
+	p := reconcile.Pull{Number: len(w.pulls) + 1, State: reconcile.PullOpen, HeadSHA: w.tip, Title: w.record.Open.Title, Body: w.record.Open.Body}
 	w.pulls = append(w.pulls, p)
 	return p
 }
@@ -98,6 +107,9 @@ func (w *world) openPull() reconcile.Pull {
 // merge is a person who merges, and has the branch deleted.
 func (w *world) merge() {
 	w.merged[w.tip] = true
+	if w.record.Open != nil {
+		w.merged[w.record.Open.Commit] = true // what others have put on top of it brings it along
+	}
 	if n := len(w.pulls); n > 0 && w.pulls[n-1].State == reconcile.PullOpen {
 		w.pulls[n-1].State, w.pulls[n-1].MergedBy, w.pulls[n-1].HeadSHA = reconcile.PullMerged, "ann", w.tip
 	}

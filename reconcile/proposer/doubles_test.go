@@ -28,6 +28,7 @@ type place struct {
 	merged   map[string]bool
 	pulls    []reconcile.Pull
 	calls    []string
+	asked    map[string]int   // questions, by the name of the call
 	fail     map[string]error // by the name of the call
 	commits  int
 }
@@ -39,14 +40,18 @@ type branch struct {
 }
 
 func newPlace() *place {
-	return &place{branches: map[string]branch{}, merged: map[string]bool{}, fail: map[string]error{}}
+	return &place{branches: map[string]branch{}, merged: map[string]bool{}, asked: map[string]int{}, fail: map[string]error{}}
 }
 
 func (p *place) call(name string, about any) error {
+	question := slices.Contains([]string{"look", "latest", "pull", "pulls", "merge"}, name)
+	if question {
+		p.asked[name]++
+	}
 	if err := p.fail[name]; err != nil {
 		return err
 	}
-	if name != "look" && name != "latest" {
+	if !question {
 		p.calls = append(p.calls, fmt.Sprint(name, " ", about))
 	}
 	return nil
@@ -74,8 +79,16 @@ func (p *place) Look(_ context.Context, name, commit, _ string) (reconcile.Propo
 }
 
 func (p *place) Withdraw(_ context.Context, name string) error {
-	delete(p.branches, name)
-	return p.call("withdraw", name)
+	err := p.call("withdraw", name)
+	if err == nil {
+		delete(p.branches, name)
+	}
+	return err
+}
+
+// Merge tells that nothing conflicts.
+func (p *place) Merge(_ context.Context, into, _ string) (spec.Tree, error) {
+	return tree(), p.call("merge", into)
 }
 
 func (p *place) Tag(context.Context, string, string, string) error { return nil }
@@ -98,6 +111,33 @@ func (f forge) Latest(_ context.Context, head string) (reconcile.Pull, error) {
 	return reconcile.Pull{}, reconcile.ErrNoPull
 }
 
+// Pulls lists those that are open, at the newest commit of their branch.
+func (f forge) Pulls(context.Context, reconcile.PullQuery) ([]reconcile.Pull, error) {
+	var open []reconcile.Pull
+	for _, p := range slices.Backward(f.pulls) {
+		if p.State == reconcile.PullOpen {
+			p.HeadSHA = f.branches[p.Head].tip
+			open = append(open, p)
+		}
+	}
+	return open, f.call("pulls", "")
+}
+
+func (f forge) Pull(_ context.Context, n int) (reconcile.Pull, error) {
+	if err := f.call("pull", n); err != nil {
+		return reconcile.Pull{}, err
+	}
+	return f.pulls[n-1], nil
+}
+
+func (f forge) EditPull(_ context.Context, n int, title, body string) error {
+	err := f.call("edit", n)
+	if err == nil {
+		f.pulls[n-1].Title, f.pulls[n-1].Body = title, body
+	}
+	return err
+}
+
 func (f forge) OpenPull(_ context.Context, n reconcile.NewPull) (reconcile.Pull, error) {
 	if err := f.call("open", n.Head); err != nil {
 		return reconcile.Pull{}, err
@@ -109,8 +149,11 @@ func (f forge) OpenPull(_ context.Context, n reconcile.NewPull) (reconcile.Pull,
 }
 
 func (f forge) ClosePull(_ context.Context, n int) error {
-	f.pulls[n-1].State = reconcile.PullClosed
-	return f.call("close", n)
+	err := f.call("close", n)
+	if err == nil {
+		f.pulls[n-1].State = reconcile.PullClosed
+	}
+	return err
 }
 
 // tree is what is followed.

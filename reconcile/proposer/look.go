@@ -15,6 +15,7 @@ import (
 // look is one look at one key.
 type look struct {
 	proposer *Proposer
+	round    *round
 	key      string
 	want     propose.Want
 	tree     spec.Tree    // that is followed
@@ -28,71 +29,55 @@ const maxActs = 8
 
 // settle takes a key as far as it goes.
 func (p *Proposer) settle(ctx context.Context, l *look) {
-	var move propose.Move
-	var err error
-	for range maxActs {
-		var seen propose.Seen
-		if seen, err = l.see(ctx); err != nil {
-			break
+	move := propose.Step(l.record(), l.want, propose.Seen{}, time.Now())
+	if !propose.Asks(l.record(), l.want) {
+		l.tell(&move, nil)
+		return
+	}
+	if s, known := l.known(); known {
+		if s.err != nil && s.wish == l.wanted() {
+			return // it is tried again with the next Look
 		}
-		move = propose.Step(l.record(), l.want, seen, time.Now())
-		if move.Act == propose.Rest {
-			break
+		if move = propose.Step(l.record(), l.want, s.Seen, time.Now()); s.err == nil && move.Act == propose.Rest {
+			l.tell(&move, l.awayAs(&s))
+			return
 		}
-		if err = l.act(ctx, &move); err != nil {
-			break
-		}
+	}
+	s, err := l.walk(ctx, &move)
+	s.err, s.followed, s.wish = err, l.followed(), l.wanted()
+	p.sights[l.key] = s
+	if err == nil {
+		err = l.awayAs(&s)
 	}
 	l.tell(&move, err)
 }
 
-// see finds out how the proposal stands.
-func (l *look) see(ctx context.Context) (propose.Seen, error) {
-	o := &l.proposer.opts
-	r := l.record()
-	branch, commit := propose.Branch(o.Environment, l.key), ""
-	if r.Open != nil {
-		branch, commit = r.Open.Branch, r.Open.Commit
-	}
-	at, err := o.Proposals.Look(ctx, branch, commit, l.tree.Commit().ID)
-	if err != nil {
-		return propose.Seen{}, err
-	}
-	seen := propose.Seen{Tip: at.Tip, Ours: at.Ours, Merged: at.Merged || l.registered(&r), Forge: o.Forge != nil}
-	if o.Forge != nil && (r.Open != nil || len(r.Ended) > 0 || at.Tip != "") {
-		pull, err := o.Forge.Latest(ctx, branch)
-		switch {
-		case err == nil:
-			seen.Pull = &pull
-		case !errors.Is(err, reconcile.ErrNoPull):
-			return propose.Seen{}, err
+// walk looks and acts until there is nothing to do.
+func (l *look) walk(ctx context.Context, move *propose.Move) (s sight, err error) {
+	for range maxActs {
+		if l.round.cut != nil {
+			return s, l.round.cut
+		}
+		if s, err = l.see(ctx); err != nil {
+			return s, err
+		}
+		*move = propose.Step(l.record(), l.want, s.Seen, time.Now())
+		if move.Act == propose.Rest {
+			return s, nil
+		}
+		if err = l.act(ctx, move); err != nil {
+			return s, err
 		}
 	}
-	seen.Conflicts = r.Open != nil && at.Tip != "" && at.Ours && !seen.Merged && l.conflicts(ctx, at.Tip)
-	return seen, nil
+	return s, nil
 }
 
-// registered: the version that a retrain proposes is in the registry of the commit that
-// is followed, however it came there.
-func (l *look) registered(r *journal.ProposalRecord) bool {
-	if r.Open == nil || r.Kind != journal.ProposeRetrain || l.config == nil {
-		return false
+// awayAs is what people are told of a key for which the forge would have to be asked.
+func (l *look) awayAs(s *sight) error {
+	if s.Away == "" {
+		return nil
 	}
-	for _, v := range l.config.Versions {
-		if v.ID() == r.Open.Wish {
-			return true
-		}
-	}
-	return false
-}
-
-func (l *look) conflicts(ctx context.Context, tip string) bool {
-	if l.proposer.opts.Commits == nil || l.want.Wish == nil {
-		return false
-	}
-	_, err := l.proposer.opts.Commits.Merge(ctx, l.tree.Commit().ID, tip)
-	_, conflict := errors.AsType[*reconcile.MergeConflict](err)
-	return conflict
+	return errors.New(s.Away)
 }
 
 func (l *look) act(ctx context.Context, m *propose.Move) error {
@@ -113,13 +98,36 @@ func (l *look) act(ctx context.Context, m *propose.Move) error {
 			o.OnEnded(m.Next)
 		}
 		return nil
+	case propose.Note:
+		return l.write(ctx, journal.ActionConclude, m.Next, "tidied up: "+m.Reason, "")
+	case propose.EditPull:
+		return l.editPull(ctx, &r)
 	case propose.ClosePull:
-		return o.Forge.ClosePull(ctx, r.Ended[len(r.Ended)-1].Pull)
+		number := r.Ended[len(r.Ended)-1].Pull
+		l.round.touch(number)
+		return l.left(ctx, &r, l.forge(o.Forge.ClosePull(ctx, number)))
 	case propose.Withdraw:
-		return o.Proposals.Withdraw(ctx, propose.Branch(o.Environment, l.key))
+		return l.left(ctx, &r, l.remote(o.Proposals.Withdraw(ctx, propose.Branch(o.Environment, l.key))))
 	case propose.Rest:
 	}
 	return nil
+}
+
+// forge notes that an error of the forge is one of all keys.
+func (l *look) forge(err error) error {
+	l.round.lost(err)
+	return err
+}
+
+// left journals what could not be tidied up and stays, as the branch that its forge
+// protects: to try it at each look would change nothing. What may pass is tried again.
+func (l *look) left(ctx context.Context, r *journal.ProposalRecord, err error) error {
+	if err == nil || errors.Is(err, reconcile.ErrUnavailable) || ctx.Err() != nil {
+		return err
+	}
+	l.proposer.opts.Log.Warn("tidy up after a proposal", "key", l.key, "error", err)
+	next := propose.Tidied(*r, "something of it stays: "+err.Error(), time.Now())
+	return l.write(ctx, journal.ActionConclude, next, next.Ended[len(next.Ended)-1].Tidied, "")
 }
 
 // push writes the wish to its branch, and then down.
@@ -137,9 +145,12 @@ func (l *look) push(ctx context.Context) (reconcile.Proposed, error) {
 		Branch: propose.Branch(o.Environment, l.key), Base: base, Message: l.want.Wish.Title + "\n\n" + l.want.Wish.Body, Files: files,
 	})
 	if err != nil {
-		return done, err
+		return done, l.remote(err)
 	}
 	r := l.record()
+	if r.Open != nil {
+		l.round.touch(r.Open.Pull)
+	}
 	first := r.Open == nil || r.Open.Wish != l.want.Wish.ID
 	next := propose.Pushed(r, l.want.Wish, base, done, time.Now())
 	if err := l.write(ctx, journal.ActionPropose, next, l.want.Wish.Title, ""); err != nil {
@@ -156,8 +167,9 @@ func (l *look) openPull(ctx context.Context, r *journal.ProposalRecord) error {
 	title, body := r.Open.Title, r.Open.Body
 	pull, err := o.Forge.OpenPull(ctx, reconcile.NewPull{Head: r.Open.Branch, Base: o.Base, Title: title, Body: body})
 	if err != nil {
-		return err
+		return l.forge(err)
 	}
+	l.round.touch(pull.Number)
 	next := propose.Opened(*r, pull, time.Now())
 	if err := l.write(ctx, journal.ActionPropose, next, fmt.Sprintf("%s: #%d", title, pull.Number), ""); err != nil {
 		return err
@@ -166,6 +178,15 @@ func (l *look) openPull(ctx context.Context, r *journal.ProposalRecord) error {
 		o.OnOpened(next)
 	}
 	return nil
+}
+
+func (l *look) editPull(ctx context.Context, r *journal.ProposalRecord) error {
+	wish := l.want.Wish
+	if err := l.proposer.opts.Forge.EditPull(ctx, r.Open.Pull, wish.Title, wish.Body); err != nil {
+		return l.forge(err)
+	}
+	next := propose.Edited(*r, wish, time.Now())
+	return l.write(ctx, journal.ActionPropose, next, fmt.Sprintf("%s: #%d is brought up to date", wish.Title, r.Open.Pull), "")
 }
 
 // write journals a record. Nothing counts before it is durable.
@@ -202,7 +223,7 @@ func (l *look) tell(m *propose.Move, err error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if before, known := p.status[l.key]; err != nil && (!known || before.Error != s.Error) {
+	if before, known := p.status[l.key]; err != nil && l.round.failed() == nil && (!known || before.Error != s.Error) {
 		p.opts.Log.Warn("proposal", "key", l.key, "error", err)
 	}
 	if r.Open == nil && l.want.Wish == nil && err == nil {

@@ -48,12 +48,18 @@ var ErrByHand = errors.New("it has to be changed by hand")
 type Proposer struct {
 	opts Options
 	wake chan struct{}
+	ask  chan struct{}
 	turn chan struct{} // holds one token: one look at a time
 
-	mu      sync.Mutex
+	// Of whoever has the turn.
 	records map[string]journal.ProposalRecord
-	status  map[string]Status
-	open    bool
+	open    bool // the records were read
+	sights  map[string]sight
+	after   string // key behind which the next look begins
+	trouble string // that was logged last
+
+	mu     sync.Mutex
+	status map[string]Status
 }
 
 // Status is how one key is doing, for people.
@@ -74,15 +80,23 @@ type Status struct {
 
 // New returns a Proposer that does nothing before Run.
 func New(o Options) *Proposer {
-	p := &Proposer{opts: o, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), records: map[string]journal.ProposalRecord{}, status: map[string]Status{}}
+	p := &Proposer{
+		opts: o, wake: make(chan struct{}, 1), ask: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		records: map[string]journal.ProposalRecord{}, sights: map[string]sight{}, status: map[string]Status{},
+	}
 	p.turn <- struct{}{}
 	return p
 }
 
-// Wake asks for a look now.
-func (p *Proposer) Wake() {
+// Wake asks for a Glance now: something was decided, or another commit is followed.
+func (p *Proposer) Wake() { send(p.wake) }
+
+// WakeDeep asks for a Look now: something has changed on the forge or the remote.
+func (p *Proposer) WakeDeep() { send(p.ask) }
+
+func send(to chan struct{}) {
 	select {
-	case p.wake <- struct{}{}:
+	case to <- struct{}{}:
 	default:
 	}
 }
@@ -103,21 +117,33 @@ const pause = time.Second
 
 // Run looks until ctx ends: when woken, and at each interval.
 func (p *Proposer) Run(ctx context.Context) {
-	for {
-		p.Look(ctx)
-		if !wait(ctx, pause) {
-			return
-		}
-		timer := time.NewTimer(p.opts.Interval - p.opts.Interval/10 + rand.N(max(p.opts.Interval/5, 1)))
+	p.Look(ctx)
+	due := p.due()
+	for wait(ctx, pause) {
+		timer := time.NewTimer(time.Until(due))
+		deep := true
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
-		case <-p.wake:
+		case <-p.ask:
 		case <-timer.C:
+		case <-p.wake:
+			deep = !time.Now().Before(due)
 		}
 		timer.Stop()
+		if !deep {
+			p.Glance(ctx)
+			continue
+		}
+		p.Look(ctx)
+		due = p.due()
 	}
+}
+
+// due is when to look again, although nothing woke anybody.
+func (p *Proposer) due() time.Time {
+	return time.Now().Add(p.opts.Interval - p.opts.Interval/10 + rand.N(max(p.opts.Interval/5, 1)))
 }
 
 // wait returns false if ctx ends first.
@@ -132,16 +158,23 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Look takes every key as far as it goes now.
-func (p *Proposer) Look(ctx context.Context) {
+// Look takes every key as far as it goes now. The forge and the remote are asked how each
+// stands of which something is open.
+func (p *Proposer) Look(ctx context.Context) { p.run(ctx, &round{deep: true}) }
+
+// Glance is a Look that trusts what was seen last of keys that came to rest then: it asks
+// about one only where something else is wanted of it now, or another commit is followed.
+func (p *Proposer) Glance(ctx context.Context) { p.run(ctx, &round{}) }
+
+func (p *Proposer) run(ctx context.Context, at *round) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	if err := p.look(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
+	if err := p.look(ctx, at); err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
 		p.opts.Log.Warn("proposals", "error", err)
 	}
 }
 
-func (p *Proposer) look(ctx context.Context) error {
+func (p *Proposer) look(ctx context.Context, at *round) error {
 	giveBack, err := p.take(ctx)
 	if err != nil {
 		return err
@@ -154,22 +187,63 @@ func (p *Proposer) look(ctx context.Context) error {
 	if err := p.remember(ctx); err != nil {
 		return err
 	}
-	wishes := propose.Wishes(in, time.Now())
+	wants := propose.Wishes(in, time.Now())
+	keys := p.keys(wants)
+	after := ""
+	for _, key := range p.turned(keys) {
+		if ctx.Err() != nil {
+			break
+		}
+		p.settle(ctx, &look{proposer: p, round: at, key: key, want: wants[key], tree: tree, config: in.Config})
+		if after == "" && (ctx.Err() != nil || at.failed() != nil) {
+			after = key // whoever makes trouble comes last next time
+		}
+	}
+	p.after = after
+	p.log(at)
+	p.forget(keys)
+	return ctx.Err()
+}
+
+// keys are those about which there is something to do or to say.
+func (p *Proposer) keys(wants map[string]propose.Want) map[string]bool {
 	keys := map[string]bool{}
-	for key, want := range wishes {
-		keys[key] = want.Wish != nil
+	for key, want := range wants {
+		if want.Wish != nil {
+			keys[key] = true
+		}
 	}
 	for key, r := range p.records {
-		keys[key] = keys[key] || r.Open != nil || len(r.Ended) > 0 && r.Ended[len(r.Ended)-1].Outcome == journal.ProposalMoot
-	}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if propose.Asks(r, wants[key]) {
+			keys[key] = true
 		}
-		p.settle(ctx, &look{proposer: p, key: key, want: wishes[key], tree: tree, config: in.Config})
 	}
-	p.forget(keys)
-	return nil
+	return keys
+}
+
+// turned are the keys in order, beginning behind the one that made trouble last.
+func (p *Proposer) turned(keys map[string]bool) []string {
+	all := slices.Sorted(maps.Keys(keys))
+	from, found := slices.BinarySearch(all, p.after)
+	if found {
+		from++
+	}
+	return slices.Concat(all[from:], all[:from])
+}
+
+// log says once that nobody could be asked.
+func (p *Proposer) log(at *round) {
+	err := at.failed()
+	if err == nil {
+		if at.deep {
+			p.trouble = ""
+		}
+		return
+	}
+	if p.trouble != err.Error() {
+		p.trouble = err.Error()
+		p.opts.Log.Warn("proposals wait for the forge, or for the remote", "error", err)
+	}
 }
 
 func (p *Proposer) take(ctx context.Context) (giveBack func(), err error) {
@@ -195,8 +269,9 @@ func (p *Proposer) remember(ctx context.Context) error {
 	return nil
 }
 
-// forget drops the status of keys about which there is nothing to say any more.
+// forget drops what is kept of keys about which there is nothing to say any more.
 func (p *Proposer) forget(keys map[string]bool) {
+	maps.DeleteFunc(p.sights, func(key string, _ sight) bool { return !keys[key] })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	maps.DeleteFunc(p.status, func(key string, _ Status) bool { return !keys[key] })
@@ -213,7 +288,8 @@ func (p *Proposer) Offer(ctx context.Context, tree spec.Tree, w *propose.Wish) (
 	if err := p.remember(ctx); err != nil {
 		return reconcile.Proposed{}, err
 	}
-	l := &look{proposer: p, key: w.Key, want: propose.Want{Wish: w}, tree: tree}
+	delete(p.sights, w.Key)
+	l := &look{proposer: p, round: &round{}, key: w.Key, want: propose.Want{Wish: w}, tree: tree}
 	proposed, err := l.push(ctx)
 	if err == nil {
 		p.Wake()

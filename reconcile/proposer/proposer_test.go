@@ -120,7 +120,7 @@ func TestADeathBetweenTwoCalls(t *testing.T) {
 		f := newFixture(true)
 		f.look(t)
 		f.in.Wanted["digits"] = "one"
-		f.fail["close"] = died
+		f.fail["close"] = reconcile.ErrUnavailable
 		f.look(t)
 		f.fail = map[string]error{}
 		f.restart()

@@ -42,7 +42,7 @@ func (d *Daemon) hook(string) {
 		return // nothing is opened yet
 	}
 	if p := d.site.Proposer; p != nil {
-		p.Wake()
+		p.WakeDeep()
 	}
 }
 
