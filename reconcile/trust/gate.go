@@ -2,7 +2,6 @@ package trust
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -51,6 +50,7 @@ const again = time.Minute
 type Gate struct {
 	Options
 	turn    chan struct{} // holds one token: one judgement at a time
+	noting  chan struct{} // holds one token: one record is written at a time
 	answers answers
 
 	mu      sync.Mutex
@@ -58,6 +58,7 @@ type Gate struct {
 	base    position           // of the accepted commit, the last that was looked for
 	pending map[string]pending // by commit: accepted, not followed yet
 	order   []string           // of pending, oldest first
+	unnoted *pending           // followed, and not in Memory yet; nil: there is none
 
 	// Of the judgement that has the turn.
 	checks   map[string]Check
@@ -90,7 +91,7 @@ func New(o Options) *Gate {
 		o.Name = journal.RootRepo
 	}
 	return &Gate{
-		Options: o, turn: make(chan struct{}, 1), pending: make(map[string]pending),
+		Options: o, turn: make(chan struct{}, 1), noting: make(chan struct{}, 1), pending: make(map[string]pending),
 		checks: make(map[string]Check), seen: make(map[string]time.Time),
 	}
 }
@@ -126,12 +127,12 @@ func (g *Gate) failed(snap reconcile.Snapshot, err error) error {
 
 // judged says whether a snapshot may be followed, out of memory where that is known.
 func (g *Gate) judged(ctx context.Context, snap reconcile.Snapshot) (notes []string, err error) {
-	accepted, _, err := g.Memory.Accepted(ctx)
+	accepted, err := g.accepted(ctx)
 	if err != nil {
 		return nil, g.failed(snap, fmt.Errorf("which commit was accepted last is not known: %w", err))
 	}
 	head, now := snap.Tree.Commit(), g.Now()
-	if head.ID != "" && head.ID == accepted.Accepted {
+	if head.ID != "" && head.ID == accepted.Accepted && !g.raised(accepted) {
 		g.settle(outcome{head: head.ID, before: head.ID})
 		return nil, nil
 	}
@@ -226,63 +227,3 @@ func (g *Gate) record(f found, head spec.Commit, before journal.RepoRecord) jour
 
 // newest are the last of a list, as many as a record holds.
 func newest[T any](all []T) []T { return all[max(0, len(all)-100):] }
-
-// Followed tells that the controller follows a commit from now on: the next ones are
-// judged by its rules. It is idempotent. Where rules did not ask for pull requests,
-// what the forge tells of them in short time is kept all the same.
-func (g *Gate) Followed(ctx context.Context, commit string) error {
-	accepted, _, err := g.Memory.Accepted(ctx)
-	if err != nil {
-		return fmt.Errorf("noting that commit %s of %s is followed: %w", short(commit), g.Name, err)
-	}
-	if commit == "" || commit == accepted.Accepted {
-		return nil // a plain directory has no history to go on from
-	}
-	g.mu.Lock()
-	p, known := g.pending[commit]
-	g.mu.Unlock()
-	if !known {
-		return fmt.Errorf("commit %s of %s is followed, and was not accepted: %w; ask for the newest revision again", short(commit), g.Name, errNotJudged)
-	}
-	record := g.complete(ctx, p)
-	record.Before, record.Since = accepted.Accepted, g.Now()
-	if err := g.Memory.Accept(ctx, record); err != nil {
-		return fmt.Errorf("noting that commit %s of %s is followed: %w", short(commit), g.Name, err)
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.pending, commit)
-	for i, id := range g.order {
-		if id == commit {
-			g.order = append(g.order[:i:i], g.order[i+1:]...)
-			break
-		}
-	}
-	return nil
-}
-
-var errNotJudged = errors.New("it is not known why it could be trusted")
-
-// courtesy bounds how long evidence is looked for that no rule asks for.
-const courtesy = 20 * time.Second
-
-// complete adds to a record the rules of the commit, and who brought it.
-func (g *Gate) complete(ctx context.Context, p pending) journal.RepoRecord {
-	record := p.record
-	ctx, cancel := context.WithTimeout(ctx, courtesy)
-	defer cancel()
-	config, err := g.Load(ctx, p.tree)
-	if err == nil {
-		record.Rules = &journal.AcceptedRules{Trust: config.Trust}
-		if g.Root != nil {
-			record.Rules.Since = g.Root.Since
-		}
-	}
-	if len(record.Commits) == 0 || len(record.Pulls) == 0 {
-		g.volunteer(ctx, p, &record)
-	}
-	if err == nil {
-		g.based(position{id: record.Accepted, rules: record.Accepted, trust: config.Trust, config: config})
-	}
-	return record
-}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
-	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -243,35 +242,4 @@ func declaredIn(config *spec.Config, changed []string, top string) []Touched {
 			})
 		})
 	})
-}
-
-// volunteer adds to a record what no rule asked for: which commits came, and by which
-// pull requests, as far as the forge tells.
-func (g *Gate) volunteer(ctx context.Context, p pending, record *journal.RepoRecord) {
-	if record.Before == "" {
-		return // all of history is not asked about
-	}
-	head := p.tree.Commit()
-	r, err := g.Commits.Range(ctx, record.Before, head.ID)
-	if err != nil {
-		return
-	}
-	in := Input{Repo: g.Name, Head: head, Range: r, Now: g.Now()}
-	if g.Forge != nil {
-		w := &walk{Gate: g, head: head, snap: reconcile.Snapshot{Tree: p.tree}, full: r, number: g.answers.begin()}
-		pos, err := w.at(ctx, journal.RepoRecord{Accepted: record.Before, Rules: &journal.AcceptedRules{}})
-		if err == nil {
-			err = w.evidence(ctx, &in, pos, true)
-		}
-		if err != nil {
-			in.Evidence = nil
-		}
-	}
-	v := Judge(in)
-	if len(record.Pulls) == 0 {
-		record.Pulls = newest(v.Pulls)
-	}
-	if len(record.Commits) == 0 {
-		record.Commits = newest(v.Commits)
-	}
 }

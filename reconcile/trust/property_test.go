@@ -134,6 +134,21 @@ func TestLookingOftenMakesNoDifference(t *testing.T) {
 	})
 }
 
+// Whatever was followed before the operator asks for signatures, the verdict is as if
+// they had been asked for all the time.
+func TestTurningOnReachesBack(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := drawWorld(rt, t)
+		root := &spec.Trust{Mode: spec.TrustEvery, Signers: signers(), Since: w.order[0]}
+		all := verdict(rt, w, root)
+		w.record.Accepted = rapid.SampledFrom(branch(w, w.head)).Draw(rt, "followed")
+		w.record.Mode = rapid.SampledFrom([]string{"", "off", "head"}).Draw(rt, "then")
+		if got := verdict(rt, w, root); got != all {
+			rt.Errorf("turned on later: %v; always on: %v", got, all)
+		}
+	})
+}
+
 // branch are the commits of the branch, newest first, without the first.
 func branch(w *world, id string) []string {
 	var all []string

@@ -89,7 +89,7 @@ func begin(t testing.TB, rules *spec.Trust, files map[string]string) *world {
 		all[path] = text
 	}
 	w.commit(draft{key: "ann", files: all})
-	w.record = &journal.RepoRecord{Accepted: w.head}
+	w.record = &journal.RepoRecord{Accepted: w.head, Mode: string(spec.TrustEvery)}
 	return w
 }
 

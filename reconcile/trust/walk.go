@@ -2,6 +2,7 @@ package trust
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -56,7 +57,7 @@ func (g *Gate) look(ctx context.Context, snap reconcile.Snapshot, accepted journ
 		})
 	}
 	if w.full, err = g.Commits.Range(ctx, pos.id, head.ID); err != nil {
-		return w.lost(ctx, pos, err)
+		return w.refuse(w.lost(ctx, pos.id, err))
 	}
 	done, line := w.resume(accepted.Accepted, pos)
 	v, err := w.along(ctx, done, line)
@@ -94,50 +95,88 @@ func (w *walk) refuse(err error) (found, error) {
 	return found{Verdict: Verdict{Refusals: []*reconcile.Refusal{r}}, again: w.again}, nil
 }
 
-// lost refuses a commit whose history cannot be read from the accepted one on.
-func (w *walk) lost(ctx context.Context, pos position, err error) (found, error) {
-	if pos.id == "" {
-		return found{}, err
+// lost is the refusal of a commit whose history cannot be read from an accepted one
+// on, if that one is gone; else the error itself.
+func (w *walk) lost(ctx context.Context, from string, err error) error {
+	if from == "" {
+		return err
 	}
-	if _, gone := w.Commits.TreeAt(ctx, pos.id); gone == nil || ctx.Err() != nil {
-		return found{}, err
+	if _, gone := w.Commits.TreeAt(ctx, from); gone == nil || ctx.Err() != nil {
+		return err
 	}
-	return w.refuse(&reconcile.Refusal{
+	return &reconcile.Refusal{
 		Rule:   "trust.rewind",
-		Reason: fmt.Sprintf("%s, which was accepted, is not in the repository any more: %v", short(pos.id), err),
+		Reason: fmt.Sprintf("%s, which was accepted, is not in the repository any more: %v", short(from), err),
 		Remedy: "bring it back; if history was rewritten on purpose, set since in the operator's trust file to a full commit id of the new history",
-	})
+	}
 }
 
-// start is where the judgement begins: at the accepted commit, or at the operator's
-// `since` where that is the newer word.
+// raised tells whether the operator asks for more signatures than when a commit was
+// accepted: then it says nothing about what led to it.
+func (g *Gate) raised(accepted journal.RepoRecord) bool {
+	if g.Root == nil || accepted.Accepted == "" {
+		return false
+	}
+	then := spec.TrustMode(cmp.Or(accepted.Mode, string(spec.TrustOff)))
+	return slices.Index(modes, g.Root.Mode) > slices.Index(modes, then)
+}
+
+// start is where the judgement begins: at the accepted commit; at the operator's
+// `since` where that is the newer word, or where the operator's mode is stricter than
+// the one that the accepted commit was judged by.
 func (w *walk) start(ctx context.Context, accepted journal.RepoRecord) (position, error) {
-	since := ""
+	since, raised := "", w.raised(accepted)
 	if w.Root != nil {
 		since = w.Root.Since
 	}
-	if since == "" || w.head.ID == "" || accepted.Rules != nil && accepted.Rules.Since == since {
+	told := since == "" || accepted.Rules != nil && accepted.Rules.Since == since
+	if w.head.ID == "" || told && !raised {
 		return w.at(ctx, accepted) // which descends from it, or it was not accepted
 	}
-	r, err := w.Commits.Range(ctx, since, w.head.ID)
-	if err != nil || !r.Known || !r.Descends {
-		reason := "it does not descend from " + short(since) + ", which the operator's trust file names as since"
-		if err != nil {
-			reason += ": " + err.Error()
-		}
-		return position{}, &reconcile.Refusal{
-			Rule: "trust.since", Reason: reason,
-			Remedy: "correct since in the operator's trust file: a full commit id of the branch that is followed", Pos: w.Root.Pos,
-		}
-	}
-	newer, err := w.newer(ctx, since, accepted)
-	if err != nil {
+	if err := w.sinceLeads(ctx, since); err != nil {
 		return position{}, err
 	}
-	if newer {
-		return w.at(ctx, journal.RepoRecord{Accepted: since})
+	newer := false
+	if !told {
+		var err error
+		if newer, err = w.newer(ctx, since, accepted); err != nil {
+			return position{}, err
+		}
 	}
-	return w.at(ctx, accepted)
+	switch {
+	case newer:
+		return w.at(ctx, journal.RepoRecord{Accepted: since})
+	case !raised:
+		return w.at(ctx, accepted)
+	}
+	r, err := w.Commits.Range(ctx, accepted.Accepted, w.head.ID)
+	if err != nil {
+		return position{}, w.lost(ctx, accepted.Accepted, err)
+	}
+	j := newJudge(Input{Head: w.head, Range: r})
+	if j.history(); len(j.refusals) > 0 {
+		return position{}, j.refusals[0]
+	}
+	return w.at(ctx, journal.RepoRecord{Accepted: since})
+}
+
+// sinceLeads refuses a head that does not come after the operator's `since`.
+func (w *walk) sinceLeads(ctx context.Context, since string) error {
+	if since == "" {
+		return nil
+	}
+	r, err := w.Commits.Range(ctx, since, w.head.ID)
+	if err == nil && r.Known && r.Descends {
+		return nil
+	}
+	reason := "it does not descend from " + short(since) + ", which the operator's trust file names as since"
+	if err != nil {
+		reason += ": " + err.Error()
+	}
+	return &reconcile.Refusal{
+		Rule: "trust.since", Reason: reason,
+		Remedy: "correct since in the operator's trust file: a full commit id of the branch that is followed", Pos: w.Root.Pos,
+	}
 }
 
 // newer tells whether the operator's `since` was set after the commit was accepted:
