@@ -40,7 +40,7 @@ type auditWalk struct {
 func newAuditWalk(o AuditOptions) *auditWalk {
 	w := &auditWalk{
 		options: o, size: pieceSize, trust: newJournalTrust(o.Trusted, o.TrustedSince), keys: map[string]int{}, at: map[string]int{},
-		rules: audit.Rules{Signed: len(o.Trusted) > 0, Committers: o.Committers},
+		rules: audit.Rules{Signed: len(o.Trusted) > 0, Committers: o.Committers, Journal: o.Branch},
 	}
 	for _, h := range o.Heads {
 		w.at[h.Commit] = 0
@@ -245,7 +245,9 @@ func (w *auditWalk) lastOf(part piece) bool { return len(part.links) <= w.size }
 func (w *auditWalk) check(trees *recordDiff, number int, c, before *chained) {
 	facts := factsOf(c.commit)
 	rules := w.rules
-	rules.Signed = rules.Signed && !c.sealed
+	if c.sealed {
+		rules.Signed, rules.Journal = false, ""
+	}
 	if w.trust != nil {
 		facts.Signature = w.trust.verify(c.raw)
 		w.counted(facts.Signature, c.sealed)

@@ -207,7 +207,7 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 	if j.at == nil || j.options.ReadOnly {
 		return errors.New("the journal is not open for decisions")
 	}
-	next, objects, err := j.at.next(e, j.options.Author)
+	next, objects, err := j.at.next(e, j.options.Author, j.options.Branch)
 	if err != nil {
 		return fmt.Errorf("write a decision about %s into the journal: %w", e.Subject(), err)
 	}

@@ -372,7 +372,7 @@ func (j *Journal) replay(ctx context.Context, tip plumbing.Hash, ours []plumbing
 	var queue []plumbing.Hash
 	disputed := map[string]bool{}
 	for _, e := range entries {
-		next, made, err := now.next(e, j.options.Author)
+		next, made, err := now.next(e, j.options.Author, j.options.Branch)
 		if err != nil {
 			return err
 		}

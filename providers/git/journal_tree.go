@@ -124,11 +124,14 @@ func (e *contentError) Error() string {
 func (e *contentError) Unwrap() error { return e.cause }
 
 // next makes the commit of an entry on top of a position, and the objects that
-// come with it.
-func (p position) next(e journal.Entry, by Author) (position, []plumbing.EncodedObject, error) {
+// come with it. A signed one names the journal's branch.
+func (p position) next(e journal.Entry, by Author, branch string) (position, []plumbing.EncodedObject, error) {
 	message, err := journal.EncodeMessage(e)
 	if err != nil {
 		return position{}, nil, err
+	}
+	if by.Signer != nil {
+		message = journal.BindMessage(message, branch)
 	}
 	var objects []plumbing.EncodedObject
 	add := func(o plumbing.EncodedObject) plumbing.Hash {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairlead/fairlead/providers/git/signature"
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -31,17 +32,21 @@ func (t *journalTrust) verify(raw []byte) reconcile.SignatureCheck {
 	return t.verifier.Verify(raw, t.signers)
 }
 
-// errUntrusted: the remote has an entry that nobody who may has signed.
-var errUntrusted = errors.New("it is not signed by a key of the journal")
+// errUntrusted: the remote has an entry that nobody who may has signed for this journal.
+var errUntrusted = errors.New("it does not count")
 
 // vouched refuses commits of the remote, oldest first, unless each is signed by a key of
-// the journal. Those that lead to the commit from which on keys are asked for are taken
-// as they are.
+// the journal, for this journal. Those that lead to the commit from which on keys are
+// asked for are taken as they are.
 func (j *Journal) vouched(ctx context.Context, repo *repository, commits []plumbing.Hash) error {
 	if j.trust == nil || len(commits) == 0 {
 		return nil
 	}
 	sealed, err := j.sealed(ctx, repo, commits)
+	if err != nil {
+		return err
+	}
+	binding, err := j.bindingHere(repo)
 	if err != nil {
 		return err
 	}
@@ -56,12 +61,60 @@ func (j *Journal) vouched(ctx context.Context, repo *repository, commits []plumb
 		if err != nil {
 			return err
 		}
+		reason := ""
 		if check := j.trust.verify(raw); check.State != reconcile.SignatureGood {
-			return fmt.Errorf("the entry %s of the journal of %s does not count: %w (%s); entries are kept here; find out with fairlead audit verify who wrote it, and set the branch %s there back to an entry that counts",
-				shortHash(id), j.delivery.Remote, errUntrusted, check.Reason, j.store.branch.Short())
+			reason = "it is not signed by a key of the journal (" + check.Reason + ")"
+		} else if reason, err = binding.refuses(repo, id); err != nil {
+			return err
+		}
+		if reason != "" {
+			return fmt.Errorf("the entry %s of the journal of %s: %w: %s; entries are kept here; find out with fairlead audit verify who wrote it, and set the branch %s there back to an entry that counts",
+				shortHash(id), j.delivery.Remote, errUntrusted, reason, j.store.branch.Short())
 		}
 	}
 	return nil
+}
+
+// binding finds entries that were signed for another journal with the same key. Entries
+// that name none are older than the name: they count until one that has it.
+type binding struct {
+	branch string
+	begun  bool // an entry with the name was there
+}
+
+// bindingHere begins with what is in the store already.
+func (j *Journal) bindingHere(repo *repository) (*binding, error) {
+	b := &binding{branch: j.store.branch.Short()}
+	if j.at == nil || j.at.commit.IsZero() {
+		return b, nil
+	}
+	newest, err := repo.commit(j.at.commit)
+	if err != nil {
+		return nil, err
+	}
+	named, _ := journal.BoundTo(newest.Message)
+	b.begun = named == b.branch
+	return b, nil
+}
+
+// refuses says why the next commit does not count; "": it does. What is no entry decides
+// nothing.
+func (b *binding) refuses(repo *repository, id plumbing.Hash) (string, error) {
+	commit, err := repo.commit(id)
+	if err != nil {
+		return "", err
+	}
+	named, entry := journal.BoundTo(commit.Message)
+	switch {
+	case !entry:
+	case named == b.branch:
+		b.begun = true
+	case named != "":
+		return fmt.Sprintf("it was signed for the journal %s (after a change of the environment's name, --journal-signed-since takes what came before)", printable(named)), nil
+	case b.begun:
+		return "it does not say which journal it was signed for, and older entries do", nil
+	}
+	return "", nil
 }
 
 // sealed are the commits that were made before keys were asked for. That they lead to

@@ -77,6 +77,7 @@ const (
 	RuleEntry     Rule = "entry"     // each commit is an entry
 	RuleChain     Rule = "chain"     // each has one parent, and it is there
 	RuleSignature Rule = "signature" // each is signed by a known key
+	RuleJournal   Rule = "journal"   // each is of this journal and of no other
 	RuleTree      Rule = "tree"      // each changes the file of its entry, and nothing else
 	RuleRecord    Rule = "record"    // that file is what the entry says
 	RuleTime      Rule = "time"      // time never goes back

@@ -44,6 +44,9 @@ type Rules struct {
 	Signed bool
 	// Committers are those who may commit, "Name <mail>"; empty: anybody.
 	Committers []string
+	// Journal is the branch that signed entries name; empty: any. Those that name none
+	// are older than that, so none follows one that does.
+	Journal string
 }
 
 // Check lists what is wrong with a commit that follows another, which is nil for the first
@@ -69,6 +72,7 @@ func (r Rules) Check(c Commit, before *Commit) []Problem {
 		wrong(RuleEntry, "it is no entry of the journal: %s; %s committed it", text, printable(c.Committer.By))
 		return problems
 	}
+	r.checkBinding(c, before, wrong)
 	r.checkStamps(c, e, before, wrong)
 	checkTree(c, &e, wrong)
 	return problems
@@ -86,6 +90,23 @@ func (r Rules) checkSignature(c Commit, wrong sayer) {
 		wrong(RuleSignature, "it is signed with a key that is not one of the journal's: %s", s.Reason)
 	default:
 		wrong(RuleSignature, "its signature is not good: %s", s.Reason)
+	}
+}
+
+// checkBinding looks for entries that were signed for another journal.
+func (r Rules) checkBinding(c Commit, before *Commit, wrong sayer) {
+	if r.Journal == "" {
+		return
+	}
+	named, _ := journal.BoundTo(c.Message)
+	switch {
+	case named == r.Journal:
+	case named != "":
+		wrong(RuleJournal, "it was written for the journal %s, and this is %s", printable(named), r.Journal)
+	case r.Signed && before != nil:
+		if named, _ = journal.BoundTo(before.Message); named != "" {
+			wrong(RuleJournal, "it does not say which journal it is of, and the entry before it does")
+		}
 	}
 }
 

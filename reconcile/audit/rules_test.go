@@ -64,6 +64,47 @@ func TestGoodCommitBreaksNoRule(t *testing.T) {
 	}
 }
 
+func TestEntryIsOfItsJournal(t *testing.T) {
+	rules := strict
+	rules.Journal = "fairlead/journal/prod"
+	bound := func(n int, branch string) Commit {
+		c := stored(t, promoted(n))
+		c.Message = journal.BindMessage(c.Message, branch)
+		return c
+	}
+	old, ours, staging := stored(t, promoted(5)), bound(5, rules.Journal), bound(6, "fairlead/journal/staging")
+	for name, c := range map[string]struct {
+		rules     Rules
+		it        Commit
+		before    *Commit
+		complaint string
+	}{
+		"named":                        {rules, bound(6, rules.Journal), &ours, ""},
+		"named after old ones":         {rules, bound(6, rules.Journal), &old, ""},
+		"old ones":                     {rules, stored(t, promoted(6)), &old, ""},
+		"an old one after a named one": {rules, stored(t, promoted(6)), &ours, "does not say which journal"},
+		"another journal":              {rules, staging, &ours, "the journal fairlead/journal/staging"},
+		"another journal, first":       {rules, staging, nil, "the journal fairlead/journal/staging"},
+		"another journal, no keys":     {Rules{Journal: rules.Journal}, staging, &old, "the journal fairlead/journal/staging"},
+		"unsigned again, without keys": {Rules{Journal: rules.Journal}, stored(t, promoted(6)), &ours, ""},
+		"whatever it is, nobody asks":  {strict, staging, &ours, ""},
+		"twice, of which one is a lie": {rules, func() Commit { c := bound(6, "x"); c.Message = journal.BindMessage(c.Message, rules.Journal); return c }(), &ours, "twice"},
+		"only said in the reason of it": {rules, func() Commit {
+			e := promoted(6)
+			e.Reason = "x\n\nFairlead-Journal: " + rules.Journal
+			return stored(t, e)
+		}(), &ours, "does not say which journal"},
+	} {
+		problems := c.rules.Check(c.it, c.before)
+		switch {
+		case c.complaint == "" && len(problems) > 0:
+			t.Errorf("%s: %v", name, problems)
+		case c.complaint != "" && (len(problems) != 1 || !strings.Contains(problems[0].Reason, c.complaint)):
+			t.Errorf("%s: %v; want %q", name, problems, c.complaint)
+		}
+	}
+}
+
 func TestEachRuleIsNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(*Commit)

@@ -29,6 +29,9 @@
 // Fairlead-Model and Fairlead-Weight: "train_digits: end train_digits-12, succeeded". One
 // about a repo or a proposal has Fairlead-Repo or Fairlead-Proposal-Key.
 //
+// A signed entry also names its journal, Fairlead-Journal: fairlead/journal/ENVIRONMENT,
+// so that its signature is good for no other.
+//
 // A reason that does not fit into the subject stands whole between the two. It
 // may be anybody's text, and can neither forge a trailer nor steer a terminal.
 package journal

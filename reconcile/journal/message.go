@@ -32,6 +32,7 @@ const (
 	trailerCommit   = "Fairlead-Commit"
 	trailerActor    = "Fairlead-Actor"
 	trailerAt       = "Fairlead-At"
+	trailerJournal  = "Fairlead-Journal" // of a signed entry only, see BindMessage
 )
 
 const (
@@ -131,11 +132,7 @@ func EncodeMessage(e Entry) (string, error) {
 // Record. The error is ErrForeign where nothing claims to be an entry; a
 // message that claims it and is damaged is told what is wrong with it.
 func ParseMessage(message string) (Entry, error) {
-	message = strings.TrimRight(strings.ReplaceAll(message, "\r\n", "\n"), "\n")
-	head, last := "", message
-	if i := strings.LastIndex(message, "\n\n"); i >= 0 {
-		head, last = message[:i], message[i+2:]
-	}
+	head, last := lastParagraph(message)
 	trailers, err := parseTrailers(last)
 	if err != nil {
 		return Entry{}, err
@@ -162,6 +159,30 @@ func ParseMessage(message string) (Entry, error) {
 		e.Reason = strings.TrimPrefix(line, opening(e)+e.colon())
 	}
 	return e.cleaned(), nil
+}
+
+// BindMessage names the journal's branch in what EncodeMessage wrote. Who signs that
+// signs it for this journal: the same commits are worth nothing as that of another
+// environment.
+func BindMessage(message, branch string) string {
+	return message + trailerJournal + ": " + branch + "\n"
+}
+
+// BoundTo is the branch that an entry names; "" where it names none. entry is false where
+// the message claims to be no entry at all.
+func BoundTo(message string) (branch string, entry bool) {
+	_, last := lastParagraph(message)
+	trailers, err := parseTrailers(last)
+	return trailers[trailerJournal], err == nil
+}
+
+// lastParagraph cuts a message in two.
+func lastParagraph(message string) (head, last string) {
+	message = strings.TrimRight(strings.ReplaceAll(message, "\r\n", "\n"), "\n")
+	if i := strings.LastIndex(message, "\n\n"); i >= 0 {
+		return message[:i], message[i+2:]
+	}
+	return "", message
 }
 
 // parseTrailers reads "Key: value" lines. Keys that this program does not know

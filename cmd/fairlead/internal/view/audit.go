@@ -16,6 +16,7 @@ var meanings = map[audit.Rule]string{
 	audit.RuleEntry:     "a commit that fairlead did not make is in the journal",
 	audit.RuleChain:     "entries were joined, cut off or taken out: the journal does not lead back to its first entry",
 	audit.RuleSignature: "somebody without the daemon's key wrote that entry, or changed it later",
+	audit.RuleJournal:   "an entry of another environment was put into this journal",
 	audit.RuleTree:      "files were changed that the entry says nothing about",
 	audit.RuleRecord:    "what was decided and what is kept of it differ: one of the two was changed",
 	audit.RuleTime:      "entries were put into another order, or their times were changed",
