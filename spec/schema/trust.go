@@ -4,7 +4,7 @@ func trustBlock() *Block {
 	return &Block{
 		Name: "trust",
 		Doc: "Which commits of this repo count. A commit is judged by the block of the one that was accepted before it, so no change can weaken its own gate; the first one is judged by the operator's file of the same form. " +
-			"A commit that is refused changes nothing, and the next good one overtakes it.",
+			"A commit that is refused changes nothing, and a good one overtakes it. With `mode = every` that is one without it in its history: amend or rebase what was refused, and push the branch anew.",
 		Example: `trust {
   mode = every
 

@@ -169,7 +169,7 @@ func (c *commitStatuses) settle(ctx context.Context, all map[string]reconcile.Co
 		if _, current := all[commit]; current || len(all) == 0 {
 			continue
 		}
-		if last.State == reconcile.CommitPending || last.State == reconcile.CommitHeld {
+		if last.State == reconcile.CommitPending { // one that was held, or failed, stays that
 			last.State, last.Text = reconcile.CommitSuccess, "overtaken by a newer commit"
 			if _, err := c.forge.Status(ctx, commit, last); err != nil {
 				if ctx.Err() == nil {

@@ -60,13 +60,32 @@ func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.I
 		cfg, diags := loader.LoadModule(tree, i, s.Config.LangOptions())
 		return cfg, diags.Err()
 	}
+	forge, err := s.forgeOfInclude(i)
+	if err != nil {
+		return nil, err
+	}
 	gate := trust.New(trust.Options{
-		Name: i.Name, Source: source, Commits: source, Signatures: &signature.Verifier{},
+		Name: i.Name, Forge: forge, Source: source, Commits: source, Signatures: &signature.Verifier{},
 		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: i.Trust, Load: load,
 		Path: i.Path, Branch: options.Branch, URL: redact(i.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
 	s.gates.Store(i.Name, gate)
 	return &toldSource{Source: gate, site: s}, nil
+}
+
+// forgeOfInclude is where an included repository is reviewed: on the same forge as the
+// root, where it is there; else nowhere that is known.
+func (s *Site) forgeOfInclude(i *spec.Include) (reconcile.Forge, error) {
+	c := s.Config
+	if s.Forge == nil || !sameHost(i.Repo, c.Repo) {
+		return nil, nil
+	}
+	_, repo, err := forgeOf(i.Repo)
+	if err != nil {
+		return nil, err
+	}
+	c.Repo, c.Forge.Repo = i.Repo, repo
+	return openForge(c, s.log)
 }
 
 // toldSource tells people of a commit of an included repository that is refused. The
@@ -176,6 +195,11 @@ func (s *Site) inherited(own *spec.Trust) *spec.Trust {
 			rules.Mode = operator.Mode
 		}
 		rules.Reviews = slices.Concat(rules.Reviews, operator.Reviews)
+		for _, g := range operator.Groups {
+			if !slices.ContainsFunc(rules.Groups, func(own spec.Group) bool { return own.Name == g.Name }) {
+				rules.Groups = append(slices.Clone(rules.Groups), g)
+			}
+		}
 	}
 	return &rules
 }

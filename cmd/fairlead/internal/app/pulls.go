@@ -278,8 +278,10 @@ func (w *pullWatch) one(ctx context.Context, pull reconcile.Pull, base string) {
 		err = w.show(ctx, pull, report, before)
 	}
 	if err != nil {
-		// It is tried again when something of it has changed, or after a while.
-		w.done[pull.Number] = shownPull{head: pull.HeadSHA, base: base, at: time.Now()}
+		if !errors.Is(err, reconcile.ErrUnavailable) {
+			// It is tried again when something of it has changed, or after a while.
+			w.done[pull.Number] = shownPull{head: pull.HeadSHA, base: base, at: time.Now()}
+		}
 		s.Error = err.Error()
 		w.log.Warn("plan a pull request", "number", pull.Number, "error", err)
 	}

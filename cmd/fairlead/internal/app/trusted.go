@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -36,8 +37,13 @@ func readTrust(path string) (*spec.Trust, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the rules of --trust: %w", err)
 	}
-	rules, diags := lang.ParseTrust(data, path)
-	return rules, diags.Err()
+	// Refusals are read on the forge, where the directories of this host are nobody's
+	// affair.
+	rules, diags := lang.ParseTrust(data, filepath.Base(path))
+	if err := diags.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return rules, nil
 }
 
 // guardSource puts the judgement whether a commit may be followed before the Source.

@@ -49,7 +49,7 @@ func (p *printer) notFollowed(refusals []app.RefusalStatus) bool {
 	case len(refusals) == 0:
 		return false
 	case slices.ContainsFunc(refusals, func(r app.RefusalStatus) bool { return !r.Waiting }):
-		p.line("%s The newest commit is not followed. The next good one overtakes it.", p.v.paint(red, "✗"))
+		p.line("%s The newest commit is not followed: what runs stays as it is.", p.v.paint(red, "✗"))
 	default:
 		p.line("%s The newest commit waits for approvals.", p.v.paint(yellow, "…"))
 	}
