@@ -55,7 +55,8 @@ const (
 	// Tidied makes the record that says so.
 	ClosePull Act = "close_pull"
 	Withdraw  Act = "withdraw"
-	// Note journals Next: what the last proposal left is tidied up.
+	// Note journals Next, as a proposal that is brought up to date and not as another end:
+	// what the last one left is tidied up.
 	Note Act = "note"
 )
 

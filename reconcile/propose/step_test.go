@@ -171,7 +171,17 @@ func TestAPullRequestThatWasNotWrittenDownIsClosed(t *testing.T) {
 	}
 }
 
-// Whatever people do and whenever the program dies: it comes to rest, nobody's commit is
+// byItself counts what has ended without people.
+func (w *world) byItself() (n int) {
+	for _, e := range w.record.Ended {
+		if e.Outcome == journal.ProposalMoot || e.Outcome == journal.ProposalReplaced {
+			n++
+		}
+	}
+	return n
+}
+
+// Whatever people do, whoever does not answer and whenever the program dies: it comes to rest, nobody's commit is
 // overwritten, and no wish that people have decided about comes back.
 func TestLivesOfProposals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -189,8 +199,19 @@ func TestLivesOfProposals(t *testing.T) {
 			if id := rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "wish"); id != "" {
 				wanted = wish(id)
 			}
-			before := w.acts[propose.Push]
-			if why := w.settle(wanted); why == "it does not come to rest" {
+			before, ends := w.acts[propose.Push], w.byItself()
+			want := propose.Want{Wish: wanted}
+			if rapid.IntRange(0, 5).Draw(t, "known") == 0 {
+				want, wanted = propose.Want{Unknown: "nobody can be asked"}, nil
+			}
+			if w.away = ""; rapid.IntRange(0, 5).Draw(t, "answers") == 0 {
+				w.away = "no answer"
+			}
+			why := w.settleWant(want)
+			if want.Unknown != "" && (w.byItself() != ends || w.acts[propose.Push] != before) {
+				t.Fatalf("what is wanted is not known, and %+v", w.record)
+			}
+			if why == "it does not come to rest" {
 				t.Fatalf("%+v", w.record)
 			}
 			if wanted != nil && decided[wanted.ID] && w.acts[propose.Push] > before {
@@ -211,7 +232,7 @@ func TestLivesOfProposals(t *testing.T) {
 				if w.tip != "" {
 					theirs := w.tip + "+"
 					w.tip, w.theirs = theirs, true
-					w.settle(wanted)
+					w.settleWant(want)
 					if w.tip != theirs {
 						t.Fatalf("a commit of somebody else was overwritten")
 					}

@@ -86,9 +86,14 @@ func (p *place) Withdraw(_ context.Context, name string) error {
 	return err
 }
 
-// Merge tells that nothing conflicts.
-func (p *place) Merge(_ context.Context, into, _ string) (spec.Tree, error) {
-	return tree(), p.call("merge", into)
+// commits is the part of a history that proposals need. What fails conflicts.
+type commits struct {
+	reconcile.Commits
+	*place
+}
+
+func (c commits) Merge(_ context.Context, ours, _ string) (reconcile.MergeResult, error) {
+	return reconcile.MergeResult{}, c.call("merge", ours)
 }
 
 func (p *place) Tag(context.Context, string, string, string) error { return nil }
@@ -156,10 +161,12 @@ func (f forge) ClosePull(_ context.Context, n int) error {
 	return err
 }
 
-// tree is what is followed.
-func tree() spec.Tree {
+// tree is what is followed at first.
+func tree() spec.Tree { return treeAt(strings.Repeat("c", 40)) }
+
+func treeAt(commit string) spec.Tree {
 	data := []byte("model \"digits\" {}\n")
-	return spec.NewTree(spec.Commit{ID: strings.Repeat("c", 40)}, []spec.Content{{File: spec.File{Path: "digits.hcl", Hash: "1", Size: int64(len(data))}, Data: data}})
+	return spec.NewTree(spec.Commit{ID: commit}, []spec.Content{{File: spec.File{Path: "digits.hcl", Hash: "1", Size: int64(len(data))}, Data: data}})
 }
 
 // held is a model that Git wants at a release which was rejected.
@@ -180,6 +187,7 @@ type fixture struct {
 	*place
 	journal *memory.Journal
 	in      *propose.Input
+	tree    spec.Tree // that is followed
 	opened  []journal.ProposalRecord
 	ended   []journal.ProposalRecord
 	edits   int
@@ -189,10 +197,10 @@ type fixture struct {
 }
 
 func newFixture(withForge bool) *fixture {
-	f := &fixture{place: newPlace(), journal: memory.NewJournal(), in: held()}
+	f := &fixture{place: newPlace(), journal: memory.NewJournal(), in: held(), tree: tree()}
 	f.options = proposer.Options{
-		Environment: "prod", Proposals: f.place, Base: "main", Journal: f.journal, Interval: time.Hour, Log: slog.New(slog.DiscardHandler),
-		Input: func(context.Context) (*propose.Input, spec.Tree, error) { return f.in, tree(), nil },
+		Environment: "prod", Proposals: f.place, Base: "main", Journal: f.journal, Commits: commits{place: f.place}, Interval: time.Hour, Log: slog.New(slog.DiscardHandler),
+		Input: func(context.Context) (*propose.Input, spec.Tree, error) { return f.in, f.tree, nil },
 		Edit: func(_ context.Context, _ spec.Tree, w *propose.Wish) (map[string][]byte, error) {
 			f.edits++
 			return map[string][]byte{"digits.hcl": []byte(w.ID)}, f.byHand
@@ -212,4 +220,22 @@ func (f *fixture) restart() { f.subject = proposer.New(f.options) }
 func (f *fixture) look(t *testing.T) {
 	t.Helper()
 	f.subject.Look(t.Context())
+}
+
+// also holds another model in the same way.
+func (f *fixture) also(name string) {
+	more := held()
+	m := *more.Config.Models[0]
+	m.Name, m.Address.Name = name, name
+	f.in.Config.Models = append(f.in.Config.Models, &m)
+	f.in.Wanted[name], f.in.Records[name] = "two", more.Records["digits"]
+}
+
+// wantAsked checks what was asked since the last time.
+func (f *fixture) wantAsked(t *testing.T, when string, want map[string]int) {
+	t.Helper()
+	if !maps.Equal(f.asked, want) {
+		t.Errorf("%s: %v was asked; want %v", when, f.asked, want)
+	}
+	clear(f.asked)
 }

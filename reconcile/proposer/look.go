@@ -29,11 +29,7 @@ const maxActs = 8
 
 // settle takes a key as far as it goes.
 func (p *Proposer) settle(ctx context.Context, l *look) {
-	move := propose.Step(l.record(), l.want, propose.Seen{}, time.Now())
-	if !propose.Asks(l.record(), l.want) {
-		l.tell(&move, nil)
-		return
-	}
+	var move propose.Move
 	if s, known := l.known(); known {
 		if s.err != nil && s.wish == l.wanted() {
 			return // it is tried again with the next Look
@@ -55,11 +51,15 @@ func (p *Proposer) settle(ctx context.Context, l *look) {
 // walk looks and acts until there is nothing to do.
 func (l *look) walk(ctx context.Context, move *propose.Move) (s sight, err error) {
 	for range maxActs {
-		if l.round.cut != nil {
+		s = sight{}
+		switch {
+		case !propose.Asks(l.record(), l.want):
+		case l.round.cut != nil:
 			return s, l.round.cut
-		}
-		if s, err = l.see(ctx); err != nil {
-			return s, err
+		default:
+			if s, err = l.see(ctx); err != nil {
+				return s, err
+			}
 		}
 		*move = propose.Step(l.record(), l.want, s.Seen, time.Now())
 		if move.Act == propose.Rest {
@@ -99,7 +99,7 @@ func (l *look) act(ctx context.Context, m *propose.Move) error {
 		}
 		return nil
 	case propose.Note:
-		return l.write(ctx, journal.ActionConclude, m.Next, "tidied up: "+m.Reason, "")
+		return l.write(ctx, journal.ActionPropose, m.Next, "tidied up: "+m.Reason, "")
 	case propose.EditPull:
 		return l.editPull(ctx, &r)
 	case propose.ClosePull:
@@ -127,7 +127,7 @@ func (l *look) left(ctx context.Context, r *journal.ProposalRecord, err error) e
 	}
 	l.proposer.opts.Log.Warn("tidy up after a proposal", "key", l.key, "error", err)
 	next := propose.Tidied(*r, "something of it stays: "+err.Error(), time.Now())
-	return l.write(ctx, journal.ActionConclude, next, next.Ended[len(next.Ended)-1].Tidied, "")
+	return l.write(ctx, journal.ActionPropose, next, "tidied up: "+next.Ended[len(next.Ended)-1].Tidied, "")
 }
 
 // push writes the wish to its branch, and then down.
@@ -164,14 +164,16 @@ func (l *look) push(ctx context.Context) (reconcile.Proposed, error) {
 
 func (l *look) openPull(ctx context.Context, r *journal.ProposalRecord) error {
 	o := &l.proposer.opts
-	title, body := r.Open.Title, r.Open.Body
-	pull, err := o.Forge.OpenPull(ctx, reconcile.NewPull{Head: r.Open.Branch, Base: o.Base, Title: title, Body: body})
+	if w := l.want.Wish; w != nil && w.ID == r.Open.Wish { // it may have waited for long
+		r = propose.Edited(*r, w, time.Now())
+	}
+	pull, err := o.Forge.OpenPull(ctx, reconcile.NewPull{Head: r.Open.Branch, Base: o.Base, Title: r.Open.Title, Body: r.Open.Body})
 	if err != nil {
 		return l.forge(err)
 	}
 	l.round.touch(pull.Number)
 	next := propose.Opened(*r, pull, time.Now())
-	if err := l.write(ctx, journal.ActionPropose, next, fmt.Sprintf("%s: #%d", title, pull.Number), ""); err != nil {
+	if err := l.write(ctx, journal.ActionPropose, next, fmt.Sprintf("%s: #%d", r.Open.Title, pull.Number), ""); err != nil {
 		return err
 	}
 	if o.OnOpened != nil {

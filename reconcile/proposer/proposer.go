@@ -167,9 +167,9 @@ func (p *Proposer) Look(ctx context.Context) { p.run(ctx, &round{deep: true}) }
 func (p *Proposer) Glance(ctx context.Context) { p.run(ctx, &round{}) }
 
 func (p *Proposer) run(ctx context.Context, at *round) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	bound, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	if err := p.look(ctx, at); err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
+	if err := p.look(bound, at); err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
 		p.opts.Log.Warn("proposals", "error", err)
 	}
 }
@@ -202,7 +202,10 @@ func (p *Proposer) look(ctx context.Context, at *round) error {
 	p.after = after
 	p.log(at)
 	p.forget(keys)
-	return ctx.Err()
+	if ctx.Err() != nil {
+		return fmt.Errorf("not everything was looked at, and the rest comes first next time: %w", ctx.Err())
+	}
+	return nil
 }
 
 // keys are those about which there is something to do or to say.

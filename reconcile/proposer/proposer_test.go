@@ -133,11 +133,7 @@ func TestADeathBetweenTwoCalls(t *testing.T) {
 
 func TestOneKeyHoldsUpNoOther(t *testing.T) {
 	f := newFixture(true)
-	more := held()
-	m := *more.Config.Models[0]
-	m.Name, m.Address.Name = "audio", "audio"
-	f.in.Config.Models = append(f.in.Config.Models, &m)
-	f.in.Wanted["audio"], f.in.Records["audio"] = "two", more.Records["digits"]
+	f.also("audio")
 	f.branches["fairlead/revert/prod/audio"] = branch{tip: "mine", theirs: true}
 	f.look(t)
 	f.wantCalls(t, "propose "+revertBranch, "open "+revertBranch)

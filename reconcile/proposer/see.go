@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
@@ -13,11 +14,16 @@ import (
 // sight is what was seen of a key when it came to rest.
 type sight struct {
 	propose.Seen
-	followed string // commit that was followed then
-	wish     string // that was wanted then
-	merges   bool   // whether it can be merged was found out
-	err      error  // that stopped it
+	followed string    // commit that was followed then
+	wish     string    // that was wanted then
+	merges   bool      // whether it can be merged was found out
+	err      error     // that stopped it
+	remote   time.Time // when the remote was asked
 }
+
+// remotePause is for how long the forge is believed that a branch is there: GitLab keeps
+// a merge request open whose branch is gone.
+const remotePause = 10 * time.Minute
 
 // round is one look at all keys.
 type round struct {
@@ -75,7 +81,7 @@ func (l *look) see(ctx context.Context) (sight, error) {
 // same is what was seen before, if the pull request says that nothing has changed since.
 func (l *look) same(r *journal.ProposalRecord, s *sight) (sight, bool) {
 	before, known := l.proposer.sights[l.key]
-	ok := known && before.err == nil && before.followed == s.followed && before.wish == s.wish && before.Ours &&
+	ok := known && before.err == nil && before.followed == s.followed && before.wish == s.wish && before.Ours && time.Since(before.remote) < remotePause &&
 		r.Open != nil && s.Pull != nil && s.Pull.State == reconcile.PullOpen && s.Pull.HeadSHA == r.Open.Commit && before.Tip == r.Open.Commit
 	return before, ok
 }
@@ -150,6 +156,7 @@ func (l *look) askRemote(ctx context.Context, r *journal.ProposalRecord, s *sigh
 	if err != nil {
 		return l.remote(err)
 	}
+	s.remote = time.Now()
 	s.Tip, s.Ours, s.Merged = at.Tip, at.Ours, at.Merged || l.registered(r)
 	l.merges(ctx, r, s)
 	return nil
