@@ -118,6 +118,9 @@ type PullCommit struct {
 	ID     string
 	Author string // login; "": the forge knows no account of that address
 	Email  string // of the author
+	// Committer is the login of who made the commit of what the author wrote; "": the
+	// forge does not tell.
+	Committer string
 }
 
 // Review is what one person said about a pull request. Only the newest word of each

@@ -51,6 +51,26 @@ func TestBacklogBehindOneThatWaits(t *testing.T) {
 	}
 }
 
+// Squashes of a backlog are compared once.
+func TestBacklogOfSquashes(t *testing.T) {
+	w := backlog(t, 0)
+	for i := range 10 {
+		change := map[string]string{"models/b.hcl": fmt.Sprint("- ", i)}
+		head := w.commit(draft{files: change, beside: true})
+		w.merged("carl", head, w.commit(draft{files: change}), approved("ann"))
+	}
+	g := w.gate(nil)
+	for range 3 {
+		if got, want := latest(t, g), `trust.review "all" waiting`; got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+		w.pass(time.Minute)
+	}
+	if w.fetched != 10 {
+		t.Errorf("%d refs were fetched for 10 squashes", w.fetched)
+	}
+}
+
 // An approval that is taken back while its commit waits is noticed in time.
 func TestBacklogIsNotBelievedForEver(t *testing.T) {
 	w := backlog(t, 3)

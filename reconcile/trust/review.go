@@ -113,7 +113,7 @@ func (j *judge) authors(e PullEvidence) (known map[string]bool, nameless []strin
 	for _, c := range e.Commits {
 		who := login(c.Author)
 		signer, sure := j.signer(c.ID)
-		known[who], known[signer] = true, true
+		known[who], known[signer], known[login(c.Committer)] = true, true, true
 		if who == "" && !sure {
 			nameless = append(nameless, strings.ToLower(strings.TrimSpace(c.Email)))
 		}

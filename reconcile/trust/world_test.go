@@ -42,6 +42,7 @@ type world struct {
 	hidden  error  // why it tells of no team
 	asked   int    // questions to the forge about commits
 	calls   int    // of the forge in all
+	fetched int    // refs
 	refs    map[string]string
 }
 
@@ -183,6 +184,7 @@ func (w *world) FileAt(_ context.Context, id, path string) ([]byte, error) {
 func (w *world) FetchRef(_ context.Context, ref string) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.fetched++
 	if id, found := w.refs[ref]; found {
 		return id, nil
 	}

@@ -196,7 +196,7 @@ func (s *session) pullCommits(number int) ([]reconcile.PullCommit, error) {
 		if c == nil || c.CommitMeta == nil || c.SHA == "" {
 			return nil, s.odd(doing, "a commit has no id")
 		}
-		told := reconcile.PullCommit{ID: c.SHA, Author: login(c.Author)}
+		told := reconcile.PullCommit{ID: c.SHA, Author: login(c.Author), Committer: login(c.Committer)}
 		if c.RepoCommit != nil && c.RepoCommit.Author != nil {
 			told.Email = c.RepoCommit.Author.Email
 		}

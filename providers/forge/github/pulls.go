@@ -154,7 +154,9 @@ func (f *Forge) PullCommits(ctx context.Context, number int) ([]reconcile.PullCo
 	}
 	commits := make([]reconcile.PullCommit, 0, len(listed))
 	for _, c := range listed {
-		commits = append(commits, reconcile.PullCommit{ID: c.GetSHA(), Author: c.GetAuthor().GetLogin(), Email: c.GetCommit().GetAuthor().GetEmail()})
+		commits = append(commits, reconcile.PullCommit{
+			ID: c.GetSHA(), Author: c.GetAuthor().GetLogin(), Email: c.GetCommit().GetAuthor().GetEmail(), Committer: c.GetCommitter().GetLogin(),
+		})
 	}
 	return commits, nil
 }
