@@ -10,10 +10,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +24,6 @@ import (
 	"github.com/fairlead/fairlead/providers/oip"
 	"github.com/fairlead/fairlead/providers/secret"
 	"github.com/fairlead/fairlead/providers/statefile"
-	"github.com/fairlead/fairlead/providers/watch"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/journal"
@@ -472,57 +469,4 @@ func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
 	if s.Proposer != nil {
 		s.Proposer.Wake()
 	}
-}
-
-// openSource opens what Repo names: a plain directory, or a Git repository.
-func (s *Site) openSource(ctx context.Context, snapshots *statefile.Snapshots) (err error) {
-	c := s.Config
-	if isPlainDirectory(c) {
-		s.Source, err = directory.New(directory.Options{Dir: filepath.Join(c.Repo, filepath.FromSlash(c.Path))})
-		return err
-	}
-	accepted := ""
-	if last, err := snapshots.LastGood(ctx); err == nil {
-		accepted = last.Tree.Commit().ID
-	}
-	s.git, err = git.New(gitOptions(c, accepted))
-	s.Source = s.git
-	return err
-}
-
-func gitOptions(c Config, accepted string) git.Options {
-	return git.Options{
-		URL: c.Repo, Branch: c.Branch, Ref: c.Ref, Path: c.Path, DataDir: c.Data, Accepted: accepted,
-		OnRewrite: git.OnRewrite(c.OnRewrite), Auth: c.GitAuth, Timeout: c.GitTimeout,
-	}
-}
-
-// isPlainDirectory: a directory that is not the top of a repository.
-func isPlainDirectory(c Config) bool {
-	info, err := os.Stat(c.Repo)
-	return err == nil && info.IsDir() && !IsRepository(c.Repo)
-}
-
-// IsRepository tells whether path is the top of a Git repository, bare or not.
-func IsRepository(path string) bool {
-	if _, err := os.Stat(filepath.Join(path, ".git")); err == nil {
-		return true
-	}
-	head, err := os.Stat(filepath.Join(path, "HEAD"))
-	objects, oerr := os.Stat(filepath.Join(path, "objects"))
-	return err == nil && oerr == nil && head.Mode().IsRegular() && objects.IsDir()
-}
-
-// Hints watches what can be watched: the refs of a local repository, or a plain
-// directory. Everything else is polled.
-func Hints(ctx context.Context, c Config) (reconcile.Hints, error) {
-	path := strings.TrimPrefix(c.Repo, "file://")
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return nil, nil
-	}
-	if IsRepository(path) {
-		return watch.Git(ctx, path)
-	}
-	return watch.Directory(ctx, filepath.Join(path, filepath.FromSlash(c.Path)))
 }
