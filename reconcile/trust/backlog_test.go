@@ -33,12 +33,14 @@ func TestBacklogBehindOneThatWaits(t *testing.T) {
 	if got := latest(t, g); got != waits {
 		t.Fatal(got)
 	}
+	t.Logf("the first look took %d calls", w.calls)
 	for range 10 {
 		before := w.calls
 		w.pass(time.Minute)
 		if got := latest(t, g); got != waits || w.calls-before > few {
 			t.Fatalf("got %q with %d calls", got, w.calls-before)
 		}
+		t.Logf("a further look took %d calls", w.calls-before)
 	}
 	before := w.calls
 	w.pulls[1].reviews = []reconcile.Review{review("ann", func(r *reconcile.Review) { r.Commit = w.pulls[1].pull.HeadSHA })}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -217,6 +218,11 @@ func TestTrustIsTurnedOn(t *testing.T) {
 			g, accepted := w.gate(root), *w.record
 			if got := latest(t, g); got != test.want {
 				t.Fatalf("got %q, want %q", got, test.want)
+			}
+			for _, r := range g.Refusals() {
+				if r.Rule == "trust.signed" && !strings.Contains(r.Remedy, `since = "`+accepted.Accepted+`"`) {
+					t.Errorf("it does not tell the way out: %s", r.Remedy)
+				}
 			}
 			if test.want == "" && root != nil && root.Mode != "often" { // it is noted, so that it is judged once
 				follow(t, w, g)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -58,6 +59,11 @@ func (g *Gate) look(ctx context.Context, snap reconcile.Snapshot, accepted journ
 	v, err := w.along(ctx, done, line)
 	if err != nil {
 		return w.refuse(err)
+	}
+	if w.raised(accepted) {
+		for _, r := range v.Refusals {
+			r.Remedy += fmt.Sprintf("; what was followed while less was asked for is taken as it is with since = %q in the operator's trust file", accepted.Accepted)
+		}
 	}
 	return found{Verdict: v, notes: w.full.Notes, again: w.again}, nil
 }
