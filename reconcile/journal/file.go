@@ -100,15 +100,25 @@ func EncodePipelineRecord(pipeline string, r PipelineRecord) ([]byte, error) {
 	return encode(pipeline, r)
 }
 
-func encode(name string, record any) ([]byte, error) {
+// encode writes nothing that decode would refuse: such a journal could not be opened any
+// more.
+func encode[R anyRecord](name string, record R) ([]byte, error) {
 	data, err := json.MarshalIndent(record, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write the record of %s: %w", name, err)
 	}
+	if _, err := decode[R](name, data); err != nil {
+		return nil, fmt.Errorf("write what could not be read again: %w", err)
+	}
 	return append(data, '\n'), nil
 }
 
-// DecodeRecord reads the file of a model. A record of a later format is refused:
+// anyRecord is a file of the journal.
+type anyRecord interface {
+	Record | PipelineRecord | RepoRecord | ProposalRecord
+}
+
+// DecodeRecord reads the file of a model. Texts come as printable lines. A record of a later format is refused:
 // to run on half of what was decided could start again what was rejected.
 func DecodeRecord(model string, data []byte) (Record, error) {
 	r, err := decode[Record](model, data)
@@ -159,7 +169,7 @@ func DecodeProposalRecord(proposal string, data []byte) (ProposalRecord, error) 
 	return r, err
 }
 
-func decode[R Record | PipelineRecord | RepoRecord | ProposalRecord](name string, data []byte) (r R, err error) {
+func decode[R anyRecord](name string, data []byte) (r R, err error) {
 	var format struct {
 		FormatVersion int `json:"format_version"`
 	}
@@ -175,6 +185,14 @@ func decode[R Record | PipelineRecord | RepoRecord | ProposalRecord](name string
 	if err := json.Unmarshal(data, &r); err != nil {
 		var none R
 		return none, fmt.Errorf("the record of %s does not parse: %w", name, err)
+	}
+	s := new(sieve)
+	if record, ok := any(&r).(sifter); ok {
+		record.sift(s)
+	}
+	if s.bad != nil {
+		var none R
+		return none, fmt.Errorf("the record of %s holds what fairlead does not write: %w", name, s.bad)
 	}
 	return r, nil
 }
