@@ -98,6 +98,21 @@ func TestMoreCommitsThanAreListedAreAnError(t *testing.T) {
 	}
 }
 
+// Who made a commit of what another wrote had a hand in it.
+func TestCommittersAreTold(t *testing.T) {
+	d := newDouble(t)
+	f := byToken(t, d)
+	d.Fail(func(w http.ResponseWriter, _ *http.Request) {
+		world.Answer(w, 200, []object{
+			{"sha": "one", "author": object{"login": "ann"}, "committer": object{"login": "eve"}}, {"sha": "two", "author": nil, "committer": nil},
+		})
+	})
+	commits, err := f.PullCommits(t.Context(), 1)
+	if err != nil || len(commits) != 2 || commits[0].Author != "ann" || commits[0].Committer != "eve" || commits[1].Author != "" || commits[1].Committer != "" {
+		t.Errorf("got %+v, %v", commits, err)
+	}
+}
+
 func TestSomebodyElseOpensItFirst(t *testing.T) {
 	d := newDouble(t)
 	f := byToken(t, d)
