@@ -38,12 +38,38 @@ func drawWorld(t *rapid.T, tb testing.TB) *world {
 			r.State = rapid.SampledFrom([]reconcile.ReviewState{reconcile.ReviewApproved, reconcile.ReviewApproved, reconcile.ReviewChanges}).Draw(t, "state")
 			reviews = append(reviews, r)
 		}
-		base := w.head
-		head := w.commit(draft{key: key.Draw(t, "key"), files: files, beside: true})
-		merge := w.commit(draft{key: key.Draw(t, "key"), parents: []string{base, head}})
-		w.merged("carl", head, merge, reviews...)
+		w.drawPull(t, key, files, reviews)
 	}
 	return w
+}
+
+// drawPull brings a pull request of one commit or two, in any of the ways that forges
+// have.
+func (w *world) drawPull(t *rapid.T, key *rapid.Generator[string], files map[string]string, reviews []reconcile.Review) {
+	base, way := w.head, rapid.SampledFrom([]string{"merge", "merge", "squash", "forward"}).Draw(t, "way")
+	var commits []reconcile.PullCommit
+	head := base
+	if rapid.Bool().Draw(t, "two") {
+		head = w.commit(draft{key: key.Draw(t, "key"), parents: []string{head}, files: map[string]string{"models/c.hcl": "- " + base}, beside: true})
+		commits = append(commits, reconcile.PullCommit{ID: head, Author: "carl"})
+	}
+	head = w.commit(draft{key: key.Draw(t, "key"), parents: []string{head}, files: files, beside: true})
+	commits = append(commits, reconcile.PullCommit{ID: head, Author: "carl"})
+	switch way {
+	case "merge":
+		w.commit(draft{key: key.Draw(t, "key"), parents: []string{base, head}})
+	case "squash":
+		w.commit(draft{key: key.Draw(t, "key"), parents: []string{base}, tree: w.commits[head].files})
+	case "forward":
+		w.head = head
+	}
+	n := w.merged("carl", head, w.head, reviews...)
+	w.pulls[n].commits = commits
+	for _, c := range commits {
+		if way == "forward" && c.ID != head {
+			w.brought[c.ID] = []int{n}
+		}
+	}
 }
 
 // verdict is what a new gate says of the head.
