@@ -76,6 +76,19 @@ func TestAWishThatWasDecidedAboutReplacesNothing(t *testing.T) {
 	})
 }
 
+// Somebody writes to the branch of a proposal that has just become moot.
+func TestWorkOfSomebodyElseIsNotTidiedUp(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.settle(wish("a"))
+		w.act(propose.Step(w.record, propose.Want{}, w.seen(), w.now), nil)
+		w.tip, w.theirs = "theirs", true
+		w.settle(nil)
+		if w.tip != "theirs" || w.acts[propose.ClosePull] != 0 || !strings.Contains(w.record.Ended[0].Tidied, "somebody else") {
+			t.Errorf("branch %q, acts %v, %+v", w.tip, w.acts, w.record.Ended)
+		}
+	})
+}
+
 func TestABranchThatIsGoneWithoutAForge(t *testing.T) {
 	w := newWorld(false)
 	w.settle(wish("a"))

@@ -14,8 +14,8 @@ import (
 	"github.com/fairlead/fairlead/reconcile/journal"
 )
 
-// away is a forge that does not answer.
-var away = fmt.Errorf("%w: no answer", reconcile.ErrUnavailable)
+// errAway is a forge that does not answer.
+var errAway = fmt.Errorf("%w: no answer", reconcile.ErrUnavailable)
 
 func TestWhatCameToRestIsNotAskedAbout(t *testing.T) {
 	f := newFixture(true)
@@ -108,7 +108,7 @@ func TestARemoteThatIsAwayWhileABranchIsDeleted(t *testing.T) {
 	f := newFixture(false)
 	f.look(t)
 	f.in.Wanted["digits"] = "one"
-	f.fail["withdraw"] = away
+	f.fail["withdraw"] = errAway
 	f.look(t)
 	f.fail = map[string]error{}
 	f.subject.Glance(t.Context())
@@ -125,7 +125,7 @@ func TestAForgeThatHangs(t *testing.T) {
 			for _, name := range []string{"audio", "fraud", "speech"} {
 				f.also(name)
 			}
-			f.fail[call] = away
+			f.fail[call] = errAway
 			f.look(t)
 			if len(f.branches) != 4 || len(f.pulls) != 0 || f.asked["latest"] != 1 {
 				t.Errorf("%d branches, %d pull requests, asked %v", len(f.branches), len(f.pulls), f.asked)
@@ -155,7 +155,7 @@ func TestTheStartMovesOn(t *testing.T) {
 	f := newFixture(false)
 	f.also("audio")
 	f.also("fraud")
-	f.fail["look"] = away
+	f.fail["look"] = errAway
 	f.look(t)
 	f.wantAsked(t, "a remote that is away", map[string]int{"look": 1})
 	f.fail = map[string]error{}
