@@ -3,6 +3,7 @@ package trust
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -171,6 +172,16 @@ func (g *Gate) settle(o outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.last = o
+}
+
+// Hint says that there may be news of what a refused commit waits for: it is looked into
+// again at the next Latest. Where refusals need no evidence it changes nothing.
+func (g *Gate) Hint() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if slices.ContainsFunc(g.last.refusals, func(r *reconcile.Refusal) bool { return r.Waiting }) {
+		g.last.until = time.Time{}
+	}
 }
 
 // maxPending is how many accepted commits may wait to be followed: one that does not

@@ -346,3 +346,23 @@ func TestConcurrent(t *testing.T) {
 		t.Errorf("%s is accepted, the head is %s", w.record.Accepted, w.head)
 	}
 }
+
+// A webhook says that there may be approvals: nobody waits for a minute then.
+func TestAHintHasWaitingCommitsLookedIntoAgain(t *testing.T) {
+	w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "own", Owners: true}}}, map[string]string{"models/a.hcl": "@ann 1"})
+	n, _ := w.pull("carl", "", map[string]string{"models/a.hcl": "@ann 2"}, approved("bob"))
+	g := w.gate(nil)
+	g.Hint() // before anything was judged
+	const waits = `trust.review "own" waiting`
+	if got := latest(t, g); got != waits {
+		t.Fatalf("got %q, want %q", got, waits)
+	}
+	w.pulls[n].reviews[0].By = "ann"
+	if got := latest(t, g); got != waits {
+		t.Fatalf("without a hint, within the minute: %q", got)
+	}
+	g.Hint()
+	if got := latest(t, g); got != "" {
+		t.Errorf("after a hint: %q", got)
+	}
+}

@@ -31,6 +31,9 @@ func (d *Daemon) runReview(ctx context.Context, wg *sync.WaitGroup) {
 
 // hook is what a webhook does: it wakes who looks at the forge, and nothing else.
 func (d *Daemon) hook(string) {
+	if g := d.site.gate; g != nil {
+		g.Hint()
+	}
 	select {
 	case d.hooked <- struct{}{}:
 	default:
