@@ -52,6 +52,9 @@ type Options struct {
 	// OnFollow is called with every revision that is followed from now on, with the
 	// tree that it was read from. It must not block, and may be nil.
 	OnFollow func(cfg *spec.Config, tree spec.Tree)
+	// Brought names who answers for a commit that is followed, as whoever approves by
+	// merging; "" where that is not known. nil: it is the commit's author.
+	Brought func(commit string) string
 	// OnEvent is called for every event, from several goroutines; it must not
 	// block. It may be nil.
 	OnEvent func(Event)

@@ -167,7 +167,7 @@ func (l *loop) input(o *object) rollout.Input {
 	}
 	for _, a := range l.desired.Config.Approvals {
 		if a.Model == name {
-			in.Approvals, in.ApprovedBy = append(in.Approvals, a), l.desired.Commit.Author
+			in.Approvals, in.ApprovedBy = append(in.Approvals, a), l.broughtBy()
 		}
 	}
 	if l.desired.Unbound[name] != nil {
@@ -184,6 +184,16 @@ func (l *loop) input(o *object) rollout.Input {
 		in.Intent = rollout.Destroy
 	}
 	return in
+}
+
+// broughtBy is who answers for the commit that is followed.
+func (l *loop) broughtBy() string {
+	if ask := l.c.opts.Brought; ask != nil {
+		if who := ask(l.desired.Commit.ID); who != "" {
+			return who
+		}
+	}
+	return l.desired.Commit.Author
 }
 
 func (l *loop) address(o *object) spec.Address {

@@ -264,7 +264,7 @@ func (s Scene) Refused(r *reconcile.Refusal, owners []string, at time.Time) reco
 	m := s.message(event, "repo."+cmp.Or(r.Repo, journal.RootRepo), owners, at)
 	m.Title = fmt.Sprintf(title, r.Head.Short(), r.Reason)
 	m.Key = s.key(m.Subject, string(event), r.Head.ID, r.Rule)
-	m.Text = r.Error() + "\n\nWhat runs stays as it is; the next good commit overtakes this one."
+	m.Text = r.Error() + "\n\nWhat runs stays as it is until a good commit takes the place of this one."
 	s.link(&m, r.Head.ID)
 	fill(m.Facts, "rule", r.Rule, "path", r.Path, "author", r.Head.Author, "subject", r.Head.Subject)
 	if r.Commit != r.Head.ID {
@@ -292,7 +292,7 @@ func (s Scene) Unusable(repo string, commit spec.Commit, reason string, owners [
 	first, _, _ := strings.Cut(reason, "\n")
 	m.Title = fmt.Sprintf("commit %s cannot be followed: %s", commit.Short(), first)
 	m.Key = s.key(m.Subject, "unusable", commit.ID)
-	m.Text = reason + "\n\nWhat runs stays as it is; the next good commit overtakes this one."
+	m.Text = reason + "\n\nWhat runs stays as it is until a good commit takes the place of this one."
 	s.link(&m, commit.ID)
 	fill(m.Facts, "author", commit.Author, "subject", commit.Subject)
 	return m

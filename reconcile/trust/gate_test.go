@@ -366,3 +366,22 @@ func TestAHintHasWaitingCommitsLookedIntoAgain(t *testing.T) {
 		t.Errorf("after a hint: %q", got)
 	}
 }
+
+// Who answers for a commit is who signed it, whatever it says of its author.
+func TestWhoBroughtACommit(t *testing.T) {
+	w := begin(t, &spec.Trust{Mode: spec.TrustHead, Signers: signers()}, nil)
+	g := w.gate(nil)
+	w.commit(draft{key: "ann"})
+	if got := latest(t, g); got != "" {
+		t.Fatal(got)
+	}
+	for _, when := range []string{"before it is noted", "after"} {
+		if got := g.Brought(t.Context(), w.head); got != "ann" {
+			t.Errorf("%s: got %q", when, got)
+		}
+		follow(t, w, g)
+	}
+	if got := g.Brought(t.Context(), "other"); got != "" {
+		t.Errorf("of a commit that nobody knows: %q", got)
+	}
+}

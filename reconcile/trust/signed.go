@@ -70,7 +70,7 @@ func (j *judge) signed(what, id string, when time.Time) *finding {
 	switch by := check.By; by.State {
 	case reconcile.SignatureGood:
 	case reconcile.SignatureNone:
-		return &finding{rule: "trust.signed", reason: what + " is not signed", remedy: "sign it (git commit -S) and push it again"}
+		return &finding{rule: "trust.signed", reason: what + " is not signed", remedy: "sign that very commit (git commit --amend -S, or a rebase) and push the branch anew"}
 	case reconcile.SignatureUnknown:
 		return &finding{
 			rule:   "trust.signed",

@@ -62,7 +62,8 @@ func TestApprovalIsWrittenIntoTheFileOfItsModel(t *testing.T) {
 func TestWrittenApprovalLoads(t *testing.T) {
 	repo := tree{"a.hcl": "model \"digits\" {\n  image = \"digits:1\"\n}\nenvironment \"prod\" {}\n"}
 	for _, a := range []spec.Approval{
-		{Model: "digits", Revision: "4f2a90b1c2d3", Step: 1, Environment: "prod"}, {Model: "digits", Revision: "4f2a90b1c2d3", Step: 2, Environment: "prod"},
+		{Model: "digits", Revision: "4f2a90b1c2d3", Step: 1, Environment: "prod"},
+		{Model: "digits", Revision: "4f2a90b1c2d3", Step: 2, Environment: "prod"},
 		{Model: "digits", Revision: "4f2a90b1c2d3", Step: 2, Started: "2026-11-21T14:00:03.25Z", Environment: "prod"},
 	} {
 		files, err := edit.WriteApproval(repo, a)

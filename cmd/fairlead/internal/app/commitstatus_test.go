@@ -25,7 +25,8 @@ func TestTheStatusOfACommit(t *testing.T) {
 		"the gateway is not": {[]controller.ModelStatus{good}, false, reconcile.CommitPending, "coming up"},
 		"one is held":        {[]controller.ModelStatus{model("digits", rollout.Held, "2.0 was rejected"), model("x", rollout.Rolling, "y")}, false, reconcile.CommitHeld, "digits: 2.0 was rejected"},
 		"one fails beside it": {
-			[]controller.ModelStatus{model("digits", rollout.Held, "held"), model("x", rollout.Degraded, "no\nimage"), model("y", rollout.Degraded, "z")}, false,
+			[]controller.ModelStatus{model("digits", rollout.Held, "held"), model("x", rollout.Degraded, "no\nimage"), model("y", rollout.Degraded, "z")},
+			false,
 			reconcile.CommitFailure, "x: no image (and 1 more)",
 		},
 	} {

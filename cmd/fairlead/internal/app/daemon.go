@@ -31,6 +31,7 @@ type Daemon struct {
 	running atomic.Pointer[Pipelines]             // nil while standing by
 	hooks   *webhook.Receiver                     // nil: there are none
 	hooked  chan struct{}                         // one came in
+	noted   []string                              // about the journal, that were logged
 	pulls   atomic.Pointer[pullWatch]
 	commits atomic.Pointer[commitStatuses]
 	// Why the daemon does not act yet; nil where that is not the reason.

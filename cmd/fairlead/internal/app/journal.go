@@ -38,6 +38,9 @@ func (s *Site) openJournal(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if s.signer != nil && len(trusted) > 0 && !slices.ContainsFunc(trusted, s.isOwn) {
+		return fmt.Errorf("the key of --journal-key is not in %s: after a loss of --data this daemon would refuse its own journal; add the line %q to it", c.JournalSigners, s.signer.PublicKey())
+	}
 	j, err := git.NewJournal(git.JournalOptions{
 		Dir: filepath.Join(c.Data, "journal"), URL: remote, Auth: c.GitAuth, Branch: journal.Branch(c.Environment), Timeout: c.GitTimeout,
 		Author: s.author(), Trusted: trusted, TrustedSince: c.JournalSignedSince, HeadFile: c.JournalHead,
@@ -73,6 +76,12 @@ func (s *Site) openSigner() (err error) {
 		s.signer, err = signature.NewSigner(c.JournalKey, c.JournalKeyPassphrase)
 	}
 	return err
+}
+
+// isOwn tells whether a line of authorized_keys is the key that this daemon signs with.
+func (s *Site) isOwn(line string) bool {
+	own, theirs := strings.Fields(s.signer.PublicKey()), strings.Fields(line)
+	return len(own) > 1 && len(theirs) > 1 && own[1] == theirs[1]
 }
 
 // author is who commits for Fairlead.

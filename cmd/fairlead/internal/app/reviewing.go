@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/fairlead/fairlead/reconcile/controller"
@@ -51,9 +52,22 @@ func (d *Daemon) hook(string) {
 
 // changed says that the status may be another one.
 func (d *Daemon) changed() {
+	d.journalNotes()
 	if c := d.commits.Load(); c != nil {
 		c.Wake()
 	}
+}
+
+// journalNotes logs what a person should know about the journal: somebody may have
+// written to it. Only the loop calls it.
+func (d *Daemon) journalNotes() {
+	notes := d.site.Journal.Delivery().Notes
+	for _, note := range notes {
+		if !slices.Contains(d.noted, note) {
+			d.log.Error("journal: " + note)
+		}
+	}
+	d.noted = notes
 }
 
 // spread passes an event on to who speaks with people.

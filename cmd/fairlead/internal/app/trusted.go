@@ -191,6 +191,19 @@ func (a *acceptance) Accept(ctx context.Context, r journal.RepoRecord) error {
 	return nil
 }
 
+// broughtTimeout bounds a look into what this process knows already.
+const broughtTimeout = time.Second
+
+// brought names who answers for a commit that is followed.
+func (s *Site) brought(commit string) string {
+	if s.gate == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), broughtTimeout)
+	defer cancel()
+	return s.gate.Brought(ctx, commit)
+}
+
 // mailbox holds the newest commit that somebody has to look after.
 type mailbox struct {
 	mu     sync.Mutex
