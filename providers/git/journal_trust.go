@@ -68,7 +68,7 @@ func (j *Journal) vouched(ctx context.Context, repo *repository, commits []plumb
 			return err
 		}
 		if reason != "" {
-			return fmt.Errorf("the entry %s of the journal of %s: %w: %s; entries are kept here; find out with fairlead audit verify who wrote it, and set the branch %s there back to an entry that counts",
+			return fmt.Errorf("the entry %s of the journal of %s: %w: %s; entries are kept here; find out with fairlead audit verify --repo who wrote it, and set the branch %s there back to an entry that counts",
 				shortHash(id), j.delivery.Remote, errUntrusted, reason, j.store.branch.Short())
 		}
 	}

@@ -142,7 +142,7 @@ func (r *Report) judge(h Head, n int, whole bool) (Problem, bool) {
 	case n == 0 && r.Head.Commit == "":
 		p.Reason = fmt.Sprintf("the journal once had the head %s, and now it is empty: the branch was deleted, or replaced", h)
 	case n == 0 && h.Entries > r.Head.Entries:
-		p.Reason = fmt.Sprintf("the journal once had the head %s, and now it ends with entry %d, %s: entries were removed from its end, at least %d of them, or it was rewritten", h, r.Head.Entries, short(r.Head.Commit), h.Entries-r.Head.Entries)
+		p.Reason = fmt.Sprintf("the journal once had the head %s, and now it ends with entry %d, %s: entries were removed from its end, at least %d of them, or it was rewritten; where this is a copy, they may wait with the daemon until the remote takes them, which fairlead status tells", h, r.Head.Entries, short(r.Head.Commit), h.Entries-r.Head.Entries)
 	case n == 0:
 		p.Reason = fmt.Sprintf("the journal once had the head %s, which is none of its entries now: it was cut off and went on, or was rewritten or replaced", h)
 	case whole && h.Entries > 0 && h.Entries != n:
