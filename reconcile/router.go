@@ -106,14 +106,14 @@ func (m *RoutedModel) Find(revision string) *RoutedRevision {
 }
 
 // Serving returns the revision that takes requests, or "" if none does. With
-// weights on several it is the one with the most.
+// weights on several it is the one with the most, and of equal ones not the candidate.
 func (m *RoutedModel) Serving() string {
 	if m == nil {
 		return ""
 	}
 	best := RoutedRevision{}
 	for _, r := range m.Revisions {
-		if r.Weight > best.Weight {
+		if r.Weight > best.Weight || r.Weight == best.Weight && r.Weight > 0 && best.Revision == m.Candidate {
 			best = r
 		}
 	}

@@ -146,7 +146,13 @@ func untidied(r *journal.ProposalRecord) *journal.EndedProposal {
 		return nil
 	}
 	last := &r.Ended[len(r.Ended)-1]
-	if last.Tidied != "" || last.Outcome != journal.ProposalMoot && last.Outcome != journal.ProposalReplaced {
+	switch {
+	case last.Tidied != "":
+		return nil
+	case last.Outcome == journal.ProposalMoot, last.Outcome == journal.ProposalReplaced:
+	case last.Outcome == journal.ProposalMerged && last.Pull == 0 && r.Kind != journal.ProposeRetrain:
+		// A forge deletes what was merged, or was told not to. Without one nobody does.
+	default:
 		return nil
 	}
 	return last

@@ -242,3 +242,22 @@ func TestLivesOfProposals(t *testing.T) {
 		}
 	})
 }
+
+func TestTheBranchOfAMergedProposalGoesWhereThereIsNoForge(t *testing.T) {
+	eachWorld(t, func(t *testing.T, w *world) {
+		w.settle(wish("a"))
+		tip := w.tip
+		w.merge()
+		w.tip = tip // nobody has deleted it
+		w.settle(nil)
+		w.wantEnded(t, journal.ProposalMerged)
+		if gone := w.tip == ""; gone == w.forge {
+			t.Errorf("the branch is at %q", w.tip)
+		}
+		acts := w.acts[propose.Withdraw]
+		w.settle(nil)
+		if w.acts[propose.Withdraw] != acts {
+			t.Error("it is tidied up twice")
+		}
+	})
+}

@@ -97,12 +97,22 @@ func (s *Site) wayOut(state reconcile.CommitState) string {
 	if state != reconcile.CommitHeld || s.Proposer == nil {
 		return ""
 	}
+	held := s.held()
 	for _, p := range s.Proposer.Status() {
-		if p.URL != "" && (p.Kind == journal.ProposeRevert || p.Kind == journal.ProposePromote) {
+		if p.URL != "" && held[p.Model] && (p.Kind == journal.ProposeRevert || p.Kind == journal.ProposePromote) {
 			return p.URL
 		}
 	}
 	return ""
+}
+
+// held are the models that are.
+func (s *Site) held() map[string]bool {
+	held := map[string]bool{}
+	for _, m := range s.models() {
+		held[m.Name] = m.Phase == rollout.Held
+	}
+	return held
 }
 
 // waiting: the newest commit is refused for nothing but evidence that may come.
