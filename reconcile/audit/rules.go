@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/plain"
 )
 
 // Commit is one commit of the journal's branch, as it is stored.
@@ -55,7 +56,7 @@ func (r Rules) Check(c Commit, before *Commit) []Problem {
 	var problems []Problem
 	subject, _, _ := strings.Cut(c.Message, "\n")
 	wrong := func(rule Rule, format string, args ...any) {
-		problems = append(problems, Problem{Commit: c.ID, Subject: printable(subject), Rule: rule, Reason: fmt.Sprintf(format, args...)})
+		problems = append(problems, Problem{Commit: c.ID, Subject: plain.Line(subject), Rule: rule, Reason: fmt.Sprintf(format, args...)})
 	}
 	if len(c.Parents) > 1 {
 		wrong(RuleChain, "it is a merge of %d histories; the journal is one chain, and fairlead merges nothing into it", len(c.Parents))
@@ -69,7 +70,7 @@ func (r Rules) Check(c Commit, before *Commit) []Problem {
 		if errors.Is(err, journal.ErrForeign) {
 			text = "its message is none that fairlead writes"
 		}
-		wrong(RuleEntry, "it is no entry of the journal: %s; %s committed it", text, printable(c.Committer.By))
+		wrong(RuleEntry, "it is no entry of the journal: %s; %s committed it", text, plain.Line(c.Committer.By))
 		return problems
 	}
 	r.checkBinding(c, before, wrong)
@@ -85,7 +86,7 @@ func (r Rules) checkSignature(c Commit, wrong sayer) {
 	switch s := c.Signature; s.State {
 	case reconcile.SignatureGood:
 	case reconcile.SignatureNone:
-		wrong(RuleSignature, "it is not signed; %s committed it", printable(c.Committer.By))
+		wrong(RuleSignature, "it is not signed; %s committed it", plain.Line(c.Committer.By))
 	case reconcile.SignatureUnknown:
 		wrong(RuleSignature, "it is signed with a key that is not one of the journal's: %s", s.Reason)
 	default:
@@ -102,7 +103,7 @@ func (r Rules) checkBinding(c Commit, before *Commit, wrong sayer) {
 	switch {
 	case named == r.Journal:
 	case named != "":
-		wrong(RuleJournal, "it was written for the journal %s, and this is %s", printable(named), r.Journal)
+		wrong(RuleJournal, "it was written for the journal %s, and this is %s", plain.Line(named), r.Journal)
 	case r.Signed && before != nil:
 		if named, _ = journal.BoundTo(before.Message); named != "" {
 			wrong(RuleJournal, "it does not say which journal it is of, and the entry before it does")
@@ -129,9 +130,9 @@ func (r Rules) checkStamps(c Commit, e journal.Entry, before *Commit, wrong saye
 	}
 	switch {
 	case c.Author.By != c.Committer.By:
-		wrong(RuleAuthor, "%s is its author and %s committed it; fairlead is both", printable(c.Author.By), printable(c.Committer.By))
+		wrong(RuleAuthor, "%s is its author and %s committed it; fairlead is both", plain.Line(c.Author.By), plain.Line(c.Committer.By))
 	case len(r.Committers) > 0 && !slices.Contains(r.Committers, c.Committer.By):
-		wrong(RuleAuthor, "%s committed it, and may not; %s may", printable(c.Committer.By), strings.Join(r.Committers, ", "))
+		wrong(RuleAuthor, "%s committed it, and may not; %s may", plain.Line(c.Committer.By), strings.Join(r.Committers, ", "))
 	}
 }
 
@@ -140,7 +141,7 @@ func checkTree(c Commit, e *journal.Entry, wrong sayer) {
 	path := e.Folder() + "/" + journal.FileName(e.Subject())
 	for _, change := range c.Changes {
 		if change.Path != path {
-			wrong(RuleTree, "it changes %s, and is about %s", printable(change.Path), path)
+			wrong(RuleTree, "it changes %s, and is about %s", plain.Line(change.Path), path)
 			continue
 		}
 		if change.Removed {

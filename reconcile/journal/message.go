@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/fairlead/fairlead/reconcile/plain"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -317,9 +315,9 @@ func (e *Entry) unknownAction(others map[Action]string, kind string) error {
 
 // cleaned is the entry as it is written and read.
 func (e Entry) cleaned() Entry {
-	e.Version = clip(oneLine(e.Version), maxActor)
-	e.Actor = clip(oneLine(e.Actor), maxActor)
-	e.Reason = clip(cleanText(e.Reason), maxReason)
+	e.Version = plain.Clip(plain.Line(e.Version), maxActor)
+	e.Actor = plain.Clip(plain.Line(e.Actor), maxActor)
+	e.Reason = plain.Clip(plain.Text(e.Reason), maxReason)
 	e.At = e.At.Round(0).UTC()
 	return e
 }
@@ -361,46 +359,4 @@ func opening(e Entry) string {
 	}
 	fill := strings.NewReplacer("FROM", e.From, "TO", e.To, "WEIGHT", strconv.Itoa(e.Weight), "RUN", e.Run, "VERSION", e.Version)
 	return e.Subject() + ": " + strings.Join(strings.Fields(fill.Replace(phrase)), " ") // either revision may be empty
-}
-
-// oneLine makes printable text without line breaks.
-func oneLine(s string) string {
-	return strings.Join(strings.Fields(strings.Map(printable, strings.ToValidUTF8(s, ""))), " ")
-}
-
-// cleanText makes printable text: no empty lines around it, no spaces at the end
-// of its lines.
-func cleanText(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\r\n", "\n")
-	lines := slices.Collect(strings.SplitSeq(s, "\n"))
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(strings.Map(printable, line), " ")
-	}
-	return strings.Trim(strings.Join(lines, "\n"), "\n")
-}
-
-// printable keeps what shows, makes every kind of space a space, and drops the
-// rest: control characters, and those that turn or hide text.
-func printable(r rune) rune {
-	switch {
-	case unicode.IsSpace(r):
-		return ' '
-	case unicode.IsPrint(r):
-		return r
-	default:
-		return -1
-	}
-}
-
-// clip cuts a text to so many bytes, between characters.
-func clip(s string, limit int) string {
-	const mark = "…"
-	if len(s) <= limit {
-		return s
-	}
-	cut := limit - len(mark)
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return strings.TrimRight(s[:cut], " \n") + mark
 }

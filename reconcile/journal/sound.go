@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/fairlead/fairlead/reconcile/judge"
+	"github.com/fairlead/fairlead/reconcile/plain"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -50,14 +51,14 @@ const anyNumber = int(^uint(0) >> 1)
 var validBranch = regexp.MustCompile(`^([^\x00-\x20\x7f~^:?*\[\\/-][^\x00-\x20\x7f~^:?*\[\\]{0,254})?$`)
 
 func (s *sieve) branch(field, v string) {
-	ok := validBranch.MatchString(v) && !strings.Contains(v, "..") && oneLine(v) == v
+	ok := validBranch.MatchString(v) && !strings.Contains(v, "..") && plain.Line(v) == v
 	s.refuse(ok, field, v, "name of a branch")
 }
 
 // web is an address that people are sent to.
 func (s *sieve) web(field, v string) {
 	at, err := url.Parse(v)
-	ok := v == "" || err == nil && (at.Scheme == "https" || at.Scheme == "http") && at.Host != "" && oneLine(v) == v
+	ok := v == "" || err == nil && (at.Scheme == "https" || at.Scheme == "http") && at.Host != "" && plain.Line(v) == v
 	s.refuse(ok, field, v, "address that begins with https:// or http://")
 }
 
@@ -69,7 +70,7 @@ func oneOf[W ~string](s *sieve, field string, v W, words ...W) {
 // text makes texts printable lines. What Fairlead writes stays as it is.
 func (s *sieve) text(texts ...*string) {
 	for _, t := range texts {
-		*t = strings.Map(printable, strings.ToValidUTF8(*t, ""))
+		*t = strings.Map(plain.Rune, strings.ToValidUTF8(*t, ""))
 	}
 }
 
@@ -85,7 +86,7 @@ func (s *sieve) markdown(t *string) {
 		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
 			return r
 		}
-		return printable(r)
+		return plain.Rune(r)
 	}, strings.ToValidUTF8(*t, ""))
 }
 

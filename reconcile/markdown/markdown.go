@@ -2,13 +2,16 @@
 // shall be read and mean nothing: no markup, no link, no image, nobody who is mentioned.
 package markdown
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/fairlead/fairlead/reconcile/plain"
+)
 
 // Code is a text as a code span, in which nothing is markup. It stays on its line and in
 // its cell.
 func Code(s string) string {
-	s = strings.Map(printable, s)
-	if s = strings.TrimSpace(s); s == "" {
+	if s = shown(s); s == "" {
 		return ""
 	}
 	fence := "`"
@@ -29,19 +32,10 @@ var escaped = strings.NewReplacer(
 )
 
 // Escape is a text in which nothing is markup.
-func Escape(s string) string { return escaped.Replace(strings.TrimSpace(strings.Map(printable, s))) }
+func Escape(s string) string { return escaped.Replace(shown(s)) }
 
-// Line is a text on one line, for where there is no markup at all, such as a title.
-func Line(s string) string { return strings.Join(strings.Fields(strings.Map(printable, s)), " ") }
-
-// printable makes every line break and control character a space, and drops what turns
-// or hides text.
-func printable(r rune) rune {
-	switch {
-	case r < ' ' || r == 0x7f:
-		return ' '
-	case r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200b || r == 0x200e || r == 0x200f || r == 0xfeff:
-		return -1
-	}
-	return r
+// shown is what of a text shows, on one line. Its spaces stay: a value may differ from
+// another by them alone.
+func shown(s string) string {
+	return strings.TrimSpace(strings.Map(plain.Rune, strings.ToValidUTF8(s, "")))
 }

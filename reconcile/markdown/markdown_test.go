@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/fairlead/fairlead/reconcile/markdown"
+	"github.com/fairlead/fairlead/reconcile/plain"
 )
 
 func TestTextMeansNothing(t *testing.T) {
@@ -23,7 +24,7 @@ func TestTextMeansNothing(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
-	if got := markdown.Line(" 1.1.0\n\n*x*\u202e\x00 "); got != "1.1.0 *x*" {
+	if got := plain.Line(" 1.1.0\n\n*x*\u202e\x00 "); got != "1.1.0 *x*" {
 		t.Errorf("%q", got)
 	}
 	for text, want := range map[string]string{
@@ -38,7 +39,7 @@ func TestTextMeansNothing(t *testing.T) {
 func TestTextStaysOnItsLine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.String().Draw(t, "text")
-		for _, out := range []string{markdown.Escape(text), markdown.Code(text), markdown.Line(text)} {
+		for _, out := range []string{markdown.Escape(text), markdown.Code(text), plain.Line(text)} {
 			if strings.ContainsAny(out, "\n\r\x00\u202e") {
 				t.Fatalf("%q", out)
 			}

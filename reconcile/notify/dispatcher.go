@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/plain"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -279,7 +280,7 @@ func (d *Dispatcher) deliver(ctx context.Context, l *lane, port *reconcile.Notif
 	}
 	text := ""
 	if err != nil {
-		text = clip(oneLine(d.opts.Redact(err.Error())), 2*maxShort)
+		text = plain.Clip(plain.Line(d.opts.Redact(err.Error())), 2*maxShort)
 		d.opts.Log.Warn("a message could not be sent", "notifier", l.notifier.Name, "message", m.Title, "attempt", due.Attempts+1, "retry", errors.Is(err, reconcile.ErrUnavailable), "error", text)
 	}
 	d.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/plain"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -85,7 +86,7 @@ func (t Templates) render(m reconcile.Message) (reconcile.Message, error) {
 		}
 		*part.to = w.String()
 	}
-	out.Title, out.Text = firstRunes(oneLine(out.Title), maxTitle), clip(cleanText(out.Text), maxText)
+	out.Title, out.Text = firstRunes(plain.Line(out.Title), maxTitle), plain.Clip(plain.Text(out.Text), maxText)
 	if out.Title == "" {
 		out.Title = m.Title // no receiver takes a message without one
 	}

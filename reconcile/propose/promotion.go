@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/markdown"
+	"github.com/fairlead/fairlead/reconcile/plain"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/expr"
 )
@@ -48,7 +49,7 @@ func promotion(in *Input, p *spec.Promotion, here, there *spec.Model, up *journa
 	return &Wish{
 		Key: Key(journal.ProposePromotion, here.Name), Kind: journal.ProposePromotion, Model: here.Name,
 		ID:    strings.TrimSpace("from " + p.From + ": " + there.Image + " " + artifact),
-		Title: markdown.Line(fmt.Sprintf("%s: %s from %s to %s", here.Name, release, p.From, in.Environment)),
+		Title: plain.Line(fmt.Sprintf("%s: %s from %s to %s", here.Name, release, p.From, in.Environment)),
 		Body:  promotionBody(in, p, here, up, release),
 		Edit:  Edit{Set: set},
 	}

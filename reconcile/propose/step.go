@@ -7,7 +7,7 @@ import (
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
-	"github.com/fairlead/fairlead/reconcile/markdown"
+	"github.com/fairlead/fairlead/reconcile/plain"
 )
 
 // Seen is how a proposal stands outside.
@@ -196,7 +196,7 @@ func note(r journal.ProposalRecord, how string, now time.Time) Move {
 // that again.
 func Tidied(r journal.ProposalRecord, how string, now time.Time) *journal.ProposalRecord {
 	r.Ended = slices.Clone(r.Ended)
-	r.Ended[len(r.Ended)-1].Tidied = markdown.Line(how)
+	r.Ended[len(r.Ended)-1].Tidied = plain.Line(how)
 	r.Since = now
 	return &r
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/judge"
 	"github.com/fairlead/fairlead/reconcile/markdown"
+	"github.com/fairlead/fairlead/reconcile/plain"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -105,7 +106,7 @@ func revert(m *spec.Model, r *journal.Record, wanted string) *Wish {
 	return &Wish{
 		Key: Key(journal.ProposeRevert, m.Name), Kind: journal.ProposeRevert, Model: m.Name,
 		ID:    fmt.Sprintf("revert %s to %s", rejection.Revision, r.Stable.Revision),
-		Title: markdown.Line(fmt.Sprintf("%s: back to %s", m.Name, name(r.Stable))),
+		Title: plain.Line(fmt.Sprintf("%s: back to %s", m.Name, name(r.Stable))),
 		Body:  revertBody(m, rejection, r.Stable),
 		Edit:  Edit{Set: release(m, r.Stable), Back: r.Stable},
 	}
@@ -187,7 +188,7 @@ func promote(environment string, m *spec.Model, r *journal.Record) *Wish {
 	return &Wish{
 		Key: Key(journal.ProposePromote, m.Name), Kind: journal.ProposePromote, Model: m.Name,
 		ID:    fmt.Sprintf("promote %s past step %d, started %s", ro.Candidate.Revision, step, ro.Started.UTC().Format(time.RFC3339Nano)),
-		Title: markdown.Line(fmt.Sprintf("%s: let %s pass step %d of %d", m.Name, release, step, len(ro.Policy.Steps))),
+		Title: plain.Line(fmt.Sprintf("%s: let %s pass step %d of %d", m.Name, release, step, len(ro.Policy.Steps))),
 		Body:  promoteBody(m, ro, release),
 		Edit:  Edit{Approve: &spec.Approval{Model: m.Name, Revision: ro.Candidate.Revision, Step: step, Started: ro.Started.UTC().Format(time.RFC3339Nano), Environment: environment}},
 	}
@@ -226,7 +227,7 @@ func pin(m *spec.Model, r *journal.Record, found NewImage) *Wish {
 	return &Wish{
 		Key: Key(journal.ProposePin, m.Name), Kind: journal.ProposePin, Model: m.Name,
 		ID:    "image " + found.Ref,
-		Title: markdown.Line(fmt.Sprintf("%s: image %s", m.Name, brief(found.Ref))),
+		Title: plain.Line(fmt.Sprintf("%s: image %s", m.Name, brief(found.Ref))),
 		Body:  fmt.Sprintf("`%s` is declared with %s. %s.\n\nMerging this starts a rollout as the model declares it. What is closed, or rolled back, is not proposed again.\n", m.Address, markdown.Code(m.Image), markdown.Escape(strings.TrimSuffix(found.Why, "."))),
 		Edit:  Edit{Set: map[string]string{"image": found.Ref}},
 	}
