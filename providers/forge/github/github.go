@@ -43,7 +43,7 @@ type Forge struct {
 	rest        *rest.Client
 	client      *github.Client
 	app         *app // nil: a token is used
-	permissions permissions
+	permissions rest.Permissions[string]
 
 	mu   sync.Mutex
 	self reconcile.ForgeUser // of an App
@@ -73,7 +73,7 @@ func New(o Options) (*Forge, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	f := &Forge{owner: owner, repo: repo, web: web, log: o.Log, now: o.Now, permissions: permissions{now: o.Now}}
+	f := &Forge{owner: owner, repo: repo, web: web, log: o.Log, now: o.Now, permissions: rest.Permissions[string]{Now: o.Now}}
 	calls := rest.Options{Name: f.Name(), Server: api, CAFile: o.CAFile, Timeout: o.Timeout, Now: o.Now}
 	if o.App == nil {
 		calls.Credential, calls.From = rest.Token(o.TokenFile).Bearer, "the token in "+o.TokenFile

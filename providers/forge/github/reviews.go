@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/google/go-github/v89/github"
 
@@ -52,42 +50,8 @@ func (f *Forge) Reviews(ctx context.Context, number int) ([]reconcile.Review, er
 	return reviews, nil
 }
 
-// permissions remembers for a while who may write.
-type permissions struct {
-	now func() time.Time
-
-	mu    sync.Mutex
-	known map[string]permission // by login
-}
-
-type permission struct {
-	write bool
-	until time.Time
-}
-
-const (
-	permissionLife = 5 * time.Minute
-	maxPermissions = 1000
-)
-
-func (p *permissions) get(login string) (write, found bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	known, found := p.known[login]
-	return known.write, found && p.now().Before(known.until)
-}
-
-func (p *permissions) put(login string, write bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known == nil || len(p.known) >= maxPermissions {
-		p.known = map[string]permission{}
-	}
-	p.known[login] = permission{write: write, until: p.now().Add(permissionLife)}
-}
-
 func (f *Forge) mayWrite(ctx context.Context, login string) (bool, error) {
-	if write, found := f.permissions.get(login); found {
+	if write, found := f.permissions.Get(login); found {
 		return write, nil
 	}
 	level, response, err := f.client.Repositories.GetPermissionLevel(ctx, f.owner, f.repo, url.PathEscape(login))
@@ -97,7 +61,7 @@ func (f *Forge) mayWrite(ctx context.Context, login string) (bool, error) {
 		return false, f.failed(rest.Call{Doing: "ask whether " + login + " may write", Needs: "Metadata: read"}, response, err)
 	}
 	write := level.GetPermission() == "write" || level.GetPermission() == "admin" // maintain is told as write
-	f.permissions.put(login, write)
+	f.permissions.Put(login, write)
 	return write, nil
 }
 

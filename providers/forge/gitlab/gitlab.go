@@ -38,7 +38,7 @@ type Forge struct {
 	log         *slog.Logger
 	rest        *rest.Client
 	client      *gitlab.Client
-	permissions permissions
+	permissions rest.Permissions[int64]
 }
 
 var _ reconcile.Forge = (*Forge)(nil)
@@ -70,7 +70,7 @@ func New(o Options) (*Forge, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	f := &Forge{repo: o.Repo, web: web, log: o.Log, permissions: permissions{now: o.Now}}
+	f := &Forge{repo: o.Repo, web: web, log: o.Log, permissions: rest.Permissions[int64]{Now: o.Now}}
 	f.rest, err = rest.New(rest.Options{
 		Name: f.Name(), Server: web, CAFile: o.CAFile, Timeout: o.Timeout, Now: o.Now,
 		Credential: rest.Token(o.TokenFile).Bearer, From: "the token in " + o.TokenFile,

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
-	"time"
 
 	gitlab "gitlab.com/gitlab-org/api/client-go/v2"
 
@@ -14,44 +12,10 @@ import (
 	"github.com/fairlead/fairlead/reconcile"
 )
 
-// permissions remembers for a while who may write.
-type permissions struct {
-	now func() time.Time
-
-	mu    sync.Mutex
-	known map[int64]permission // by the id of the account
-}
-
-type permission struct {
-	write bool
-	until time.Time
-}
-
-const (
-	permissionLife = 5 * time.Minute
-	maxPermissions = 1000
-)
-
-func (p *permissions) get(id int64) (write, found bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	known, found := p.known[id]
-	return known.write, found && p.now().Before(known.until)
-}
-
-func (p *permissions) put(id int64, write bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.known == nil || len(p.known) >= maxPermissions {
-		p.known = map[int64]permission{}
-	}
-	p.known[id] = permission{write: write, until: p.now().Add(permissionLife)}
-}
-
 // mayWrite asks for the membership in the project, in a group above it, or in one that
 // it was shared with.
 func (f *Forge) mayWrite(ctx context.Context, id int64, who string) (bool, error) {
-	if write, found := f.permissions.get(id); found {
+	if write, found := f.permissions.Get(id); found {
 		return write, nil
 	}
 	member, response, err := f.client.ProjectMembers.GetInheritedProjectMember(f.repo, id, gitlab.WithContext(ctx))
@@ -63,7 +27,7 @@ func (f *Forge) mayWrite(ctx context.Context, id int64, who string) (bool, error
 	default:
 		write = member.State == "active" && member.AccessLevel >= gitlab.DeveloperPermissions
 	}
-	f.permissions.put(id, write)
+	f.permissions.Put(id, write)
 	return write, nil
 }
 
