@@ -374,7 +374,11 @@ func TestErrorsSayWhoWhyAndWhatToDo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, oci.Options{Dir: t.TempDir(), Timeout: 300 * time.Millisecond})
+			options := oci.Options{Dir: t.TempDir()}
+			if name == "silent" {
+				options.Timeout = 300 * time.Millisecond
+			}
+			s := open(t, options)
 			_, err := s.Fetch(t.Context(), "oci://"+test.host+"/team/digits"+unknown)
 			wantErr(t, err, test.want, append(test.says, test.host)...)
 		})

@@ -178,8 +178,7 @@ func TestAHostileDefinitionIsRefused(t *testing.T) {
 		`{"address":"pipeline.train","name":"train","steps":[],"gates":[null]}`, `[]`,
 	} {
 		v := &spec.Version{Model: "digits", Version: "9.0.0", Pipeline: "train", Definition: definition}
-		s.wanted.Config.Versions = []*spec.Version{v}
-		s.runner.Follow(s.wanted)
+		s.merge(v)
 		if _, err := s.runner.Reproduce(context.Background(), runner.ReproduceOrder{Model: "digits", Version: "9.0.0", Actor: "ann"}); !errors.Is(err, runner.ErrRefused) && !errors.Is(err, runner.ErrUnknown) {
 			t.Errorf("%s: %v", definition, err)
 		}
@@ -247,8 +246,7 @@ func TestAVersionIsMadeAgainFromItsOwnData(t *testing.T) {
 	v := s.pushed.all()[0]
 	s.data = "a,label\n1,2\n3,4\n5,6\n7,8\n"
 	s.load(digitsRepo)
-	s.wanted.Config.Versions = []*spec.Version{&v}
-	s.runner.Follow(s.wanted)
+	s.merge(&v)
 	again, err := s.runner.Reproduce(t.Context(), runner.ReproduceOrder{Model: "digits", Version: "1.0.1", Actor: "ann"})
 	if err != nil {
 		t.Fatal(err)

@@ -150,6 +150,15 @@ func (s *site) load(text string) {
 	}
 }
 
+// merge is what Git wants with these versions in it: another configuration, as the one
+// before is the runner's.
+func (s *site) merge(versions ...*spec.Version) {
+	cfg := *s.wanted.Config
+	cfg.Versions = versions
+	s.wanted = &runner.Wanted{Config: &cfg, Tree: s.wanted.Tree}
+	s.runner.Follow(s.wanted)
+}
+
 func content(path, text string) spec.Content {
 	return spec.Content{File: spec.File{Path: path, Hash: text, Size: int64(len(text))}, Data: []byte(text)}
 }

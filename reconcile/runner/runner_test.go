@@ -327,8 +327,7 @@ func TestAVersionIsMadeAgain(t *testing.T) {
 	s.up()
 	s.run(nil)
 	v := s.pushed.all()[0]
-	s.wanted.Config.Versions = []*spec.Version{&v}
-	s.runner.Follow(s.wanted)
+	s.merge(&v)
 	s.startedNodes()
 	again, err := s.runner.Reproduce(t.Context(), runner.ReproduceOrder{Model: "digits", Version: "1.0.1", Actor: "ann"})
 	if err != nil {
@@ -394,7 +393,6 @@ func TestAMergedVersionIsTagged(t *testing.T) {
 	if len(tags()) > 0 {
 		t.Fatalf("tagged before it was merged: %v", tags())
 	}
-	s.wanted.Config.Versions = []*spec.Version{&v}
-	s.runner.Follow(s.wanted)
+	s.merge(&v)
 	s.await("it is tagged", func() bool { return tags()["digits@v1.0.1"] == s.wanted.Tree.Commit().ID })
 }
