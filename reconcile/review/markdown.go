@@ -32,6 +32,12 @@ func (r *Report) Markdown() string {
 	if r.Plan != nil {
 		changed(&p, r.Plan)
 	}
+	for i := range r.Declared {
+		declared(&p, &r.Declared[i])
+	}
+	if len(r.Declared) > 0 {
+		p.line("")
+	}
 	for i := range r.Pipelines {
 		preview(&p, &r.Pipelines[i])
 	}
@@ -132,15 +138,19 @@ func change(p *page, c *plan.Change) {
 	if c.Rollout != nil {
 		p.line("  - %s", markdown.Escape(c.Rollout.String()))
 	}
-	if len(c.Fields) == 0 {
+	fields(p, c.Fields)
+}
+
+func fields(p *page, of []plan.Field) {
+	if len(of) == 0 {
 		return
 	}
-	p.line("  <details><summary>%d changed</summary>", len(c.Fields))
+	p.line("  <details><summary>%d changed</summary>", len(of))
 	p.line("")
 	p.line("  | | from | to |")
 	p.line("  |---|---|---|")
-	for i := range c.Fields {
-		f := &c.Fields[i]
+	for i := range of {
+		f := &of[i]
 		from, to := markdown.Code(f.Old), markdown.Code(f.New)
 		if f.Sensitive {
 			from, to = "(sensitive)", "(sensitive, changed)"
@@ -149,6 +159,15 @@ func change(p *page, c *plan.Change) {
 	}
 	p.line("")
 	p.line("  </details>")
+}
+
+func declared(p *page, d *Declared) {
+	p.line("- %s **is %s**", markdown.Code(d.Address.String()), d.Change)
+	for i := range d.Gates {
+		g := &d.Gates[i]
+		p.line("  - %s: a run has to pass %s (%s)", markdown.Code("gate."+g.Name), markdown.Code(g.Require), g.Level)
+	}
+	fields(p, d.Fields)
 }
 
 func preview(p *page, of *run.Preview) {
@@ -166,7 +185,7 @@ func preview(p *page, of *run.Preview) {
 			open++
 		}
 	}
-	p.line("- %s **changes**: of a run's %d steps %d come from the cache, %d have to run, %d follow from others", markdown.Code("pipeline."+of.Pipeline), len(of.Nodes), hits, len(of.Nodes)-hits-open, open)
+	p.line("- %s: of a run's %d steps %d come from the cache, %d have to run, %d follow from others", markdown.Code("pipeline."+of.Pipeline), len(of.Nodes), hits, len(of.Nodes)-hits-open, open)
 	p.line("  <details><summary>steps</summary>")
 	p.line("")
 	p.line("  | step | cache | why |")

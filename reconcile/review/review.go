@@ -26,8 +26,10 @@ type Report struct {
 	Root string `json:"root,omitempty"`
 
 	Plan *plan.Plan `json:"plan,omitempty"` // nil where there is none
-	// Pipelines are those that the pull request changes: which steps a run would run, and
-	// which results it would take from earlier ones.
+	// Declared is what changes beside the models.
+	Declared []Declared `json:"declared,omitempty"`
+	// Pipelines are those that the pull request changes, or whose data it does: which
+	// steps a run would run, and which results it would take from earlier ones.
 	Pipelines []run.Preview `json:"pipelines,omitempty"`
 	// Policies are the results that do not pass. New: they did before.
 	Policies []PolicyResult `json:"policies,omitempty"`
@@ -111,6 +113,13 @@ func (r *Report) Headline() string {
 		return "could not be planned"
 	}
 	text := changes(&r.Plan.Summary)
+	switch also := countOf(r.Declared); {
+	case also == "":
+	case r.Plan.Empty():
+		text = also + " to change, and no model"
+	default:
+		text += "; " + also + " to change"
+	}
 	if n := r.Plan.Summary.Problems; n > 0 {
 		text += fmt.Sprintf("; %d cannot go ahead", n)
 	}

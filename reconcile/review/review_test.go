@@ -41,6 +41,13 @@ func newVersion() *review.Report {
 		Pipelines: []run.Preview{{Pipeline: "train", Nodes: []run.NodePreview{
 			{Node: "split", Hit: true, From: "train-12"}, {Node: "fit", Why: "param rate"}, {Node: "test", Depends: []string{"fit"}},
 		}}},
+		Declared: []review.Declared{
+			{
+				Address: address(spec.KindPipeline, "train"), Change: review.Changed, Gates: []review.Gate{{Name: "good", Require: "accuracy >= 0.5", Level: spec.LevelHard}},
+				Fields: []plan.Field{{Path: "gate.good.require", Old: "accuracy >= 0.95", New: "accuracy >= 0.5"}},
+			},
+			{Address: address(spec.KindDataset, "rows"), Change: review.Added},
+		},
 		Judged: 4,
 		Policies: []review.PolicyResult{
 			{Result: gate.Result{Name: "owned", Policy: true, Subject: "model.digits", Level: spec.LevelAdvisory, Outcome: gate.Failed, Detail: "length(owners) 0 > 0", Message: "Add owners."}},
@@ -50,7 +57,7 @@ func newVersion() *review.Report {
 
 func broken() *review.Report {
 	r := newVersion()
-	r.Plan, r.Pipelines, r.Policies, r.Judged = nil, nil, nil, 0
+	r.Plan, r.Declared, r.Pipelines, r.Policies, r.Judged = nil, nil, nil, nil, 0
 	r.Diagnostics = []diag.JSONDiagnostic{
 		{Severity: "error", Summary: "Unsupported argument", Detail: "Did you mean replicas?", Range: &diag.Range{Filename: "digits.hcl", Start: diag.Pos{Line: 3, Column: 1}, End: diag.Pos{Line: 3, Column: 9}}},
 		{Severity: "warning", Summary: "Policy without evidence"},
@@ -64,7 +71,9 @@ func TestTheCommentAndTheCheck(t *testing.T) {
 	noRoom := newVersion()
 	noRoom.Plan.Changes[0].Problem, noRoom.Plan.Summary.Problems = "the engine has no room: 2 GiB of memory are asked for, 1 GiB is left", 1
 	quiet := newVersion()
-	quiet.Plan, quiet.Pipelines, quiet.Policies = &plan.Plan{Unchanged: 4}, nil, nil
+	quiet.Plan, quiet.Declared, quiet.Pipelines, quiet.Policies = &plan.Plan{Unchanged: 4}, nil, nil, nil
+	data := newVersion()
+	data.Plan, data.Declared = quiet.Plan, data.Declared[1:]
 	conflicting := broken()
 	conflicting.Diagnostics, conflicting.Conflicts = nil, []string{"config/digits.hcl"}
 	away := broken()
@@ -74,10 +83,11 @@ func TestTheCommentAndTheCheck(t *testing.T) {
 		state  reconcile.CommitState
 		text   string
 	}{
-		"new_version": {newVersion(), reconcile.CommitSuccess, "1 to roll out"},
+		"new_version": {newVersion(), reconcile.CommitSuccess, "1 to roll out; 1 pipeline and 1 dataset to change"},
+		"data":        {data, reconcile.CommitSuccess, "1 dataset to change, and no model"},
 		"broken":      {broken(), reconcile.CommitFailure, "1 error in the specs"},
-		"denied":      {denied, reconcile.CommitFailure, "1 to roll out; 1 policy is broken"},
-		"no_room":     {noRoom, reconcile.CommitFailure, "1 to roll out; 1 cannot go ahead"},
+		"denied":      {denied, reconcile.CommitFailure, "1 to roll out; 1 pipeline and 1 dataset to change; 1 policy is broken"},
+		"no_room":     {noRoom, reconcile.CommitFailure, "1 to roll out; 1 pipeline and 1 dataset to change; 1 cannot go ahead"},
 		"quiet":       {quiet, reconcile.CommitSuccess, "no changes"},
 		"conflict":    {conflicting, reconcile.CommitFailure, "cannot be merged without resolving conflicts"},
 		"away":        {away, reconcile.CommitFailure, "could not be planned"},
