@@ -46,7 +46,10 @@ func TestNoAddressIsDialledThatIsNotPublic(t *testing.T) {
 			{Notifier: spec.Notifier{Kind: spec.NotifyEmail, URL: "smtp://" + host + ":" + portText(port), From: "a@example.com", To: []string{"b@example.com"}}},
 			{Notifier: spec.Notifier{Kind: spec.NotifyEmail, URL: "smtps://" + host + ":" + portText(port), From: "a@example.com", To: []string{"b@example.com"}}},
 		} {
-			o.Timeout = 2 * time.Second
+			o.Timeout = time.Minute
+			if _, parsed := netip.ParseAddr(strings.Trim(host, "[]")); parsed != nil {
+				o.Timeout = 2 * time.Second // to resolve what may be a name
+			}
 			n, err := notify.New(o)
 			if err != nil {
 				t.Errorf("%s: %v", host, err)
@@ -87,7 +90,7 @@ func TestTheOperatorMayAllowHosts(t *testing.T) {
 		"nor by its name":       {"169.254.169.254", []string{"metadata.example.com"}, true, false},
 	} {
 		n, err := notify.New(notify.Options{
-			Notifier: spec.Notifier{Kind: spec.NotifyWebhook, URL: "http://" + test.host + ":" + port}, AllowPrivate: test.private, AllowedHosts: test.allowed, Timeout: 2 * time.Second,
+			Notifier: spec.Notifier{Kind: spec.NotifyWebhook, URL: "http://" + test.host + ":" + port}, AllowPrivate: test.private, AllowedHosts: test.allowed, Timeout: time.Minute,
 		})
 		if err == nil {
 			err = n.Notify(t.Context(), rollback())

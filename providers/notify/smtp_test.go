@@ -171,7 +171,7 @@ func eventually(t *testing.T, otherwise string, ask func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for !ask() {
 		select {
 		case <-ticker.C:

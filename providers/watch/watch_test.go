@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // soon is how long a hint may take on a busy machine.
-const soon = 10 * time.Second
+const soon = time.Minute
 
 // still is how long no hint must come. It is longer than a burst is collected.
 const still = 300 * time.Millisecond
@@ -93,8 +93,12 @@ func TestDirectoryWakesOnEveryKindOfChange(t *testing.T) {
 		wantHint(t, hints, step.why)
 		drain(hints)
 	}
+	fresh, err := watch.Directory(t.Context(), dir) // no hint of before can be late for it
+	if err != nil {
+		t.Fatal(err)
+	}
 	write(t, filepath.Join(dir, ".git/HEAD"), "2")
-	wantNoHint(t, hints, "something hidden is written")
+	wantNoHint(t, fresh, "something hidden is written")
 }
 
 func TestBurstBecomesFewHintsAndNobodyBlocks(t *testing.T) {
@@ -107,11 +111,10 @@ func TestBurstBecomesFewHintsAndNobodyBlocks(t *testing.T) {
 	for i := range 1000 { // nobody takes a hint meanwhile
 		write(t, filepath.Join(dir, fmt.Sprint(i)), "x")
 	}
-	most := int(time.Since(begin)/(50*time.Millisecond)) + 3
-	count := 0
+	count, last := 0, begin
 	wantHint(t, hints, "the burst")
 	for {
-		count++
+		count, last = count+1, time.Now()
 		select {
 		case <-hints:
 			continue
@@ -119,7 +122,7 @@ func TestBurstBecomesFewHintsAndNobodyBlocks(t *testing.T) {
 		}
 		break
 	}
-	if count > most {
+	if most := int(last.Sub(begin)/(50*time.Millisecond)) + 3; count > most {
 		t.Errorf("1,000 changes are %d hints", count)
 	}
 }
@@ -183,9 +186,13 @@ func TestGitWakesOnRefsOnly(t *testing.T) {
 		drain(hints)
 		drain(inLinked)
 	}
+	fresh, err := watch.Git(t.Context(), dir) // no hint of before can be late for it
+	if err != nil {
+		t.Fatal(err)
+	}
 	write(t, filepath.Join(dir, "file"), "x")
 	git("add", "file") // writes the index and an object
-	wantNoHint(t, hints, "nothing is committed")
+	wantNoHint(t, fresh, "nothing is committed")
 }
 
 func TestWhatCannotBeWatchedIsExplained(t *testing.T) {

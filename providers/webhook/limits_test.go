@@ -148,12 +148,13 @@ func TestAFloodIsSlowedDownByAddress(t *testing.T) {
 // and lose them.
 func TestSlowBodiesDoNotPileUp(t *testing.T) {
 	w := newWorld(t)
+	w.clock = time.Now // the rate of one address lets more through with time
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = webhook.NewServer(w)
 	server.Start()
 	defer server.Close()
 	open := func() net.Conn {
-		c, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+		c, err := (&net.Dialer{Timeout: time.Minute}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +169,8 @@ func TestSlowBodiesDoNotPileUp(t *testing.T) {
 	for range 8 {
 		slow = append(slow, open())
 	}
-	// When all places are taken the next is told at once.
+	// When all places are taken the next is told at once. A place is lost after 10 s,
+	// which a busy machine may need to get here.
 	body := fixture(t, webhook.GitHub)
 	send := func() int {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/hooks/github", bytes.NewReader(body))
@@ -183,9 +185,13 @@ func TestSlowBodiesDoNotPileUp(t *testing.T) {
 		defer func() { _ = resp.Body.Close() }() // read only
 		return resp.StatusCode
 	}
-	for deadline := time.Now().Add(5 * time.Second); send() != 503; {
+	deadline := time.Now().Add(time.Minute)
+	for status := send(); status != 503; status = send() {
 		if time.Now().After(deadline) {
 			t.Fatal("there is no limit")
+		}
+		if status == 200 {
+			slow = append(slow, open())
 		}
 	}
 	for _, c := range slow {
@@ -193,7 +199,7 @@ func TestSlowBodiesDoNotPileUp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for deadline := time.Now().Add(5 * time.Second); send() != 200; {
+	for deadline := time.Now().Add(time.Minute); send() != 200; {
 		if time.Now().After(deadline) {
 			t.Fatal("the places are not free again")
 		}
@@ -268,9 +274,11 @@ func TestABodyThatDoesNotCome(t *testing.T) {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/hooks/github", breaking{c.err})
 		req.Header = sign(webhook.GitHub, secret, w.now, "d1", nil)
 		answer := &deadlined{ResponseRecorder: httptest.NewRecorder()}
+		const limit = 10 * time.Second
+		begun := time.Now()
 		w.ServeHTTP(answer, req)
-		if left := time.Until(answer.at); answer.Code != c.want || left < 5*time.Second || left > 10*time.Second {
-			t.Errorf("%s: got %d, a deadline in %s", name, answer.Code, left)
+		if answer.Code != c.want || answer.at.Before(begun.Add(limit)) || answer.at.After(time.Now().Add(limit)) {
+			t.Errorf("%s: got %d, a deadline in %s", name, answer.Code, time.Until(answer.at))
 		}
 	}
 }

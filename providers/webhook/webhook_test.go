@@ -42,11 +42,13 @@ type world struct {
 	wakes atomic.Int64
 	log   bytes.Buffer
 	now   time.Time
+	clock func() time.Time // tells now, unless a test sets it
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), now: time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)}
+	w.clock = func() time.Time { return w.now }
 	var endpoints []webhook.Endpoint
 	add := func(name string, kind webhook.Kind, secret string) {
 		endpoints = append(endpoints, webhook.Endpoint{Name: name, Kind: kind, SecretFile: w.write(t, name, secret)})
@@ -57,7 +59,7 @@ func newWorld(t testing.TB) *world {
 	add("standard", webhook.Standard, key)
 	add("gitlab-signed", webhook.GitLab, key)
 	r, err := webhook.New(webhook.Options{
-		Endpoints: endpoints, Wake: func(string) { w.wakes.Add(1) }, Now: func() time.Time { return w.now },
+		Endpoints: endpoints, Wake: func(string) { w.wakes.Add(1) }, Now: func() time.Time { return w.clock() },
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
 	if err != nil {
