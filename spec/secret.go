@@ -15,11 +15,14 @@ import (
 // it on the daemon's host.
 type Secret struct {
 	Name string
-	File string // absolute path on the daemon's host
-	Env  string // environment variable of the daemon
-	Age  string // ASCII-armoured or base64 age ciphertext, kept in the repo
-	SOPS *SOPS  // value in a file of the repo that is encrypted with SOPS
-	Pos  Pos
+	// Module is the repo that declares it, and whose keys alone decrypt it: the name of
+	// an include, or "" for the root.
+	Module string
+	File   string // absolute path on the daemon's host
+	Env    string // environment variable of the daemon
+	Age    string // ASCII-armoured or base64 age ciphertext, kept in the repo
+	SOPS   *SOPS  // value in a file of the repo that is encrypted with SOPS
+	Pos    Pos
 }
 
 // SOPS is a value in a file of the config repo, encrypted with SOPS for age

@@ -26,7 +26,7 @@ func TestTheTeamsSecretsFitItsNotifiers(t *testing.T) {
 	if len(diags) > 0 {
 		t.Fatal(diags.Err())
 	}
-	resolver, err := secret.New(secret.Options{AgeIdentities: "../../examples/team/operator/age-identity-TEST-ONLY.txt"})
+	resolver, err := secret.New(secret.Options{AgeIdentities: map[string]string{"": "../../examples/team/operator/age-identity-TEST-ONLY.txt"}})
 	if err != nil {
 		t.Fatal(err)
 	}

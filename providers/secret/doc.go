@@ -22,6 +22,11 @@
 // identities in a file on the host. Plugins and passphrases are not supported:
 // both would start programs or wait for a person.
 //
+// A ciphertext says nothing about whose it is: it can be copied into another repo, and
+// declared there by whoever wants to read it. So each of several repos that are composed
+// has identities of its own, and what a repo declares is decrypted with those alone. An
+// include whose identity another module has as well gets nothing.
+//
 // SOPS files (https://getsops.io) are YAML, JSON, dotenv or binary, encrypted for age
 // recipients; the same identities decrypt them. The MAC is verified before anything
 // of a file is given out. The format is read here, with package age and the standard

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -22,10 +23,11 @@ const (
 
 // Options say where secrets may come from. They are the operator's.
 type Options struct {
-	// AgeIdentities is the file with the identities that decrypt age and SOPS
-	// secrets; empty: they are refused. It is read at each Resolve, so a new
-	// identity needs no restart.
-	AgeIdentities string
+	// AgeIdentities are the files with the identities that decrypt age and SOPS
+	// secrets, by the module whose secrets those are: the name of an include, or ""
+	// for the root. Secrets of a module without a file are refused, and so is a file for
+	// two modules. The files are read at each Resolve, so a new identity needs no restart.
+	AgeIdentities map[string]string
 	// FileRoots are the directories below which file secrets may lie; nil is
 	// DefaultFileRoot, empty allows none.
 	FileRoots []string
@@ -36,9 +38,9 @@ type Options struct {
 
 // Resolver implements reconcile.Secrets. It keeps no value between two calls.
 type Resolver struct {
-	identitiesFile string
-	fileRoots      []string
-	envPrefixes    []string
+	identities  identityFiles
+	fileRoots   []string
+	envPrefixes []string
 }
 
 var _ reconcile.Secrets = (*Resolver)(nil)
@@ -60,19 +62,26 @@ func New(o Options) (*Resolver, error) {
 			return nil, errors.New("an empty prefix would give config repos the daemon's whole environment; name the prefix of the variables that are meant for them")
 		}
 	}
-	return &Resolver{identitiesFile: o.AgeIdentities, fileRoots: roots, envPrefixes: o.EnvPrefixes}, nil
+	files := identityFiles(maps.Clone(o.AgeIdentities))
+	if err := files.check(); err != nil {
+		return nil, err
+	}
+	return &Resolver{identities: files, fileRoots: roots, envPrefixes: o.EnvPrefixes}, nil
 }
 
 // Resolve implements reconcile.Secrets.
 func (r *Resolver) Resolve(ctx context.Context, secrets []*spec.Secret) (map[string]spec.Sensitive, error) {
 	values := make(map[string]spec.Sensitive, len(secrets))
 	var failures []Failure
-	keyring := keyring{file: r.identitiesFile}
+	keyrings := map[string]*keyring{}
 	for _, s := range secrets {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("resolve secrets: %w", err)
 		}
-		value, fault := r.resolve(s, &keyring)
+		if keyrings[s.Module] == nil {
+			keyrings[s.Module] = &keyring{module: s.Module, files: r.identities}
+		}
+		value, fault := r.resolve(s, keyrings[s.Module])
 		if fault != nil {
 			failures = append(failures, Failure{Secret: s.Name, Pos: s.Pos, Cause: fault.cause, Remedy: fault.remedy})
 			continue
@@ -89,6 +98,8 @@ func (r *Resolver) Resolve(ctx context.Context, secrets []*spec.Secret) (map[str
 // nothing of the value.
 func (r *Resolver) resolve(s *spec.Secret, keys *keyring) (string, *fault) {
 	switch {
+	case s.Module != "" && (s.File != "" || s.Env != ""):
+		return "", &fault{"what lies on this host is for the root alone, and it is declared in include " + s.Module, "encrypt the value and keep it in that repo: age = file(...), or sops"}
 	case s.File != "":
 		return r.fromFile(s.File)
 	case s.Env != "":

@@ -55,7 +55,7 @@ func write(t *testing.T, path, content string) string {
 	return path
 }
 
-func encrypt(t *testing.T, plain string, to age.Recipient) []byte {
+func encrypt(t testing.TB, plain string, to age.Recipient) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := age.Encrypt(&out, to)
@@ -71,7 +71,7 @@ func encrypt(t *testing.T, plain string, to age.Recipient) []byte {
 	return out.Bytes()
 }
 
-func armoured(t *testing.T, raw []byte) string {
+func armoured(t testing.TB, raw []byte) string {
 	t.Helper()
 	var out bytes.Buffer
 	w := armor.NewWriter(&out)
@@ -86,7 +86,7 @@ func armoured(t *testing.T, raw []byte) string {
 
 func (h host) resolver(t *testing.T) *secret.Resolver {
 	t.Helper()
-	r, err := secret.New(secret.Options{AgeIdentities: h.identities, FileRoots: []string{h.open}})
+	r, err := secret.New(secret.Options{AgeIdentities: map[string]string{"": h.identities}, FileRoots: []string{h.open}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestIdentitiesOfTheOperatorAreChecked(t *testing.T) {
 		"a device": {"/dev/zero", "regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := secret.New(secret.Options{AgeIdentities: c.file})
+			r, err := secret.New(secret.Options{AgeIdentities: map[string]string{"": c.file}})
 			if err != nil {
 				t.Fatal(err)
 			}

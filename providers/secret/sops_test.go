@@ -31,7 +31,7 @@ func fixture(t testing.TB, name string) []byte {
 // resolveSOPS returns one value of a SOPS file.
 func resolveSOPS(t testing.TB, path, key string, data []byte) (string, error) {
 	t.Helper()
-	r, err := secret.New(secret.Options{AgeIdentities: filepath.Join(fixtures, "identity.txt")})
+	r, err := secret.New(secret.Options{AgeIdentities: map[string]string{"": filepath.Join(fixtures, "identity.txt")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,8 +91,8 @@ func (k *keyring) dataKey(metadata map[string]string) ([]byte, *fault) {
 		return key, nil
 	}
 	return nil, &fault{
-		"it is encrypted for other keys than those of this host",
-		fmt.Sprintf("add a recipient of %s: sops rotate --in-place --add-age RECIPIENT (age-keygen -y prints it)", k.file),
+		k.otherKeys(),
+		fmt.Sprintf("add a recipient of %s: sops rotate --in-place --add-age RECIPIENT (age-keygen -y prints it)", k.files[k.module]),
 	}
 }
 

@@ -18,6 +18,14 @@ type module struct {
 	base    string        // directory of the tree below which its files are, with a / at its end; "": all of it
 }
 
+// name is that of the include; "" for the root.
+func (m module) name() string {
+	if m.include == nil {
+		return ""
+	}
+	return m.include.Name
+}
+
 // own reports whether a file of the tree is the module's. What lies below .fairlead
 // is mounted there, and of the root no more than the mounts are left out.
 func (m module) owns(path string) bool {

@@ -89,7 +89,7 @@ func (e *evaluator) decodeSecrets() map[string]*spec.Secret {
 func (e *evaluator) decodeSecret(n *node, sc *scope) *spec.Secret {
 	s := section{ev: e, n: n, sc: sc}
 	secret := &spec.Secret{
-		Name: spec.Address{Kind: spec.KindSecret, Name: n.label, Key: sc.key}.ServedName(),
+		Name: spec.Address{Kind: spec.KindSecret, Name: n.label, Key: sc.key}.ServedName(), Module: e.module.name(),
 		File: s.str("file"), Env: s.str("env"), Age: s.str("age"), SOPS: s.sops(), Pos: specPos(n.rng),
 	}
 	sources := 0

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/providers/docker"
@@ -69,6 +70,9 @@ type Config struct {
 	Limits   plan.Limits
 	Policy   docker.Policy
 	Secrets  secret.Options
+	// AgeIdentities are files with keys, FILE for the root's secrets and NAME=FILE for
+	// those of the include NAME. WithDefaults puts them into Secrets.
+	AgeIdentities []string
 
 	// What the host has, where the engine does not tell or tells too little.
 	GPUs          int     // 0: as many as the engine tells
@@ -137,7 +141,7 @@ func (c Config) WithDefaults() (Config, error) {
 	if c.MetricsRetention < 0 {
 		errs = append(errs, fmt.Errorf("--metrics-retention %s is below zero", c.MetricsRetention))
 	}
-	errs = append(errs, c.checkTLS(), c.checkForge())
+	errs = append(errs, c.checkTLS(), c.checkForge(), c.takeIdentities())
 	data, err := filepath.Abs(c.Data)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--data: %w", err))
@@ -169,6 +173,33 @@ func (c *Config) checkTLS() error {
 			return fmt.Errorf("the gateway's certificate: %w", err)
 		}
 		*file = path
+	}
+	return nil
+}
+
+// takeIdentities reads the names of the files with keys. What is before the first = is the
+// name of an include where it can be one: with a / in it, it begins a path.
+func (c *Config) takeIdentities() error {
+	if len(c.AgeIdentities) == 0 {
+		return nil
+	}
+	c.Secrets.AgeIdentities = map[string]string{}
+	for _, text := range c.AgeIdentities {
+		name, file, named := strings.Cut(text, "=")
+		if !named || !spec.ValidName(name) {
+			name, file = "", text
+		}
+		whose := "include " + name
+		if name == "" || name == spec.RootName {
+			name, whose = "", "the root"
+		}
+		switch before := c.Secrets.AgeIdentities[name]; {
+		case file == "":
+			return fmt.Errorf("--age-identity %q names no file; write FILE, or NAME=FILE for the include NAME", text)
+		case before != "" && before != file:
+			return fmt.Errorf("--age-identity names two files for %s, %s and %s; one file can hold several keys, each on its line", whose, before, file)
+		}
+		c.Secrets.AgeIdentities[name] = file
 	}
 	return nil
 }

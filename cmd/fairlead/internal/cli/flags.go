@@ -56,7 +56,7 @@ func (f *siteFlags) registerSpecs(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.CPUOvercommit, "cpu-overcommit", 1, "how often each CPU may be promised, as `FACTOR`; models beyond that are not started")
 	flags.IntVar(&f.GPUs, "gpus", 0, "`NUMBER` of GPUs of the engine's host (default: what the engine tells; where it does not, GPUs are not counted)")
 	flags.BoolVar(&f.Policy.DenyGPUs, "deny-gpus", false, "refuse specs that ask for GPUs")
-	flags.StringVar(&f.Secrets.AgeIdentities, "age-identity", "", "`FILE` with the age identities that decrypt secrets of the repo")
+	flags.StringArrayVar(&f.AgeIdentities, "age-identity", nil, "`[NAME=]FILE` with the age identities that decrypt secrets of the repo, or of the include NAME, which no other key decrypts; a relative path with = in it begins with ./; may be repeated")
 	flags.StringArrayVar(&f.Secrets.FileRoots, "secret-root", nil, "`DIR` below which secret files may lie (default /etc/fairlead/secrets); may be repeated")
 	flags.StringArrayVar(&f.Secrets.EnvPrefixes, "secret-env-prefix", nil, "`PREFIX` of the names of secret environment variables (default FAIRLEAD_SECRET_); may be repeated")
 }
