@@ -54,6 +54,7 @@ type rig struct {
 func start(t *testing.T, change func(*gateway.Config)) *rig {
 	t.Helper()
 	config := gateway.Config{Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Token: token, Version: "test", DrainTimeout: 5 * time.Second}
+	config.Limits.ConnectTimeout = patience // the model servers of the tests are as busy as they
 	if change != nil {
 		change(&config)
 	}
@@ -138,16 +139,60 @@ func do(t *testing.T, request *http.Request) (*http.Response, string) {
 	t.Helper()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	answer, err := transport.RoundTrip(request)
+	answer, body, err := over(transport, request)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return answer, body
+}
+
+// over makes a request and reads the whole answer.
+func over(transport *http.Transport, request *http.Request) (*http.Response, string, error) {
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		return nil, "", err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
+	return answer, string(body), err
+}
+
+// lives waits until the gateway answers a client. With short time-outs a busy machine
+// may not let the first ones finish.
+func (g *rig) lives(t *testing.T) {
+	t.Helper()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	for deadline := time.Now().Add(patience); ; {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+"/v2/health/live", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _, err := over(transport, request)
+		if err == nil && answer.StatusCode == http.StatusOK {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the gateway does not live: %v", err)
+		}
 	}
-	return answer, string(body)
+}
+
+// outlasting checks that something outlasts a time-out of the gateway. What does not
+// is tried again with longer ones: on a busy machine a short one may end before it begins.
+func outlasting(t *testing.T, check func(timeout time.Duration) error) {
+	t.Helper()
+	for timeout := 100 * time.Millisecond; ; timeout *= 4 {
+		err := check(timeout)
+		if err == nil {
+			return
+		}
+		if timeout > 5*time.Second {
+			t.Error(err)
+			return
+		}
+		t.Logf("with %s: %v", timeout, err)
+	}
 }
 
 // backend is a model server whose health and answers a test sets.

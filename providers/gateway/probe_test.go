@@ -40,9 +40,10 @@ func newProbedServer(t *testing.T) *probedServer {
 	return p
 }
 
-func (p *probedServer) model() reconcile.RoutedModel {
+// model has a probe that waits so long for an answer.
+func (p *probedServer) model(timeout time.Duration) reconcile.RoutedModel {
 	rev := revision("r1", 100, reconcile.RoutedReplica{ID: "a", Address: p.Listener.Addr().String()})
-	rev.Health = reconcile.HealthProbe{Path: "/", Interval: 20 * time.Millisecond, Timeout: 100 * time.Millisecond}
+	rev.Health = reconcile.HealthProbe{Path: "/", Interval: 20 * time.Millisecond, Timeout: timeout}
 	return model("digits", rev)
 }
 
@@ -62,7 +63,7 @@ func TestProbes(t *testing.T) {
 	bad := func(r reconcile.Report) bool { return !r.Replicas["a"].Healthy }
 	t.Run("only 200 is healthy", func(t *testing.T) {
 		g, p := start(t, nil), newProbedServer(t)
-		g.push(t, p.model())
+		g.push(t, p.model(patience))
 		g.ready(t)
 		p.mode.Store(answersNotReady)
 		report := g.await(t, "204 is bad", bad)
@@ -72,7 +73,7 @@ func TestProbes(t *testing.T) {
 	})
 	t.Run("silence takes a replica out", func(t *testing.T) {
 		g, p := start(t, nil), newProbedServer(t)
-		g.push(t, p.model())
+		g.push(t, p.model(100*time.Millisecond))
 		g.ready(t)
 		p.mode.Store(answersNothing)
 		g.await(t, "silence is bad", bad)
@@ -81,29 +82,30 @@ func TestProbes(t *testing.T) {
 	})
 	t.Run("a change of the probe counts at once", func(t *testing.T) {
 		g, p := start(t, nil), newProbedServer(t)
-		rare := p.model()
+		rare := p.model(patience)
 		rare.Revisions[0].Health.Interval = time.Hour
 		g.push(t, rare)
 		g.ready(t)
-		g.push(t, p.model())
+		g.push(t, p.model(patience))
 		p.awaitProbes(t, 3)
 	})
 	t.Run("a draining replica is probed no more", func(t *testing.T) {
 		g, p := start(t, nil), newProbedServer(t)
-		m := p.model()
+		m := p.model(patience)
 		g.push(t, m)
 		g.ready(t)
-		draining := p.model()
+		draining := p.model(patience)
 		draining.Revisions[0].Replicas[0].Drain = true
 		g.push(t, draining)
-		g.push(t, p.model())
+		g.push(t, p.model(patience))
 		g.ready(t) // opened again, it is probed again
 	})
 }
 
 func TestOneSilentProbeIsTolerated(t *testing.T) {
+	t.Parallel()
 	g, p := start(t, nil), newProbedServer(t)
-	g.push(t, p.model())
+	g.push(t, p.model(5*time.Second)) // so that no other one is silent on a busy machine
 	g.ready(t)
 	before := g.await(t, "healthy", func(r reconcile.Report) bool { return r.Replicas["a"].Healthy })
 	p.mode.Store(answersNothingOnce)

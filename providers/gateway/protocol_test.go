@@ -24,8 +24,18 @@ func oneModel(t *testing.T, change func(*gateway.Config), handler http.HandlerFu
 	t.Helper()
 	b := newBackend(t, "a", handler)
 	g := start(t, change)
+	g.push(t, model("digits", revision("r1", 100, b.replica())))
+	g.ready(t)
+	return g
+}
+
+// quick is a gateway whose one model has the route /quick with this time-out.
+func quick(t *testing.T, timeout time.Duration, handler http.HandlerFunc) *rig {
+	t.Helper()
+	b := newBackend(t, "a", handler)
+	g := start(t, nil)
 	m := model("digits", revision("r1", 100, b.replica()))
-	m.Routes = []reconcile.RoutedPath{{Path: "/quick", Timeout: 100 * time.Millisecond}}
+	m.Routes = []reconcile.RoutedPath{{Path: "/quick", Timeout: timeout}}
 	g.push(t, m)
 	g.ready(t)
 	return g
@@ -91,22 +101,25 @@ func TestBodiesStreamBothWays(t *testing.T) {
 }
 
 func TestEventStreamOutlivesTheTimeout(t *testing.T) {
-	g := oneModel(t, nil, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		w.WriteHeader(http.StatusOK)
-		for i := range 4 {
-			_, _ = fmt.Fprintf(w, "data: %d\n\n", i)
-			_ = http.NewResponseController(w).Flush()
-			select {
-			case <-time.After(60 * time.Millisecond):
-			case <-r.Context().Done():
-				return
+	outlasting(t, func(timeout time.Duration) error {
+		g := quick(t, timeout, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.WriteHeader(http.StatusOK)
+			for i := range 4 {
+				_, _ = fmt.Fprintf(w, "data: %d\n\n", i)
+				_ = http.NewResponseController(w).Flush()
+				select {
+				case <-time.After(timeout * 6 / 10):
+				case <-r.Context().Done():
+					return
+				}
 			}
+		})
+		if _, body := g.get(t, "/quick/events", nil); strings.Count(body, "data:") != 4 {
+			return fmt.Errorf("got %q, want all four events beyond the route's time-out", body)
 		}
+		return nil
 	})
-	if _, body := g.get(t, "/quick/events", nil); strings.Count(body, "data:") != 4 {
-		t.Errorf("got %q, want all four events beyond the route's 100ms", body)
-	}
 }
 
 func TestAnswerThatBreaksOffIsSeenByTheClient(t *testing.T) {
@@ -172,7 +185,7 @@ func echoUpgrade(w http.ResponseWriter, r *http.Request) {
 }
 
 // openWebsocket upgrades a connection by hand.
-func openWebsocket(t *testing.T, g *rig, path string) (net.Conn, *bufio.Reader) {
+func openWebsocket(t *testing.T, g *rig, path string) (net.Conn, *bufio.Reader, error) {
 	t.Helper()
 	var dialer net.Dialer
 	connection, err := dialer.DialContext(t.Context(), "tcp", g.server.Addr().String())
@@ -189,35 +202,44 @@ func openWebsocket(t *testing.T, g *rig, path string) (net.Conn, *bufio.Reader) 
 	}
 	_ = answer.Body.Close()
 	if answer.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("upgrade answered %s", answer.Status)
+		return nil, nil, fmt.Errorf("upgrade answered %s", answer.Status)
 	}
-	return connection, reader
+	return connection, reader, nil
 }
 
 func TestWebsocketEchoesBeyondTheTimeout(t *testing.T) {
-	g := oneModel(t, nil, echoUpgrade)
-	connection, reader := openWebsocket(t, g, "/quick/socket")
-	began := time.Now()
-	for i := 0; time.Since(began) < 200*time.Millisecond; i++ {
-		want := fmt.Sprintf("frame %d\n", i)
-		if _, err := io.WriteString(connection, want); err != nil {
-			t.Fatal(err)
+	outlasting(t, func(timeout time.Duration) error {
+		g := quick(t, timeout, echoUpgrade)
+		connection, reader, err := openWebsocket(t, g, "/quick/socket")
+		if err != nil {
+			return err
 		}
-		if got, err := reader.ReadString('\n'); err != nil || got != want {
-			t.Fatalf("got %q, %v; want %q", got, err, want)
+		began := time.Now()
+		for i := 0; time.Since(began) < 2*timeout; i++ {
+			want := fmt.Sprintf("frame %d\n", i)
+			if _, err := io.WriteString(connection, want); err != nil {
+				return err
+			}
+			if got, err := reader.ReadString('\n'); err != nil || got != want {
+				return errors.Join(fmt.Errorf("got %q, want %q", got, want), err)
+			}
 		}
-	}
-	report, err := g.client.Report(t.Context(), g.admin, 0, 0)
-	if err != nil || report.Replicas["a"].InFlight != 1 {
-		t.Errorf("in flight = %d, %v; want the open websocket", report.Replicas["a"].InFlight, err)
-	}
-	_ = connection.Close()
-	g.await(t, "the websocket is off the books", func(r reconcile.Report) bool { return r.Replicas["a"].InFlight == 0 })
+		report, err := g.client.Report(t.Context(), g.admin, 0, 0)
+		if err != nil || report.Replicas["a"].InFlight != 1 {
+			t.Errorf("in flight = %d, %v; want the open websocket", report.Replicas["a"].InFlight, err)
+		}
+		_ = connection.Close()
+		g.await(t, "the websocket is off the books", func(r reconcile.Report) bool { return r.Replicas["a"].InFlight == 0 })
+		return nil
+	})
 }
 
 func TestWebsocketEndsWithTheDrain(t *testing.T) {
 	g := oneModel(t, func(c *gateway.Config) { c.DrainTimeout = 100 * time.Millisecond }, echoUpgrade)
-	_, reader := openWebsocket(t, g, "/v2/models/digits/socket")
+	_, reader, err := openWebsocket(t, g, "/v2/models/digits/socket")
+	if err != nil {
+		t.Fatal(err)
+	}
 	g.stop()
 	if _, err := reader.ReadByte(); err == nil {
 		t.Error("the websocket goes on after the gateway has stopped")
@@ -299,26 +321,24 @@ func dribble(t *testing.T, g *rig, text string) net.Conn {
 	return connection
 }
 
+func TestHeaderThatDoesNotEndIsShed(t *testing.T) {
+	g := oneModel(t, func(c *gateway.Config) { c.Limits.HeaderTimeout = 100 * time.Millisecond }, nil)
+	var all []net.Conn
+	for range 50 {
+		all = append(all, dribble(t, g, "GET /v2 HTTP/1.1\r\nHost: x\r\nX-Slow: "))
+	}
+	g.lives(t) // meanwhile
+	for _, connection := range all {
+		if _, err := io.ReadAll(connection); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("still held: %v", err)
+		}
+	}
+}
+
 func TestSlowClientsAreShed(t *testing.T) {
-	g := oneModel(t, func(c *gateway.Config) {
-		c.Limits.HeaderTimeout, c.Limits.StallTimeout = 100*time.Millisecond, 100*time.Millisecond
-	}, func(w http.ResponseWriter, r *http.Request) {
+	g := oneModel(t, func(c *gateway.Config) { c.Limits.StallTimeout = 500 * time.Millisecond }, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = w.Write(make([]byte, 64<<20))
-	})
-	t.Run("a header that does not end", func(t *testing.T) {
-		var all []net.Conn
-		for range 50 {
-			all = append(all, dribble(t, g, "GET /v2 HTTP/1.1\r\nHost: x\r\nX-Slow: "))
-		}
-		if answer, _ := g.get(t, "/v2/health/live", nil); answer.StatusCode != http.StatusOK {
-			t.Errorf("meanwhile: %s", answer.Status)
-		}
-		for _, connection := range all {
-			if _, err := io.ReadAll(connection); errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("still held: %v", err)
-			}
-		}
 	})
 	for name, header := range map[string]string{"small": "Content-Length: 10", "large": "Content-Length: 100000", "chunked": "Transfer-Encoding: chunked"} {
 		t.Run("a "+name+" body that does not end", func(t *testing.T) {
@@ -364,40 +384,41 @@ func TestSlowModelIsNoSlowClient(t *testing.T) {
 	// client may be silent for longer while it does.
 	for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
 		t.Run(version, func(t *testing.T) {
-			g := oneModel(t, func(c *gateway.Config) { c.Limits.StallTimeout = 50 * time.Millisecond }, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				for range 3 {
-					select {
-					case <-time.After(120 * time.Millisecond):
-					case <-r.Context().Done():
-						return
-					}
-					_, _ = io.WriteString(w, "thought ")
-					_ = http.NewResponseController(w).Flush()
-				}
-			})
-			var protocols http.Protocols
-			protocols.SetHTTP1(version == "HTTP/1.1")
-			protocols.SetUnencryptedHTTP2(version == "HTTP/2")
-			transport := &http.Transport{Protocols: &protocols}
-			defer transport.CloseIdleConnections()
-			for range 2 { // the second one on the connection of the first
-				request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/v2/models/digits", strings.NewReader("x"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				answer, err := transport.RoundTrip(request)
-				if err != nil {
-					t.Fatal(err)
-				}
-				body, err := io.ReadAll(answer.Body)
-				_ = answer.Body.Close()
-				if err != nil || string(body) != "thought thought thought " {
-					t.Errorf("got %q, %v", body, err)
-				}
-			}
+			outlasting(t, func(timeout time.Duration) error { return askThinker(t, version, timeout) })
 		})
 	}
+}
+
+// askThinker asks a model twice that thinks for longer than the stall time-out.
+func askThinker(t *testing.T, version string, stall time.Duration) error {
+	t.Helper()
+	g := oneModel(t, func(c *gateway.Config) { c.Limits.StallTimeout = stall }, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		for range 3 {
+			select {
+			case <-time.After(stall * 3 / 2):
+			case <-r.Context().Done():
+				return
+			}
+			_, _ = io.WriteString(w, "thought ")
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+	var protocols http.Protocols
+	protocols.SetHTTP1(version == "HTTP/1.1")
+	protocols.SetUnencryptedHTTP2(version == "HTTP/2")
+	transport := &http.Transport{Protocols: &protocols}
+	defer transport.CloseIdleConnections()
+	for range 2 { // the second one on the connection of the first
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/v2/models/digits", strings.NewReader("x"))
+		if err != nil {
+			return err
+		}
+		if _, body, err := over(transport, request); err != nil || body != "thought thought thought " {
+			return errors.Join(fmt.Errorf("got %q", body), err)
+		}
+	}
+	return nil
 }
 
 func TestClientThatLeavesIsNotTheModelsError(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairlead/fairlead/providers/gateway"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -172,17 +173,20 @@ func TestShadowWithoutReplicaIsSaid(t *testing.T) {
 
 func TestStopWhileCopiesAreUnderWay(t *testing.T) {
 	arrived := make(chan struct{}, 1)
-	g, _, _ := shadowed(t, 100, scores("1"), func(_ http.ResponseWriter, r *http.Request) {
+	old, fresh := newBackend(t, "old-1", scores("1")), newBackend(t, "new-1", func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		arrived <- struct{}{}
 		<-r.Context().Done()
 	})
+	g := start(t, func(c *gateway.Config) { c.DrainTimeout = 2 * patience })
+	g.push(t, sides(old, fresh, 0, mirrored(100)))
+	g.ready(t)
 	g.post(t, "/digits/infer", 10, true, nil)
 	<-arrived
 	began := time.Now()
 	g.stop()
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("the gateway took %s to stop", took)
+	if took := time.Since(began); took > patience {
+		t.Errorf("the gateway took %s to stop: it waited for the copy", took)
 	}
 }
 
