@@ -177,7 +177,8 @@ func metricsPast(t *testing.T, c *metricsCase) {
 	e.Heat(20)
 	c.add(t, e)
 	c.untilValue(t, `test_temperature{$}`, 20)
-	then := time.Now()
+	stamp := c.until(t, `timestamp(test_temperature{$})`, notEmpty)[0].Value
+	then := time.UnixMilli(int64(math.Round(stamp * 1000))) // of a scrape that found 20; one that has begun by now may find 30
 	e.Heat(30)
 	c.untilValue(t, `test_temperature{$}`, 30)
 	got, err := c.query(t.Context(), `test_temperature{$}`, then)
@@ -318,7 +319,7 @@ func metricsBadQuery(t *testing.T, c *metricsCase) {
 	c.until(t, `test_requests_total{$}`, func(s []reconcile.Sample) bool { return len(s) == 2 })
 	for _, promql := range []string{
 		`sum(`, `nonsense(up)`, ``, `rate(up)`,
-		`test_requests_total{$} + on (revision) test_requests_total{$}`, // many to many; seen only when it is run
+		`last_over_time(test_requests_total{$}[5m]) + on (revision) last_over_time(test_requests_total{$}[5m])`, // many to many; seen only when it is run
 	} {
 		_, err := c.query(t.Context(), promql, time.Now())
 		if err == nil || errors.Is(err, reconcile.ErrMetricsUnavailable) {
