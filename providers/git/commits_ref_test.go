@@ -117,7 +117,7 @@ func TestRefThatIsNotFollowedMayCostLess(t *testing.T) {
 		"objects": {git.Limits{RefObjects: 2}, []string{"refs/pull/7/head", "3 objects", "2 that are allowed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			work, _, source := overHTTP(t, git.Options{Limits: c.limits, Timeout: 20 * time.Second})
+			work, _, source := overHTTP(t, git.Options{Limits: c.limits, Timeout: time.Minute})
 			mustLatest(t, source)
 			pullRequest(work, "b.bin", string(noise))
 			_, err := source.FetchRef(t.Context(), "refs/pull/7/head")

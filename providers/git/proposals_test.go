@@ -247,7 +247,7 @@ func TestRemoteThatIsAwayTakesNoProposal(t *testing.T) {
 	r := configRepo(t)
 	s := newServer(t, false)
 	url := s.publish(r)
-	o := git.Options{URL: url, Branch: "main", Path: "config", DataDir: t.TempDir(), Timeout: 5 * time.Second}
+	o := git.Options{URL: url, Branch: "main", Path: "config", DataDir: t.TempDir(), Timeout: time.Minute}
 	_, err := mustPropose(t, o).Propose(t.Context(), publishing(strings.Repeat("ab", 20)))
 	wantWords(t, err, "has not been read")
 	if !errors.Is(err, reconcile.ErrUnavailable) {

@@ -171,7 +171,7 @@ func TestARegistrySaysWhenToComeBack(t *testing.T) {
 			}
 			counted := &counting{Handler: &failing{status: c.status, left: -1, header: header}}
 			host := serve(t, counted)
-			s := open(t, oci.Options{Dir: t.TempDir(), Timeout: time.Second})
+			s := open(t, oci.Options{Dir: t.TempDir()})
 			_, err := s.Tags(t.Context(), host+"/digits")
 			wantErr(t, err, reconcile.ErrUnavailable, fmt.Sprint(c.status), host)
 			retry, says := errors.AsType[*reconcile.RetryError](err)

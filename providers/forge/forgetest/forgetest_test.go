@@ -47,7 +47,7 @@ func check(t *testing.T, err error) {
 // git runs git as a user has it, apart from the machine's configuration.
 func git(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "user.name=ann", "-c", "user.email=ann@forge.example"}, args...)...)
 	cmd.Dir = dir

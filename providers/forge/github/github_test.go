@@ -34,7 +34,7 @@ func open(t *testing.T, o github.Options) *github.Forge {
 	t.Helper()
 	o.Repo = world.Owner + "/" + world.Repo
 	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
+		o.Timeout = time.Minute
 	}
 	f, err := github.New(o)
 	if err != nil {

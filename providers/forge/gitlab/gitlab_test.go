@@ -25,7 +25,7 @@ func open(t *testing.T, o gitlab.Options) *gitlab.Forge {
 		o.Repo = world.Owner + "/" + world.Repo
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 10 * time.Second
+		o.Timeout = time.Minute
 	}
 	f, err := gitlab.New(o)
 	if err != nil {

@@ -35,7 +35,7 @@ func client(t *testing.T, server *httptest.Server, change func(*rest.Options)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := rest.Options{Name: "Forge acme/models", Server: address, Timeout: 10 * time.Second, From: "the token", Credential: func(context.Context) (string, error) { return "Bearer " + canary, nil }}
+	o := rest.Options{Name: "Forge acme/models", Server: address, Timeout: time.Minute, From: "the token", Credential: func(context.Context) (string, error) { return "Bearer " + canary, nil }}
 	if change != nil {
 		change(&o)
 	}
