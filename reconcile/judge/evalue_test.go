@@ -92,11 +92,15 @@ func TestNoncentralHypergeometricStaysExactForMillions(t *testing.T) {
 // not all terms are added up, the evidence is less, not more.
 func TestEvidenceOfEndlessCountsIsSoonThere(t *testing.T) {
 	for _, n := range []float64{1e9, 1e11, maxCount} {
-		begun := time.Now()
-		// Evidence that should be 1: the tilt is none.
-		got := -logTiltedMean(1, n/2, n/2, n/2)
-		if took := time.Since(begun); took > time.Second {
-			t.Errorf("of %g: it takes %v", n, took)
+		least, got := time.Hour, 0.0
+		for tries := 0; tries < 5 && least > time.Second; tries++ { // the machine may be busy
+			begun := time.Now()
+			// Evidence that should be 1: the tilt is none.
+			got = -logTiltedMean(1, n/2, n/2, n/2)
+			least = min(least, time.Since(begun))
+		}
+		if least > time.Second {
+			t.Errorf("of %g: it takes %v", n, least)
 		}
 		if got > 0.05 || got < -1 {
 			t.Errorf("of %g: got %v, want 0 or a little less", n, got)

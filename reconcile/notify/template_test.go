@@ -68,7 +68,7 @@ func TestTemplatesThatCannotBeUsedAreRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `notifier "x"`) {
 			t.Errorf("%.60s: %v, want words about %q", source, err, want)
 		}
-		if took := time.Since(started); took > 2*time.Second {
+		if took := time.Since(started); took > time.Minute {
 			t.Errorf("%.60s took %s", source, took)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -151,26 +152,28 @@ func (s snagging) TreeAt(ctx context.Context, id string) (spec.Tree, error) {
 
 // What was found good when the time was up is not judged again.
 func TestADeadlineLosesNoProgress(t *testing.T) {
-	w := backlog(t, 9, approved("ann"))
-	line := branch(w, w.head) // newest first
-	hung := &snagging{w, line[2]}
-	g := trust.New(trust.Options{
-		Source: w, Commits: hung, Signatures: w, Forge: forge{world: w}, Memory: w, Load: w.load, Branch: "main", Now: w.clock, Timeout: 200 * time.Millisecond,
+	synctest.Test(t, func(t *testing.T) {
+		w := backlog(t, 9, approved("ann"))
+		line := branch(w, w.head) // newest first
+		hung := &snagging{w, line[2]}
+		g := trust.New(trust.Options{
+			Source: w, Commits: hung, Signatures: w, Forge: forge{world: w}, Memory: w, Load: w.load, Branch: "main", Now: w.clock, Timeout: 200 * time.Millisecond,
+		})
+		if _, err := g.Latest(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("got %v", err)
+		}
+		before := w.calls
+		hung.at, w.parsed = "", nil
+		if got := latest(t, g); got != "" {
+			t.Fatalf("got %q", got)
+		}
+		if slices.Contains(w.parsed, line[len(line)-1]) || w.calls-before > 3*3+1 {
+			t.Errorf("%d calls, and %v were read again", w.calls-before, w.parsed)
+		}
+		if err := g.Followed(t.Context(), w.head); err != nil || len(w.record.Pulls) != 10 || len(w.record.Commits) != 20 {
+			t.Errorf("the record has %d pull requests and %d commits, %v", len(w.record.Pulls), len(w.record.Commits), err)
+		}
 	})
-	if _, err := g.Latest(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("got %v", err)
-	}
-	before := w.calls
-	hung.at, w.parsed = "", nil
-	if got := latest(t, g); got != "" {
-		t.Fatalf("got %q", got)
-	}
-	if slices.Contains(w.parsed, line[len(line)-1]) || w.calls-before > 3*3+1 {
-		t.Errorf("%d calls, and %v were read again", w.calls-before, w.parsed)
-	}
-	if err := g.Followed(t.Context(), w.head); err != nil || len(w.record.Pulls) != 10 || len(w.record.Commits) != 20 {
-		t.Errorf("the record has %d pull requests and %d commits, %v", len(w.record.Pulls), len(w.record.Commits), err)
-	}
 }
 
 // A pull request that comes commit by commit holds up nothing that comes after it.

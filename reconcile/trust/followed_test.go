@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -81,21 +82,23 @@ func TestFollowedAndNotNoted(t *testing.T) {
 
 // The record is written before anybody is asked who brought the commit.
 func TestASlowForgeLosesNoRecord(t *testing.T) {
-	w := begin(t, &spec.Trust{Mode: spec.TrustEvery, Signers: signers()}, nil)
-	m := &durable{world: w}
-	g := trust.New(trust.Options{Source: w, Commits: w, Signatures: w, Forge: hanging{forge{world: w}}, Memory: m, Load: w.load, Branch: "main", Now: w.clock})
-	w.commit(draft{key: "ann"})
-	if got := latest(t, g); got != "" {
-		t.Fatal(got)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if err := g.Followed(ctx, w.head); err != nil {
-		t.Errorf("following says %v", err)
-	}
-	if w.record.Accepted != w.head || w.record.Rules == nil || len(w.record.Commits) != 1 {
-		t.Errorf("the record is %+v", w.record)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, &spec.Trust{Mode: spec.TrustEvery, Signers: signers()}, nil)
+		m := &durable{world: w}
+		g := trust.New(trust.Options{Source: w, Commits: w, Signatures: w, Forge: hanging{forge{world: w}}, Memory: m, Load: w.load, Branch: "main", Now: w.clock})
+		w.commit(draft{key: "ann"})
+		if got := latest(t, g); got != "" {
+			t.Fatal(got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if err := g.Followed(ctx, w.head); err != nil {
+			t.Errorf("following says %v", err)
+		}
+		if w.record.Accepted != w.head || w.record.Rules == nil || len(w.record.Commits) != 1 {
+			t.Errorf("the record is %+v", w.record)
+		}
+	})
 }
 
 // Who brought a commit is added to its record.

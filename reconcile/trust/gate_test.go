@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -305,14 +306,16 @@ func (hanging) Brought(ctx context.Context, _ string) ([]reconcile.Pull, error) 
 }
 
 func TestAForgeThatHangs(t *testing.T) {
-	w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "all"}}}, nil)
-	w.pull("carl", "", map[string]string{"models/a.hcl": "- 2"})
-	g := trust.New(trust.Options{
-		Source: w, Commits: w, Signatures: w, Forge: hanging{forge{world: w}}, Memory: w, Load: w.load, Now: w.clock, Timeout: 200 * time.Millisecond,
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, &spec.Trust{Mode: spec.TrustOff, Reviews: []spec.ReviewRule{{Name: "all"}}}, nil)
+		w.pull("carl", "", map[string]string{"models/a.hcl": "- 2"})
+		g := trust.New(trust.Options{
+			Source: w, Commits: w, Signatures: w, Forge: hanging{forge{world: w}}, Memory: w, Load: w.load, Now: w.clock, Timeout: 200 * time.Millisecond,
+		})
+		if got, want := latest(t, g), `trust.review "all" waiting`; got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
 	})
-	if got, want := latest(t, g), `trust.review "all" waiting`; got != want {
-		t.Fatalf("got %q, want %q", got, want)
-	}
 }
 
 func TestConcurrent(t *testing.T) {
