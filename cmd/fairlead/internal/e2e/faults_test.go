@@ -185,12 +185,21 @@ func TestSecondDaemonStandsByAndTakesOver(t *testing.T) {
 		s, ok := second.status()
 		return ok && s.Standby == "" && s.Commit.ID != ""
 	})
-	if took := time.Since(died); took > 5*time.Second {
-		t.Errorf("it took over after %s, want at most 5 seconds", took)
+	if took := time.Since(died); took > takesOverWithin() {
+		t.Errorf("it took over after %s, want at most %s", took, takesOverWithin())
 	}
 	second.converged(commit)
 	second.exactly(m)
 	second.daemon.stop()
+}
+
+// takesOverWithin is how long nobody may act after a daemon died: five seconds, and
+// more where other tests keep the machine busy.
+func takesOverWithin() time.Duration {
+	if long() {
+		return 5 * time.Second
+	}
+	return 20 * time.Second
 }
 
 // Two daemons that were started alike, as by a deployment that starts the new one
