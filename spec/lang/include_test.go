@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -108,6 +109,11 @@ func TestIncludesAreComposed(t *testing.T) {
 	if cfg.Secrets["team_a_t"].SOPS.Path != "t.yaml" || len(cfg.Secrets) != 3 || len(cfg.Datasets) != 1 || string(cfg.Datasets[0].Source.Data) != "1" {
 		t.Errorf("secrets %v, datasets %v", cfg.Secrets, cfg.Datasets)
 	}
+	for name, module := range map[string]string{"team_a_s": "team-a", "team_a_t": "team-a", "fetch": ""} {
+		if got := cfg.Secrets[name].Module; got != module {
+			t.Errorf("secret %s is of %q; want %q", name, got, module)
+		}
+	}
 	if cfg.Trust != nil || len(cfg.Includes) != 2 || len(cfg.Approvals) != 1 || !slices.Equal(cfg.Environments, []string{"prod"}) {
 		t.Errorf("got %v, %v, %v", cfg.Trust, cfg.Includes, cfg.Approvals)
 	}
@@ -126,7 +132,7 @@ func TestIncludesAreComposed(t *testing.T) {
 		}
 	}
 	alone, diags := l.LoadModule(moduleTree(composition(), spec.IncludeDir+"team-a/"), team, o)
-	if diags.HasErrors() || len(alone.Models) != 2 || alone.Trust == nil || alone.Models[0].Pos.File != "m/a.hcl" || alone.Models[0].Image != digits.Image {
+	if diags.HasErrors() || len(alone.Models) != 2 || alone.Secrets["team_a_t"].Module != "team-a" || alone.Trust == nil || alone.Models[0].Pos.File != "m/a.hcl" || alone.Models[0].Image != digits.Image {
 		t.Errorf("alone: %v, %v", alone, diags.Err())
 	}
 }
@@ -207,6 +213,30 @@ func TestWhatAnIncludedRepoMayNotDo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Which module a secret is of decides who decrypts it, so nothing that a repo writes may
+// say so: no overlay, no instance, no name.
+func TestSecretsAreOfTheModuleThatDeclaresThem(t *testing.T) {
+	mount := spec.IncludeDir + "a/"
+	repo := tree{
+		"root.hcl":      "secret \"r\" {\n  age = \"YWdl\"\n}\ninclude \"a\" {\n  repo = \"https://example.com/a.git\"\n}\nenvironment \"prod\" {}\n",
+		mount + "m.hcl": "secret \"a_one\" {\n  age = \"YWdl\"\n}\nsecret \"a_each\" {\n  for_each = toset([\"x\", \"y\"])\n  age = each.key\n}\nenvironment \"prod\" {\n  secret \"a_one\" {\n    age = \"b3ZlcmxhaWQ=\"\n  }\n}\n",
+	}
+	l := NewLoader()
+	for range 2 { // from the cache, too
+		cfg := mustLoad(t, l, repo, Options{Environment: "prod"})
+		got := map[string]string{}
+		for name, s := range cfg.Secrets {
+			got[name] = s.Module
+		}
+		if want := map[string]string{"r": "", "a_one": "a", "a_each-x": "a", "a_each-y": "a"}; !maps.Equal(got, want) {
+			t.Errorf("got %v; want %v", got, want)
+		}
+		if cfg.Secrets["a_one"].Age != "b3ZlcmxhaWQ=" {
+			t.Error("the overlay does not count")
+		}
 	}
 }
 
