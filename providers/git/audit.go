@@ -49,18 +49,24 @@ func VerifyJournal(ctx context.Context, o AuditOptions) (audit.Report, error) {
 	if err := o.check(); err != nil {
 		return audit.Report{}, fmt.Errorf("verify the journal: %w", err)
 	}
-	report, err := o.verify(ctx)
-	// A daemon beside this process may tidy meanwhile, so a damage is believed if it is
-	// still there at the second look.
-	damaged := func(p audit.Problem) bool { return p.Rule == audit.RuleObject }
-	if errors.Is(err, errUnreadable) || err == nil && slices.ContainsFunc(report.Problems, damaged) {
-		report, err = o.verify(ctx)
+	var report audit.Report
+	err := steady(o.Dir, func() (err error) {
+		if report, err = o.verify(ctx); err == nil && slices.ContainsFunc(report.Problems, isDamage) {
+			return errUnreadable
+		}
+		return err
+	})
+	if errors.Is(err, errUnreadable) && report.FormatVersion != 0 {
+		err = nil // the report tells
 	}
 	if err != nil {
 		return audit.Report{}, fmt.Errorf("verify the journal in %s: %w", o.Dir, err)
 	}
 	return report, nil
 }
+
+// isDamage tells a problem that a daemon beside this process may cause, which tidies.
+func isDamage(p audit.Problem) bool { return p.Rule == audit.RuleObject }
 
 // verify is VerifyJournal, once.
 func (o AuditOptions) verify(ctx context.Context) (audit.Report, error) {

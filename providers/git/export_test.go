@@ -17,3 +17,6 @@ func MergedTree(ctx context.Context, path, ours, theirs string) (string, error) 
 	m, err := mergeCommits(ctx, repo, plumbing.NewHash(ours), plumbing.NewHash(theirs))
 	return m.tree.String(), err
 }
+
+// JoinEach has a journal join packs as soon as there are n of a size.
+func JoinEach(j *Journal, n int) { j.store.fan = n }

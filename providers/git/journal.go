@@ -122,8 +122,10 @@ type Journal struct {
 	at    *position       // nil: not open
 	queue []plumbing.Hash // commits that the remote has not got, oldest first
 	known *plumbing.Hash  // what the remote has; nil: it has to be asked
-	small int             // packs since the last tidying
+	small int             // packs since the last tidying began
 	count counted
+
+	tidying beside // joins packs; no decision waits for it
 
 	delivering chan struct{} // holds one token: one conversation at a time
 	wake       chan struct{}
@@ -222,7 +224,7 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 	}
 	j.shown()
 	j.publishHead(ctx)
-	j.tidy(ctx)
+	j.tidy()
 	j.Hint()
 	return nil
 }
@@ -243,18 +245,27 @@ func (j *Journal) advance(ctx context.Context, next position, objects []plumbing
 	return nil
 }
 
-// tidy joins packs when there may be enough of them. The entry that was written
-// last is safe by then, so what fails is only noted, and tried again.
-func (j *Journal) tidy(ctx context.Context) {
+// tidy has packs joined when there may be enough of them: beside the decisions, as it
+// takes longer than one may. What fails is only noted, and tried again after as many more.
+// The caller has the turn.
+func (j *Journal) tidy() {
 	if j.small < j.store.fan {
 		return
 	}
-	if err := j.store.tidy(ctx); err != nil {
-		j.note(fmt.Sprintf("the journal in %s grows: %s", j.options.Dir, err))
-		return
+	begun := j.tidying.begin(func(ctx context.Context) {
+		if err := recovering(func() error { return j.store.tidy(ctx) }); err != nil && ctx.Err() == nil {
+			j.note(fmt.Sprintf("the journal in %s grows: %s", j.options.Dir, err))
+		}
+	})
+	if begun {
+		j.small = 0
 	}
-	j.small = 0
 }
+
+// Close ends what the journal does beside its callers, and waits for that. Every decision
+// is durable without it. A journal that is closed still takes decisions, and leaves their
+// packs for the next one to join.
+func (j *Journal) Close() { j.tidying.close() }
 
 // Hint has Run deliver now, and not only when its pause after a failure is over:
 // somebody has seen the remote again.
@@ -352,9 +363,7 @@ func recordsIn[R any](ctx context.Context, j *Journal, folder string, decode fun
 	return records, err
 }
 
-// reading calls read with the store and its newest commit. A daemon beside this
-// process may tidy meanwhile, so a damage is believed if it is still there at the
-// second look.
+// reading calls read with the store and its newest commit.
 func (j *Journal) reading(ctx context.Context, read func(*repository, plumbing.Hash) error) error {
 	once := func() error {
 		if ctx.Err() != nil {
@@ -368,10 +377,7 @@ func (j *Journal) reading(ctx context.Context, read func(*repository, plumbing.H
 			return read(&repo.repository, head)
 		})
 	}
-	err := once()
-	if errors.Is(err, errUnreadable) {
-		err = once()
-	}
+	err := steady(j.store.dir, once)
 	switch {
 	case errors.Is(err, errNoStore):
 		return err

@@ -30,6 +30,7 @@ func appendForever(dir, url string) int {
 		fmt.Println("error:", err)
 		return 1
 	}
+	git.JoinEach(j, 4) // so that it is killed in the middle of that, too
 	if _, err := j.Open(ctx); err != nil {
 		fmt.Println("error:", err)
 		return 1

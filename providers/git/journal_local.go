@@ -54,11 +54,7 @@ func (u localUpstream) view(read func(*repository) error) error {
 			return read(repo)
 		})
 	}
-	err := once()
-	if errors.Is(err, errUnreadable) {
-		err = once()
-	}
-	return err
+	return steady(u.link.location.path, once)
 }
 
 func (u localUpstream) explain(ctx context.Context, err error) error {

@@ -24,6 +24,7 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 	}
 	defer giveBack()
 	defer j.shown()
+	j.tidying.halt() // another store may take the place of this one
 	j.at, j.queue, j.known = nil, nil, nil
 	j.store.sweep()
 	if err := j.load(ctx); err != nil {
@@ -42,6 +43,9 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 		return nil, fmt.Errorf("open the journal: %w", j.explainContent(err))
 	}
 	j.small = j.store.fan // so that the next Append looks
+	if j.options.ReadOnly && j.upstream != nil {
+		j.tidy() // each fetch brought a pack, and nobody appends
+	}
 	j.lookAtHead(ctx)
 	j.publishHead(ctx)
 	j.Hint()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +32,9 @@ type store struct {
 	branch plumbing.ReferenceName
 	limits Limits
 	fan    int // see tidy
-	// gate keeps packs in place while they are read: tidy removes them.
+	// gate keeps packs in place while they are read: tidy removes them. What a decision
+	// needs, new packs and refs, is not behind it: somebody who reads all of the journal
+	// would have it wait.
 	gate sync.RWMutex
 }
 
@@ -47,6 +50,11 @@ func (s *store) deliveredRef() plumbing.ReferenceName {
 func (s *store) view(read func(*clone) error) error {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
+	return s.open(read)
+}
+
+// open is view for who reads no packs.
+func (s *store) open(read func(*clone) error) error {
 	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w in %s: %w", errNoStore, s.dir, err)
 	} else if err != nil {
@@ -86,7 +94,7 @@ func (s *store) head() (plumbing.Hash, error) {
 // ref reads a ref; zero: there is none.
 func (s *store) ref(name plumbing.ReferenceName) (plumbing.Hash, error) {
 	var id plumbing.Hash
-	err := s.view(func(repo *clone) (err error) {
+	err := s.open(func(repo *clone) (err error) {
 		id, err = refOf(&repo.repository, name)
 		return err
 	})
@@ -105,6 +113,32 @@ func refOf(repo *repository, name plumbing.ReferenceName) (plumbing.Hash, error)
 		return plumbing.ZeroHash, fmt.Errorf("%w: the ref %s is empty", errUnreadable, name)
 	}
 	return ref.Hash(), nil
+}
+
+// looks is how often a damage is looked at, while packs come and go.
+const looks = 5
+
+// steady calls read, and again where it finds a damage and packs came and went meanwhile:
+// a daemon beside this process joins them. A damage is believed at the second look at the
+// earliest.
+func steady(gitDir string, read func() error) error {
+	for look := 1; ; look++ {
+		before := packNames(gitDir)
+		err := read()
+		if !errors.Is(err, errUnreadable) || look == looks || look > 1 && slices.Equal(before, packNames(gitDir)) {
+			return err
+		}
+	}
+}
+
+// packNames lists the packs of a repository, sorted; none of one that cannot be listed,
+// which whoever reads it will notice.
+func packNames(gitDir string) []string {
+	names, err := filepath.Glob(filepath.Join(gitDir, "objects", "pack", "*.pack"))
+	if err != nil {
+		return nil
+	}
+	return names
 }
 
 // add stores objects, durably, as one pack.

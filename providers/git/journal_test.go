@@ -33,6 +33,7 @@ func newJournal(t testing.TB, o git.JournalOptions) *git.Journal {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(j.Close)
 	return j
 }
 

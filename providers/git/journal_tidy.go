@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -86,10 +87,13 @@ func (s *store) tidy(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for part := range slices.Chunk(bySize[class], s.fan) {
-			if len(part) == s.fan {
-				if err := s.join(ctx, part, class); err != nil {
-					return fmt.Errorf("join %d packs of the journal: %w", len(part), err)
+		for group := range slices.Chunk(bySize[class], s.fan) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if len(group) == s.fan {
+				if err := s.join(ctx, group, class); err != nil {
+					return fmt.Errorf("join %d packs of the journal: %w", len(group), err)
 				}
 			}
 		}
@@ -99,44 +103,94 @@ func (s *store) tidy(ctx context.Context) error {
 
 // join makes one pack of several and removes them.
 func (s *store) join(ctx context.Context, group []pack, class int) error {
-	indexes := make([]*idxfile.MemoryIndex, len(group))
-	seen := map[plumbing.Hash]bool{}
-	total := 0
+	all := map[plumbing.Hash]bool{}
+	parts := make([]part, len(group))
 	for i, p := range group {
 		var err error
-		if indexes[i], err = readIndex(p.base + ".idx"); err != nil {
+		if parts[i], err = readPart(p, all); err != nil {
 			return err
 		}
-		if err := eachEntry(indexes[i], func(e *idxfile.Entry) { seen[e.Hash] = true }); err != nil {
-			return err
-		}
-		total += p.objects
 	}
-	// A pack must not hold an object twice, which putting packs one behind the
-	// other would bring about.
+	obsolete := slices.Clone(group)
 	var joined string
 	var err error
-	if class == 0 || len(seen) < total {
-		joined, err = s.packAnew(ctx, seen)
+	if class == 0 {
+		joined, err = s.packAnew(ctx, slices.Collect(maps.Keys(all)))
 	} else {
-		joined, err = s.concatenate(group, indexes, total)
+		var made []pack
+		if parts, made, err = s.distinct(ctx, parts); err != nil {
+			return err
+		}
+		obsolete = append(obsolete, made...)
+		joined, err = s.concatenate(ctx, parts)
 	}
 	if err != nil {
 		return err
 	}
-	if n, err := countObjects(joined + ".idx"); err != nil || n != len(seen) {
-		return errors.Join(err, fmt.Errorf("the new pack %s holds %d objects and should hold %d", joined, n, len(seen)))
+	if n, err := countObjects(joined + ".idx"); err != nil || n != len(all) {
+		return errors.Join(err, fmt.Errorf("the new pack %s holds %d objects and should hold %d", joined, n, len(all)))
 	}
-	return s.removePacks(group, joined)
+	return s.removePacks(obsolete, joined)
+}
+
+// part is a pack that is joined with others.
+type part struct {
+	pack
+	index *idxfile.MemoryIndex
+	fresh []plumbing.Hash // its objects that no part before it has
+}
+
+// readPart reads the index of a pack, and adds its objects to those that are known.
+func readPart(p pack, known map[plumbing.Hash]bool) (part, error) {
+	index, err := readIndex(p.base + ".idx")
+	if err != nil {
+		return part{}, err
+	}
+	read := part{pack: p, index: index}
+	err = eachEntry(index, func(e *idxfile.Entry) {
+		if !known[e.Hash] {
+			known[e.Hash] = true
+			read.fresh = append(read.fresh, e.Hash)
+		}
+	})
+	return read, err
+}
+
+// distinct makes packs anew that have an object which one before them has, too: a pack
+// must not hold it twice, which putting them one behind the other would bring about.
+func (s *store) distinct(ctx context.Context, parts []part) (distinct []part, made []pack, err error) {
+	for _, p := range parts {
+		switch {
+		case len(p.fresh) == 0:
+			continue
+		case len(p.fresh) < p.objects:
+			if ctx.Err() != nil {
+				return nil, nil, context.Cause(ctx)
+			}
+			base, err := s.packAnew(ctx, p.fresh)
+			if err != nil {
+				return nil, nil, err
+			}
+			again := pack{base: base, objects: len(p.fresh)}
+			if p, err = readPart(again, map[plumbing.Hash]bool{}); err != nil {
+				return nil, nil, err
+			}
+			made = append(made, again)
+		}
+		distinct = append(distinct, p)
+	}
+	return distinct, made, nil
 }
 
 func (s *store) removePacks(group []pack, except string) error {
 	s.gate.Lock()
 	defer s.gate.Unlock()
+	gone := map[string]bool{except: true}
 	for _, p := range group {
-		if p.base == except {
+		if gone[p.base] {
 			continue
 		}
+		gone[p.base] = true
 		// A pack without an index would make the store unreadable; an index
 		// without a pack is swept.
 		if err := errors.Join(os.Remove(p.base+".pack"), os.Remove(p.base+".idx")); err != nil {
@@ -147,11 +201,7 @@ func (s *store) removePacks(group []pack, except string) error {
 }
 
 // packAnew encodes objects into one pack, as differences where that is shorter.
-func (s *store) packAnew(ctx context.Context, objects map[plumbing.Hash]bool) (string, error) {
-	ids := make([]plumbing.Hash, 0, len(objects))
-	for id := range objects {
-		ids = append(ids, id)
-	}
+func (s *store) packAnew(ctx context.Context, ids []plumbing.Hash) (string, error) {
 	slices.SortFunc(ids, func(a, b plumbing.Hash) int { return slices.Compare(a[:], b[:]) })
 	var packed io.Reader
 	err := s.view(func(repo *clone) (err error) {
@@ -168,7 +218,11 @@ func (s *store) packAnew(ctx context.Context, objects map[plumbing.Hash]bool) (s
 
 // concatenate puts packs one behind the other. Differences within a pack name
 // their base by its distance, or by its id, so they stay right.
-func (s *store) concatenate(group []pack, indexes []*idxfile.MemoryIndex, total int) (string, error) {
+func (s *store) concatenate(ctx context.Context, parts []part) (string, error) {
+	total := 0
+	for _, p := range parts {
+		total += p.objects
+	}
 	into := openClone(s.dir)
 	defer into.close()
 	dir := filepath.Join(s.dir, "objects", "pack")
@@ -185,9 +239,12 @@ func (s *store) concatenate(group []pack, indexes []*idxfile.MemoryIndex, total 
 	if err := errors.Join(out.header(total), index.OnHeader(uint32(total))); err != nil {
 		return "", explainDisk(err)
 	}
-	for i, p := range group {
+	for _, p := range parts {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
 		shift := out.written - packHeader
-		if err := eachEntry(indexes[i], func(e *idxfile.Entry) { index.Add(e.Hash, e.Offset+uint64(shift), e.CRC32) }); err != nil {
+		if err := eachEntry(p.index, func(e *idxfile.Entry) { index.Add(e.Hash, e.Offset+uint64(shift), e.CRC32) }); err != nil {
 			return "", err
 		}
 		if err := out.body(p.base + ".pack"); err != nil {

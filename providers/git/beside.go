@@ -1,0 +1,58 @@
+package git
+
+import (
+	"context"
+	"sync"
+)
+
+// beside does one piece of work at a time in a goroutine that ends with it. The zero
+// value is ready.
+type beside struct {
+	mu     sync.Mutex
+	cancel context.CancelFunc // nil: nothing is at work
+	done   chan struct{}      // closed when that has ended
+	closed bool
+}
+
+// begin starts work, unless some is under way or there is to be no more of it.
+func (b *beside) begin(work func(context.Context)) (begun bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cancel != nil || b.closed {
+		return false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	b.cancel, b.done = cancel, done
+	go func() {
+		defer close(done)
+		defer func() {
+			cancel()
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.cancel = nil
+		}()
+		work(ctx)
+	}()
+	return true
+}
+
+// halt interrupts what is at work, and waits until it has ended.
+func (b *beside) halt() {
+	b.mu.Lock()
+	cancel, done := b.cancel, b.done
+	b.mu.Unlock()
+	if cancel == nil {
+		return
+	}
+	cancel()
+	<-done
+}
+
+// close is halt, and nothing begins any more.
+func (b *beside) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.halt()
+}
