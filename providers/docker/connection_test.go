@@ -61,7 +61,7 @@ func TestEngineIsUpgradedWhileConnected(t *testing.T) {
 	}
 	version.Store("1.44")
 	close(upgrade) // the engine's end of the stream closes with its restart
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		select {
 		case <-hints:

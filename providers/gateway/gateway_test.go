@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what must happen at some time.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 var token = spec.NewSensitive("the-admin-token")
 

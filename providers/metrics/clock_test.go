@@ -40,7 +40,7 @@ func untilScraped(t *testing.T, e *Embedded) {
 	e.Scrape([]reconcile.ScrapeTarget{{
 		Job: "model", Address: strings.TrimPrefix(endpoint.URL, "http://"), Interval: 100 * time.Millisecond,
 	}})
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

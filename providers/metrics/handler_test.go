@@ -23,7 +23,7 @@ import (
 // call sends a request and returns the status and the JSON of the answer.
 func call(t *testing.T, method, base, path string, form url.Values) (int, map[string]any) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	target, body := base+"/api/v1/"+path, io.Reader(nil)
 	if method == http.MethodPost {

@@ -136,7 +136,7 @@ func (p *prometheusServer) write(t *testing.T, targets []reconcile.ScrapeTarget)
 // waitFor polls a condition.
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

@@ -107,15 +107,16 @@ func TestEngineProxyFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			socket, acted := playEngine(t)
 			proxy := providertest.NewEngineProxy(t, socket)
-			proxy.OnCall(func(providertest.EngineCall) providertest.EngineFault { return test.fault })
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			proxy.OnCall(func(providertest.EngineCall) providertest.EngineFault {
+				if test.fault == providertest.Hang {
+					cancel()
+				}
+				return test.fault
+			})
 			var noticed atomic.Int32
 			proxy.OnAnswer(func(providertest.EngineCall) { noticed.Add(1) })
-			ctx := t.Context()
-			if test.fault == providertest.Hang {
-				short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-				defer cancel()
-				ctx = short
-			}
 			status, body, err := create(ctx, caller(t, proxy))
 			if (err != nil) != (test.status == 0) || err == nil && status != test.status {
 				t.Errorf("the caller got %d %q, %v; want %d", status, body, err, test.status)

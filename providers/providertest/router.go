@@ -34,7 +34,7 @@ type RouterBench struct {
 var probed = reconcile.HealthProbe{Path: "/healthy", Interval: 20 * time.Millisecond, Timeout: 5 * time.Second}
 
 // patience is how long the suite waits for what must happen at some time.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // RouterSuite holds the contract of reconcile.Router. Each test gets a Router of
 // its own that never had a table.

@@ -84,7 +84,7 @@ func (e *engine) must(method, path string, body, into any) {
 
 func (e *engine) call(method, path string, body, into any) error {
 	// Not t.Context(): cleaning up happens after that ended.
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -116,7 +116,7 @@ func (e *engine) call(method, path string, body, into any) error {
 // waitFor asks until the answer is 200, up to 20 seconds.
 func waitFor(t *testing.T, url string) (body string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for tick := time.NewTicker(20 * time.Millisecond); ; {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

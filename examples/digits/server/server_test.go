@@ -281,7 +281,7 @@ func send(t *testing.T, conn net.Conn, part []byte) {
 // eventually asks again and again, up to ten seconds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for tick := time.NewTicker(5 * time.Millisecond); !holds(); {
 		select {

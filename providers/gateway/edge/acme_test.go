@@ -26,7 +26,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen at some time.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 const domain = "models.example.com"
 
@@ -134,13 +134,13 @@ func clientFor(t *testing.T, address string, roots *x509.CertPool) *http.Client 
 	t.Helper()
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, address)
+			return (&net.Dialer{Timeout: patience}).DialContext(ctx, network, address)
 		},
 		TLSClientConfig:   &tls.Config{RootCAs: roots},
 		ForceAttemptHTTP2: true,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return &http.Client{Transport: transport, Timeout: patience}
 }
 
 var hello = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprintf(w, "over HTTP/%d", r.ProtoMajor) })

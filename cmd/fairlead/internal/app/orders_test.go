@@ -50,7 +50,7 @@ func actingDaemon(t *testing.T) *api {
 	})
 	select {
 	case <-converged:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("the models do not come up: %+v", c.Status())
 	}
 	return d.api
