@@ -1,6 +1,9 @@
 package spec
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // DefaultEnvironment is the name of the environment of a repo that declares
 // none.
@@ -43,6 +46,17 @@ func (c *Config) Model(name string) *Model {
 		return nil
 	}
 	return c.Models[i]
+}
+
+// IncludeOf returns the include whose repo declares what has that name, or nil: names
+// that begin with an include's prefix belong to it.
+func (c *Config) IncludeOf(name string) *Include {
+	for _, i := range c.Includes {
+		if strings.HasPrefix(name, i.Prefix) {
+			return i
+		}
+	}
+	return nil
 }
 
 // Moved says that what was From is now To, so that a rename keeps the running

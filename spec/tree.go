@@ -29,6 +29,16 @@ func (c Commit) Key() string {
 	return key
 }
 
+// Included names the commit of an include, as NAME@COMMIT; "" where it is none of this
+// composition.
+func (c Commit) Included(name string) string {
+	id := c.Includes[name]
+	if id == "" {
+		return ""
+	}
+	return name + "@" + id
+}
+
 // Short is the id as people write it: 7 characters, or "worktree" for a plain
 // directory.
 func (c Commit) Short() string {

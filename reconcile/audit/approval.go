@@ -20,7 +20,8 @@ type Approval struct {
 	Started  time.Time `json:"started"`
 	Promoted time.Time `json:"promoted,omitzero"`
 
-	// Commit of the config repo brought it. The rest is empty where the journal does not
+	// Commit brought it: of Repo, which is the config repo (root) or one that it
+	// includes. The rest is empty where the journal does not
 	// know.
 	Commit   string                 `json:"commit,omitempty"`
 	Repo     string                 `json:"repo,omitempty"`
@@ -72,7 +73,7 @@ func WhoApproved(entries, accepted []journal.Entry, model, version string) (Appr
 		if e.To != first.To {
 			if e.Action == journal.ActionStart && !again[e.To] {
 				again[e.To] = true
-				a.Notes = append(a.Notes, fmt.Sprintf("%s %s came again as another revision, %s, on %s, by the commit %s", model, version, e.To, e.At.UTC().Format(time.RFC3339), short(e.Commit)))
+				a.Notes = append(a.Notes, fmt.Sprintf("%s %s came again as another revision, %s, on %s, by the commit %s", model, version, e.To, e.At.UTC().Format(time.RFC3339), short(declaredIn(e))))
 			}
 			continue
 		}
@@ -86,7 +87,7 @@ func WhoApproved(entries, accepted []journal.Entry, model, version string) (Appr
 	if first == nil {
 		return Approval{}, false
 	}
-	a.Entry, a.Started, a.Revision, a.Commit = first.ID, first.At.UTC(), first.To, first.Commit
+	a.Entry, a.Started, a.Revision, a.Commit = first.ID, first.At.UTC(), first.To, declaredIn(*first)
 	a.trace(NewProvenance(accepted), first.Action)
 	return a, true
 }

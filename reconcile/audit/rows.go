@@ -30,9 +30,11 @@ type Row struct {
 	Weight        int       `json:"weight"`
 	Actor         string    `json:"actor"`
 	Reason        string    `json:"reason"`
-	// Commit of the config repo that was followed, with who wrote, signed, approved and
-	// merged it, as far as the journal knows.
+	// Commit of the config repo that was followed, and Include, NAME@COMMIT, of the
+	// included repo that declares the model, if one does. Who wrote, signed, approved and
+	// merged is about the commit that declares the model, as far as the journal knows.
 	Commit    string     `json:"commit,omitempty"`
+	Include   string     `json:"include,omitempty"`
 	Author    string     `json:"author,omitempty"`
 	Signer    string     `json:"signer,omitempty"`
 	Approvers []string   `json:"approvers,omitempty"`
@@ -60,7 +62,7 @@ func Rows(entries, accepted []journal.Entry) []Row {
 	rows := make([]Row, len(entries))
 	walking := map[string]*journal.Rollout{} // by model, before the entry
 	for i, e := range slices.Backward(entries) {
-		rows[i] = row(e, known.Of(e.Commit))
+		rows[i] = row(e, known.Of(declaredIn(e)))
 		rows[i].Evidence = evidenceOf(e, walking[e.Model])
 		if e.Model != "" {
 			walking[e.Model] = nil
@@ -76,11 +78,12 @@ func row(e journal.Entry, from *journal.RepoRecord) Row {
 	r := Row{
 		FormatVersion: RowFormat, Entry: e.ID, At: e.At.UTC(), What: string(e.Action), Kind: kindOf(e), Name: e.Subject(), Run: e.Run,
 		From: e.From, To: e.To, Version: e.Version, Weight: e.Weight, Actor: e.Actor, Reason: e.Reason, Commit: e.Commit,
+		Include: e.Include,
 	}
 	if from == nil {
 		return r
 	}
-	c := commitIn(from, e.Commit)
+	c := commitIn(from, declaredIn(e))
 	r.Author, r.Signer = c.Author, c.Signer
 	for _, pull := range pullsOf(from, modelOf(e)) {
 		r.Pulls = append(r.Pulls, pull.URL)
@@ -90,6 +93,14 @@ func row(e journal.Entry, from *journal.RepoRecord) Row {
 		r.MergedBy = appendNew(r.MergedBy, pull.MergedBy)
 	}
 	return r
+}
+
+// declaredIn is the commit that declares what a decision is about.
+func declaredIn(e journal.Entry) string {
+	if _, commit, included := strings.Cut(e.Include, "@"); included {
+		return commit
+	}
+	return e.Commit
 }
 
 func appendNew(list []string, name string) []string {
@@ -166,7 +177,7 @@ func WriteJSONLines(w io.Writer, rows []Row) error {
 // columns are those of WriteCSV.
 var columns = []string{
 	"entry", "at", "what", "kind", "name", "run", "from", "to", "version", "weight", "actor", "reason",
-	"commit", "author", "signer", "approvers", "merged_by", "pulls", "evidence",
+	"commit", "include", "author", "signer", "approvers", "merged_by", "pulls", "evidence",
 }
 
 // WriteCSV writes a table with commas and quotes as RFC 4180 has them, and a line of names. What a spreadsheet
@@ -179,7 +190,7 @@ func WriteCSV(w io.Writer, rows []Row) error {
 	for _, r := range rows {
 		fields := []string{
 			r.Entry, r.At.Format(time.RFC3339Nano), r.What, r.Kind, r.Name, r.Run, r.From, r.To, r.Version, strconv.Itoa(r.Weight), r.Actor, r.Reason,
-			r.Commit, r.Author, r.Signer, strings.Join(r.Approvers, " "), strings.Join(r.MergedBy, " "), strings.Join(r.Pulls, " "), evidenceText(r.Evidence),
+			r.Commit, r.Include, r.Author, r.Signer, strings.Join(r.Approvers, " "), strings.Join(r.MergedBy, " "), strings.Join(r.Pulls, " "), evidenceText(r.Evidence),
 		}
 		for i, f := range fields {
 			fields[i] = harmless(f)

@@ -53,8 +53,9 @@ type Options struct {
 	// tree that it was read from. It must not block, and may be nil.
 	OnFollow func(cfg *spec.Config, tree spec.Tree)
 	// Brought names who answers for a commit that is followed, as whoever approves by
-	// merging; "" where that is not known. nil: it is the commit's author.
-	Brought func(commit string) string
+	// merging; "" where that is not known. nil: it is the commit's author. include is
+	// the name of the included repo that has the commit; "": the config repo itself has.
+	Brought func(include, commit string) string
 	// OnEvent is called for every event, from several goroutines; it must not
 	// block. It may be nil.
 	OnEvent func(Event)

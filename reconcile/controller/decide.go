@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -162,12 +163,12 @@ func (l *loop) input(o *object) rollout.Input {
 	in := rollout.Input{
 		Name: name, Scope: l.desired.Scope, Containers: o.containers, View: &l.view,
 		Target: l.desired.Targets[name], Failed: o.failed, Spoiled: o.spoiled,
-		Record: o.ledger.record, Commit: l.desired.Commit.ID, Readings: o.evidence.readings, Inspected: o.inspected(),
+		Record: o.ledger.record, Commit: l.desired.Commit.ID, Include: l.include(name), Readings: o.evidence.readings, Inspected: o.inspected(),
 		NoRoom: l.noRoom(o), Lacks: o.supply.lacks(),
 	}
 	for _, a := range l.desired.Config.Approvals {
 		if a.Model == name {
-			in.Approvals, in.ApprovedBy = append(in.Approvals, a), l.broughtBy()
+			in.Approvals, in.ApprovedBy = append(in.Approvals, a), l.broughtBy(name)
 		}
 	}
 	if l.desired.Unbound[name] != nil {
@@ -186,12 +187,31 @@ func (l *loop) input(o *object) rollout.Input {
 	return in
 }
 
-// broughtBy is who answers for the commit that is followed.
-func (l *loop) broughtBy() string {
+// include is NAME@COMMIT of the included repo that declares a model; "" where none does.
+func (l *loop) include(model string) string {
+	if l.desired == nil {
+		return ""
+	}
+	i := l.desired.Config.IncludeOf(model)
+	if i == nil {
+		return ""
+	}
+	return l.desired.Commit.Included(i.Name)
+}
+
+// broughtBy is who answers for the commit that declares a model, of the repo that does.
+func (l *loop) broughtBy(model string) string {
+	include, commit, included := strings.Cut(l.include(model), "@")
+	if !included {
+		commit = l.desired.Commit.ID
+	}
 	if ask := l.c.opts.Brought; ask != nil {
-		if who := ask(l.desired.Commit.ID); who != "" {
+		if who := ask(include, commit); who != "" {
 			return who
 		}
+	}
+	if included {
+		return "commit " + commit[:min(len(commit), 7)] + " of include " + include
 	}
 	return l.desired.Commit.Author
 }

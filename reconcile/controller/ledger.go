@@ -109,6 +109,7 @@ func (l *loop) write(o *object, e *journal.Entry, by *order) {
 	if entry.Commit == "" && l.desired != nil {
 		entry.Commit = l.desired.Commit.ID
 	}
+	entry.Include = l.include(entry.Model)
 	if entry.Actor == "" {
 		entry.Actor = journal.Daemon
 	}

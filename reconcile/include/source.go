@@ -1,7 +1,6 @@
 package include
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -207,7 +206,7 @@ func (s *Source) inherit(ctx context.Context, r, old *repo) error {
 		return nil
 	}
 	if err == nil {
-		r.tree = unmounted(last, r.block.Name)
+		r.tree = Part(last, r.block.Name)
 	}
 	return err
 }
@@ -269,99 +268,11 @@ func (s *Source) takeGood(ctx context.Context, root spec.Tree, blocks []*spec.In
 }
 
 func (s *Source) mounted(root spec.Tree, blocks []*spec.Include) *tree {
-	t := &tree{root: root, parts: map[string]spec.Tree{}, commit: root.Commit()}
-	t.commit.Includes = map[string]string{}
+	parts := map[string]spec.Tree{}
 	for _, b := range blocks {
 		if part := s.repos[b.Name].tree; part != nil {
-			t.parts[b.Name], t.commit.Includes[b.Name] = part, part.Commit().ID
+			parts[b.Name] = part
 		}
 	}
-	t.list()
-	return t
-}
-
-// Over composes a tree of the root with what another composed tree includes.
-func Over(root, composed spec.Tree) spec.Tree {
-	t := &tree{root: root, parts: map[string]spec.Tree{}, commit: root.Commit()}
-	for name, id := range composed.Commit().Includes {
-		part := unmounted(composed, name)
-		if part == nil {
-			continue
-		}
-		if t.commit.Includes == nil {
-			t.commit.Includes = map[string]string{}
-		}
-		t.parts[name], t.commit.Includes[name] = part, id
-	}
-	t.list()
-	return t
-}
-
-// tree is a composed tree.
-type tree struct {
-	root   spec.Tree
-	parts  map[string]spec.Tree
-	commit spec.Commit
-	files  []spec.File
-}
-
-func (t *tree) Commit() spec.Commit { return t.commit }
-
-func (t *tree) Files() []spec.File { return t.files }
-
-// list makes the list of files. What the root itself has where others are mounted does
-// not show: it could pass for one of theirs.
-func (t *tree) list() {
-	for _, f := range t.root.Files() {
-		if !strings.HasPrefix(f.Path, mounts) {
-			t.files = append(t.files, f)
-		}
-	}
-	for name, part := range t.parts {
-		for _, f := range part.Files() {
-			f.Path = mount(name) + f.Path
-			t.files = append(t.files, f)
-		}
-	}
-	slices.SortFunc(t.files, func(a, b spec.File) int { return cmp.Compare(a.Path, b.Path) })
-}
-
-const mounts = spec.IncludeDir
-
-// mount is the directory of a composed tree that holds an included one.
-func mount(name string) string { return mounts + name + "/" }
-
-func (t *tree) Read(path string) ([]byte, error) {
-	below, mounted := strings.CutPrefix(path, mounts)
-	if !mounted {
-		return t.root.Read(path)
-	}
-	name, file, _ := strings.Cut(below, "/")
-	part := t.parts[name]
-	if part == nil {
-		return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
-	}
-	return part.Read(file)
-}
-
-// unmounted is the part of a composed tree that is of one include; nil if it has none.
-func unmounted(composed spec.Tree, name string) spec.Tree {
-	commit, has := composed.Commit().Includes[name]
-	if !has {
-		return nil
-	}
-	var contents []spec.Content
-	for _, f := range composed.Files() {
-		path, of := strings.CutPrefix(f.Path, mount(name))
-		if !of {
-			continue
-		}
-		data, err := composed.Read(f.Path)
-		if err != nil {
-			return nil
-		}
-		f.Path = path
-		contents = append(contents, spec.Content{File: f, Data: data})
-	}
-	return spec.NewTree(spec.Commit{ID: commit}, contents)
+	return compose(root, parts)
 }

@@ -103,6 +103,9 @@ type Entry struct {
 	Version string `json:"version,omitempty"`
 	Weight  int    `json:"weight"`           // of the candidate, after the decision
 	Commit  string `json:"commit,omitempty"` // of the config repo that is followed
+	// Include is NAME@COMMIT of the included repo that declares the model; "" where the
+	// config repo itself does.
+	Include string `json:"include,omitempty"`
 	// Reason of ActionEnd begins with the outcome of the run.
 	Reason string `json:"reason"`
 	Actor  string `json:"actor"` // "fairlead", or who gave the order

@@ -28,6 +28,7 @@ const (
 	trailerVersion  = "Fairlead-Version"
 	trailerWeight   = "Fairlead-Weight"
 	trailerCommit   = "Fairlead-Commit"
+	trailerInclude  = "Fairlead-Include"
 	trailerActor    = "Fairlead-Actor"
 	trailerAt       = "Fairlead-At"
 	trailerJournal  = "Fairlead-Journal" // of a signed entry only, see BindMessage
@@ -116,6 +117,7 @@ func EncodeMessage(e Entry) (string, error) {
 		{trailerVersion, e.Version},
 		{trailerWeight, weight},
 		{trailerCommit, e.Commit},
+		{trailerInclude, e.Include},
 		{trailerActor, e.Actor},
 		{trailerAt, e.At.UTC().Format(time.RFC3339Nano)},
 	} {
@@ -139,7 +141,7 @@ func ParseMessage(message string) (Entry, error) {
 		Action: Action(trailers[trailerAction]), Model: trailers[trailerModel],
 		Pipeline: trailers[trailerPipeline], Run: trailers[trailerRun], Repo: trailers[trailerRepo], Proposal: trailers[trailerProposal],
 		From: trailers[trailerFrom], To: trailers[trailerTo], Version: trailers[trailerVersion],
-		Commit: trailers[trailerCommit], Actor: trailers[trailerActor],
+		Commit: trailers[trailerCommit], Include: trailers[trailerInclude], Actor: trailers[trailerActor],
 	}
 	weight, weighted := trailers[trailerWeight]
 	if e.Weight, err = strconv.Atoi(weight); err != nil && (weighted || e.Model != "") {
@@ -210,6 +212,7 @@ func parseTrailers(paragraph string) (map[string]string, error) {
 var (
 	validRevision = regexp.MustCompile(`^[0-9A-Za-z._:@+-]{0,128}$`)
 	validCommit   = regexp.MustCompile(`^[0-9A-Za-z._/+-]{0,128}$`)
+	validInclude  = regexp.MustCompile(`^([a-z][a-z0-9_-]{0,63}@[0-9a-f]{1,64})?$`)
 	validRun      = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,127}$`) // a name, and a number behind it, or a kind before it
 )
 
@@ -222,6 +225,8 @@ func (e *Entry) check() error {
 		return fmt.Errorf("the revisions are %q and %q, which is not what a revision looks like", e.From, e.To)
 	case !validCommit.MatchString(e.Commit):
 		return fmt.Errorf("the commit is %q, which is not what one looks like", e.Commit)
+	case !validInclude.MatchString(e.Include):
+		return fmt.Errorf("the include is %q, which is not NAME@COMMIT", e.Include)
 	case e.At.IsZero(), e.At.Year() < 1970 || e.At.Year() > 9999:
 		return fmt.Errorf("the time is %s, which no clock shows", e.At)
 	case e.Pipeline != "":

@@ -21,6 +21,7 @@ type ProposalRecord struct {
 	Proposal      string       `json:"proposal"` // key: revert-digits
 	Kind          ProposalKind `json:"kind"`
 	Model         string       `json:"model"`
+	Include       string       `json:"include,omitempty"` // whose repo it is proposed to; "": the config repo itself
 	// Open is the proposal that waits for people; nil: none does.
 	Open *OpenProposal `json:"open,omitempty"`
 	// Ended are those that came to an end, newest last, at most 200.

@@ -43,6 +43,7 @@ type Release struct {
 	Revision string                   `json:"revision"`
 	Version  string                   `json:"version,omitempty"` // the team's own
 	Commit   string                   `json:"commit,omitempty"`  // of the config repo, that asked for it
+	Include  string                   `json:"include,omitempty"` // NAME@COMMIT of the included repo that declares the model
 	Image    string                   `json:"image,omitempty"`   // as written in the spec
 	Inputs   reconcile.RevisionInputs `json:"inputs"`
 	Health   spec.Health              `json:"health,omitzero"` // by which its replicas are good

@@ -114,6 +114,7 @@ func (r *Record) sift(s *sieve) {
 func (r *Release) sift(s *sieve, field string) {
 	s.revision(field+".revision", r.Revision)
 	s.commit(field+".commit", r.Commit)
+	s.refuse(validInclude.MatchString(r.Include), field+".include", r.Include, "NAME@COMMIT")
 	s.text(&r.Version, &r.Image)
 }
 
@@ -203,6 +204,7 @@ func (p *AcceptedPull) sift(s *sieve) {
 func (r *ProposalRecord) sift(s *sieve) {
 	oneOf(s, "kind", r.Kind, ProposeRevert, ProposePromote, ProposeRetrain, ProposePin, ProposePromotion)
 	s.name("model", r.Model)
+	s.name("include", r.Include)
 	if o := r.Open; o != nil {
 		s.branch("open.branch", o.Branch)
 		s.commit("open.base", o.Base)

@@ -91,6 +91,18 @@ type Summary struct {
 	Problems int `json:"problems,omitempty"`
 }
 
+// Only is the plan without the changes that are not to be kept, and without what is said
+// about all of them.
+func (p *Plan) Only(keep func(*Change) bool) *Plan {
+	only := &Plan{FormatVersion: p.FormatVersion, Environment: p.Environment, Owner: p.Owner, Commit: p.Commit, Changes: []Change{}}
+	for i := range p.Changes {
+		if c := &p.Changes[i]; keep(c) {
+			only.add(c)
+		}
+	}
+	return only
+}
+
 // Observed is what a Diff compares with.
 type Observed struct {
 	Containers []reconcile.Container

@@ -196,10 +196,14 @@ func (l *look) write(ctx context.Context, action journal.Action, r *journal.Prop
 	if actor == "" {
 		actor = journal.Daemon
 	}
-	err := l.proposer.opts.Journal.Append(ctx, journal.Entry{
-		At: r.Since, Action: action, Proposal: l.key, Commit: l.tree.Commit().ID, Reason: reason, Actor: actor, ProposalRecord: r,
-	})
-	if err != nil {
+	r.Include = l.proposer.opts.Include
+	e := journal.Entry{At: r.Since, Action: action, Proposal: l.key, Reason: reason, Actor: actor, ProposalRecord: r}
+	if r.Include == "" {
+		e.Commit = l.followed()
+	} else {
+		e.Include = r.Include + "@" + l.followed()
+	}
+	if err := l.proposer.opts.Journal.Append(ctx, e); err != nil {
 		return err
 	}
 	l.proposer.records[l.key] = *r
@@ -210,7 +214,7 @@ func (l *look) write(ctx context.Context, action journal.Action, r *journal.Prop
 func (l *look) tell(m *propose.Move, err error) {
 	p := l.proposer
 	r := l.record()
-	s := Status{Key: l.key, Kind: r.Kind, Model: r.Model, State: "blocked", Reason: m.Reason}
+	s := Status{Key: l.key, Kind: r.Kind, Model: r.Model, Include: p.opts.Include, State: "blocked", Reason: m.Reason}
 	if l.want.Wish != nil {
 		s.Kind, s.Model, s.Title = l.want.Wish.Kind, l.want.Wish.Model, l.want.Wish.Title
 	}

@@ -21,10 +21,13 @@ import (
 // Options are what a Proposer needs.
 type Options struct {
 	Environment string
-	Proposals   reconcile.Proposals
-	Forge       reconcile.Forge // nil: proposals are branches
-	Base        string          // branch that is proposed to, of the forge
-	Journal     journal.Journal
+	// Include is the name of the include whose repo is proposed to; "": it is the config
+	// repo itself. Of the proposals in the journal each Proposer knows those to its own.
+	Include   string
+	Proposals reconcile.Proposals
+	Forge     reconcile.Forge // nil: proposals are branches
+	Base      string          // branch that is proposed to, of the forge
+	Journal   journal.Journal
 	// Commits tells whether what was proposed can still be merged; nil: it is not asked.
 	Commits reconcile.Commits
 	// Input is how things stand now; nil: it is not known yet. The tree is the one that
@@ -64,18 +67,20 @@ type Proposer struct {
 
 // Status is how one key is doing, for people.
 type Status struct {
-	Key    string                 `json:"key"`
-	Kind   journal.ProposalKind   `json:"kind"`
-	Model  string                 `json:"model"`
-	Title  string                 `json:"title"`
-	Branch string                 `json:"branch,omitempty"`
-	Pull   int                    `json:"pull,omitempty"`
-	URL    string                 `json:"url,omitempty"`
-	Since  time.Time              `json:"since,omitzero"`
-	State  string                 `json:"state"` // open, blocked, or an outcome
-	Reason string                 `json:"reason,omitempty"`
-	Error  string                 `json:"error,omitempty"` // of the last attempt
-	Last   *journal.EndedProposal `json:"last,omitempty"`
+	Key   string               `json:"key"`
+	Kind  journal.ProposalKind `json:"kind"`
+	Model string               `json:"model"`
+	// Include is whose repo it is proposed to; "": the config repo itself.
+	Include string                 `json:"include,omitempty"`
+	Title   string                 `json:"title"`
+	Branch  string                 `json:"branch,omitempty"`
+	Pull    int                    `json:"pull,omitempty"`
+	URL     string                 `json:"url,omitempty"`
+	Since   time.Time              `json:"since,omitzero"`
+	State   string                 `json:"state"` // open, blocked, or an outcome
+	Reason  string                 `json:"reason,omitempty"`
+	Error   string                 `json:"error,omitempty"` // of the last attempt
+	Last    *journal.EndedProposal `json:"last,omitempty"`
 }
 
 // New returns a Proposer that does nothing before Run.
@@ -267,7 +272,11 @@ func (p *Proposer) remember(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what was proposed before: %w", err)
 	}
-	maps.Copy(p.records, records)
+	for key, r := range records {
+		if r.Include == p.opts.Include {
+			p.records[key] = r
+		}
+	}
 	p.open = true
 	return nil
 }

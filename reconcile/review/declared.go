@@ -123,7 +123,7 @@ func objects(cfg *spec.Config) map[string]object {
 	for _, p := range cfg.Pipelines {
 		o := object{address: p.Address, pos: p.Pos}
 		for _, g := range p.Gates {
-			o.gates = append(o.gates, Gate{g.Name, cmp.Or(g.Require.Source, g.Require.String()), cmp.Or(g.Level, spec.LevelHard)})
+			o.gates = append(o.gates, Gate{g.Name, shown(cmp.Or(g.Require.Source, g.Require.String())), cmp.Or(g.Level, spec.LevelHard)})
 		}
 		add(o, p)
 	}
@@ -246,8 +246,8 @@ func shown(value string) string {
 	return plain.Clip(strings.Map(plain.Rune, strings.ToValidUTF8(value, "")), maxValue)
 }
 
-// countOf counts by kind: "1 pipeline and 2 policies".
-func countOf(declared []Declared) string {
+// Counted counts by kind: "1 pipeline and 2 policies".
+func Counted(declared []Declared) string {
 	var parts []string
 	for _, k := range kinds {
 		n := 0

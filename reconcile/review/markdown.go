@@ -185,7 +185,7 @@ func preview(p *page, of *run.Preview) {
 			open++
 		}
 	}
-	p.line("- %s: of a run's %d steps %d come from the cache, %d have to run, %d follow from others", markdown.Code("pipeline."+of.Pipeline), len(of.Nodes), hits, len(of.Nodes)-hits-open, open)
+	p.line("- %s: a run: %d steps, %d from the cache, %d to run, %d that follow from others", markdown.Code("pipeline."+of.Pipeline), len(of.Nodes), hits, len(of.Nodes)-hits-open, open)
 	p.line("  <details><summary>steps</summary>")
 	p.line("")
 	p.line("  | step | cache | why |")

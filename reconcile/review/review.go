@@ -113,7 +113,7 @@ func (r *Report) Headline() string {
 		return "could not be planned"
 	}
 	text := changes(&r.Plan.Summary)
-	switch also := countOf(r.Declared); {
+	switch also := Counted(r.Declared); {
 	case also == "":
 	case r.Plan.Empty():
 		text = also + " to change, and no model"

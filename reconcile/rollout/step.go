@@ -42,6 +42,8 @@ type Input struct {
 	Record journal.Record
 	// Commit is that of the config repo which is followed.
 	Commit string
+	// Include is NAME@COMMIT of the included repo that declares the model; "": none does.
+	Include string
 	// Approvals are those that stand in Git for the model, ApprovedBy who brought the
 	// commit that is followed.
 	Approvals  []*spec.Approval

@@ -63,7 +63,7 @@ func (s *stepper) releaseFound(revision string) *journal.Release {
 func (s *stepper) wanted() *journal.Release {
 	t := s.Target
 	return &journal.Release{
-		Revision: t.Revision, Version: t.Model.Version, Commit: s.Commit, Image: t.Image.Ref, Inputs: t.Inputs, Health: t.Model.Health,
+		Revision: t.Revision, Version: t.Model.Version, Commit: s.Commit, Include: s.Include, Image: t.Image.Ref, Inputs: t.Inputs, Health: t.Model.Health,
 		Signature: t.Model.Signature,
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile/journal"
-	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/spec"
 )
@@ -70,18 +69,18 @@ func (l *loop) forgetSchedules(declared map[string]bool, now time.Time) {
 // tag writes a tag, as GTO reads it, for each version that a pipeline proposed with
 // tags = true and that people have merged since.
 func (l *loop) tag() {
-	commit := l.commit()
-	if commit == "" {
+	if l.commit() == "" {
 		return
 	}
-	for _, v := range l.wanted.Config.Versions {
+	wanted := l.wanted
+	for _, v := range wanted.Config.Versions {
 		p := l.pipeline(v.Pipeline)
 		if p == nil || p.Publish == nil || !p.Publish.Tags || l.tagged[v.ID()] || !l.proposed(v) {
 			continue
 		}
 		l.tagged[v.ID()] = true
 		l.work(func(ctx context.Context) func(*loop) {
-			err := l.opts.Publisher.Tag(ctx, registry.Tag("", v), commit, fmt.Sprintf("%s\n\nRun %s, artifact %s.\n", v.ID(), v.Run, v.Artifact))
+			err := l.opts.Publisher.Tag(ctx, wanted, v, fmt.Sprintf("%s\n\nRun %s, artifact %s.\n", v.ID(), v.Run, v.Artifact))
 			return func(l *loop) {
 				if err != nil { // with the next commit it is tried again
 					delete(l.tagged, v.ID())

@@ -18,6 +18,7 @@ import (
 	"github.com/fairlead/fairlead/providers/runstore"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
+	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
@@ -329,13 +330,13 @@ func (p *proposals) Publish(_ context.Context, _ *runner.Wanted, v *spec.Version
 	return reconcile.Proposed{Branch: "fairlead/publish/" + v.Model, Commit: strings.Repeat("cd", 20), Pushed: true}, nil
 }
 
-func (p *proposals) Tag(_ context.Context, name, commit, _ string) error {
+func (p *proposals) Tag(_ context.Context, w *runner.Wanted, v *spec.Version, _ string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.tags == nil {
 		p.tags = map[string]string{}
 	}
-	p.tags[name] = commit
+	p.tags[registry.Tag("", v)] = w.Tree.Commit().ID
 	return nil
 }
 

@@ -61,10 +61,11 @@ func (j *job) prepare(ctx context.Context) (*run.Prepared, error) {
 	return p, errors.Join(broken...)
 }
 
-// canPublish says early what would fail only when everything has been trained.
+// canPublish says early what would fail only when everything has been trained. What nobody
+// has reviewed has no commit yet.
 func (j *job) canPublish() error {
 	p := j.run.Definition.Publish
-	if p == nil || j.run.Reproduces != "" || j.wanted == nil || j.wanted.Tree.Commit().ID != "" {
+	if p == nil || j.run.Reproduces != "" || j.wanted == nil || j.wanted.Reviewed != nil || j.wanted.Tree.Commit().ID != "" {
 		return nil
 	}
 	return fmt.Errorf("%s: the specs are in a plain directory and in no Git repository, so there is nowhere to propose a version; put them into one, or leave out publish", p.Pos)

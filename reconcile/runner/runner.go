@@ -68,8 +68,9 @@ type Publisher interface {
 	// Publish writes the version into a proposal on top of the commit that is
 	// followed: the entry of the registry, and the model that takes it.
 	Publish(ctx context.Context, w *Wanted, v *spec.Version, message string) (reconcile.Proposed, error)
-	// Tag writes an annotated tag at a commit; one that is there stays as it is.
-	Tag(ctx context.Context, name, commit, message string) error
+	// Tag writes an annotated tag for a version at the commit that is followed, of the
+	// repo that declares its model; one that is there stays as it is.
+	Tag(ctx context.Context, w *Wanted, v *spec.Version, message string) error
 }
 
 // Wanted is what Git wants: a commit that was accepted.

@@ -12,6 +12,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile/controller"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/rollout"
+	"github.com/fairlead/fairlead/spec"
 )
 
 // statusContext is the name of the check that says what became of a commit.
@@ -79,6 +80,27 @@ func several(all []string) string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// share is the part of a status that is about an included repository, in the form of one.
+func (r *repository) share(s *controller.Status) *controller.Status {
+	own := *s
+	own.Commit = spec.Commit{ID: s.Commit.Includes[r.name()]}
+	own.Source, own.Models, own.Converged = controller.SourceStatus{}, nil, true
+	followed := r.site.followed.Load()
+	if followed == nil {
+		return &own
+	}
+	for i := range s.Models {
+		if m := &s.Models[i]; r.declares(followed.cfg, m.Name) {
+			own.Models = append(own.Models, *m)
+			own.Converged = own.Converged && m.Phase == rollout.Steady
+		}
+	}
+	for _, refusal := range r.gate.Refusals() {
+		own.Source = controller.SourceStatus{Commit: refusal.Head.ID, Refused: true, Error: refusal.Error()}
+	}
+	return &own
+}
+
 // reasonURL is the page that says why a commit has its state: the pull request that would
 // end a hold, else the newest decision of the journal.
 func (s *Site) reasonURL(state reconcile.CommitState) string {
@@ -86,7 +108,7 @@ func (s *Site) reasonURL(state reconcile.CommitState) string {
 		return url
 	}
 	if head := s.journalHead(); head != "" {
-		return s.Forge.CommitURL(head)
+		return s.own.forge.CommitURL(head)
 	}
 	return ""
 }
@@ -94,11 +116,11 @@ func (s *Site) reasonURL(state reconcile.CommitState) string {
 // wayOut is the page of the pull request that would end a hold; "" as long as there is
 // none.
 func (s *Site) wayOut(state reconcile.CommitState) string {
-	if state != reconcile.CommitHeld || s.Proposer == nil {
+	if state != reconcile.CommitHeld {
 		return ""
 	}
 	held := s.held()
-	for _, p := range s.Proposer.Status() {
+	for _, p := range s.crews.proposals() {
 		if p.URL != "" && held[p.Model] && (p.Kind == journal.ProposeRevert || p.Kind == journal.ProposePromote) {
 			return p.URL
 		}
@@ -116,26 +138,25 @@ func (s *Site) held() map[string]bool {
 }
 
 // waiting: the newest commit is refused for nothing but evidence that may come.
-func (s *Site) waiting() bool {
-	if s.gate == nil {
+func (r *repository) waiting() bool {
+	if r.gate == nil {
 		return false
 	}
-	all := s.gate.Refusals()
+	all := r.gate.Refusals()
 	return len(all) > 0 && !slices.ContainsFunc(all, func(r *reconcile.Refusal) bool { return !r.Waiting })
 }
 
 // commitStatuses keeps the status of commits current on the forge. States come by
 // quickly, and only the newest of each commit is sent.
 type commitStatuses struct {
-	site  *Site
-	forge reconcile.Forge
-	log   *slog.Logger
-	wake  chan struct{}
-	sent  map[string]reconcile.CommitStatus
+	repo *repository
+	log  *slog.Logger
+	wake chan struct{}
+	sent map[string]reconcile.CommitStatus
 }
 
-func newCommitStatuses(s *Site, log *slog.Logger) *commitStatuses {
-	return &commitStatuses{site: s, forge: s.Forge, log: log, wake: make(chan struct{}, 1), sent: map[string]reconcile.CommitStatus{}}
+func newCommitStatuses(r *repository, log *slog.Logger) *commitStatuses {
+	return &commitStatuses{repo: r, log: log, wake: make(chan struct{}, 1), sent: map[string]reconcile.CommitStatus{}}
 }
 
 // Wake says that a status may have changed. It never blocks.
@@ -151,7 +172,8 @@ const statusPause = 2 * time.Second
 
 // Run sends what changes until ctx ends.
 func (c *commitStatuses) Run(ctx context.Context) {
-	retry := time.NewTimer(c.site.Config.Interval)
+	site := c.repo.site
+	retry := time.NewTimer(site.Config.Interval)
 	defer retry.Stop()
 	for {
 		select {
@@ -160,10 +182,14 @@ func (c *commitStatuses) Run(ctx context.Context) {
 		case <-c.wake:
 		case <-retry.C:
 		}
-		if current := c.site.current.Load(); current != nil {
-			c.send(ctx, statusOf(current.Status(), c.site.waiting()))
+		if current := site.current.Load(); current != nil {
+			status := current.Status()
+			if c.repo.include != nil {
+				status = c.repo.share(status)
+			}
+			c.send(ctx, statusOf(status, c.repo.waiting()))
 		}
-		retry.Reset(c.site.Config.Interval)
+		retry.Reset(site.Config.Interval)
 		pause := time.NewTimer(statusPause)
 		select {
 		case <-ctx.Done():
@@ -181,7 +207,7 @@ func (c *commitStatuses) settle(ctx context.Context, all map[string]reconcile.Co
 		}
 		if last.State == reconcile.CommitPending { // one that was held, or failed, stays that
 			last.State, last.Text = reconcile.CommitSuccess, "overtaken by a newer commit"
-			if _, err := c.forge.Status(ctx, commit, last); err != nil {
+			if _, err := c.repo.forge.Status(ctx, commit, last); err != nil {
 				if ctx.Err() == nil {
 					c.log.Warn("set the last status of a commit", "commit", short(commit), "error", err)
 				}
@@ -194,12 +220,12 @@ func (c *commitStatuses) settle(ctx context.Context, all map[string]reconcile.Co
 
 func (c *commitStatuses) send(ctx context.Context, all map[string]reconcile.CommitStatus) {
 	for commit, status := range all {
-		wayOut := c.site.wayOut(status.State) // which comes later
+		wayOut := c.repo.site.wayOut(status.State) // which comes later
 		if before, known := c.sent[commit]; known && before.State == status.State && before.Text == status.Text && (wayOut == "" || wayOut == before.URL) {
 			continue
 		}
-		status.URL = c.site.reasonURL(status.State)
-		if _, err := c.forge.Status(ctx, commit, status); err != nil {
+		status.URL = c.repo.site.reasonURL(status.State)
+		if _, err := c.repo.forge.Status(ctx, commit, status); err != nil {
 			if ctx.Err() == nil {
 				c.log.Warn("set the status of a commit", "commit", short(commit), "error", err)
 			}

@@ -32,8 +32,6 @@ type Daemon struct {
 	hooks   *webhook.Receiver                     // nil: there are none
 	hooked  chan struct{}                         // one came in
 	noted   []string                              // about the journal, that were logged
-	pulls   atomic.Pointer[pullWatch]
-	commits atomic.Pointer[commitStatuses]
 	// Why the daemon does not act yet; nil where that is not the reason.
 	standby atomic.Pointer[string] // another one does
 	waiting atomic.Pointer[string] // the engine does not answer
@@ -271,11 +269,11 @@ func (d *Daemon) Status() DaemonStatus {
 	}
 	s.Refusals = d.site.refusals()
 	acting := d.current.Load() != nil // what is opened before that is there then
-	if p := d.site.Proposer; acting && p != nil {
-		s.Proposals = p.Status()
-	}
-	if w := d.pulls.Load(); w != nil {
-		s.Pulls = w.Status()
+	s.Proposals = d.site.crews.proposals()
+	for _, c := range d.site.crews.list() {
+		if c.pulls != nil {
+			s.Pulls = append(s.Pulls, c.pulls.Status()...)
+		}
 	}
 	if n := d.site.dispatcher; acting && n != nil {
 		s.Notifiers = n.Status()

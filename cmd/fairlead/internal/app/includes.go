@@ -22,7 +22,7 @@ import (
 
 // composeSource puts the repositories that the root includes beside it.
 func (s *Site) composeSource(store reconcile.Store) {
-	if s.git == nil {
+	if s.own == nil {
 		return
 	}
 	s.root = s.Source
@@ -64,20 +64,22 @@ func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.I
 	if err != nil {
 		return nil, err
 	}
-	gate := trust.New(trust.Options{
-		Name: i.Name, Forge: forge, Source: source, Commits: source, Signatures: &signature.Verifier{},
+	repo := &repository{site: s, include: i, options: options, source: source}
+	repo.reviewedOn(forge)
+	repo.gate = trust.New(trust.Options{
+		Name: i.Name, Forge: repo.forge, Source: source, Commits: source, Signatures: &signature.Verifier{},
 		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: i.Trust, Load: load,
 		Path: i.Path, Branch: options.Branch, URL: redact(i.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
-	s.gates.Store(i.Name, gate)
-	return &toldSource{Source: gate, site: s}, nil
+	s.included.Store(i.Name, repo)
+	return &toldSource{Source: repo.gate, repo: repo}, nil
 }
 
 // forgeOfInclude is where an included repository is reviewed: on the same forge as the
 // root, where it is there; else nowhere that is known.
 func (s *Site) forgeOfInclude(i *spec.Include) (reconcile.Forge, error) {
 	c := s.Config
-	if s.Forge == nil || !sameHost(i.Repo, c.Repo) {
+	if s.own.forge == nil || !sameHost(i.Repo, c.Repo) {
 		return nil, nil
 	}
 	_, repo, err := forgeOf(i.Repo)
@@ -89,25 +91,30 @@ func (s *Site) forgeOfInclude(i *spec.Include) (reconcile.Forge, error) {
 }
 
 // toldSource tells people of a commit of an included repository that is refused. The
-// composition only notes it: nothing else waits for it.
+// composition only notes it: nothing else waits for it. It notes which branch was read.
 type toldSource struct {
 	reconcile.Source
-	site *Site
+	repo *repository
 	told string // the refusal that was told last
 }
 
 // Latest implements reconcile.Source. One look at an include is under way at a time.
 func (t *toldSource) Latest(ctx context.Context) (reconcile.Snapshot, error) {
 	snapshot, err := t.Source.Latest(ctx)
+	if err == nil {
+		ref := snapshot.Tree.Commit().Ref
+		t.repo.ref.Store(&ref)
+	}
 	refusal, refused := errors.AsType[*reconcile.Refusal](err)
 	switch {
 	case !refused:
 		t.told = ""
 	case t.told != refusal.Error():
 		t.told = refusal.Error()
-		t.site.log.Error(t.told, "include", refusal.Repo)
+		s := t.repo.site
+		s.log.Error(t.told, "include", refusal.Repo)
 		at := time.Now()
-		t.site.tell(func(scene notify.Scene) (reconcile.Message, bool) { return scene.Refused(refusal, nil, at), true })
+		s.tell(func(scene notify.Scene) (reconcile.Message, bool) { return scene.Refused(refusal, nil, at), true })
 	}
 	return snapshot, err
 }
@@ -209,30 +216,12 @@ func strictness(m spec.TrustMode) int {
 	return slices.Index([]spec.TrustMode{spec.TrustOff, spec.TrustHead, spec.TrustEvery}, m)
 }
 
-// forgetIncludes drops what judges repositories that are included no more.
-func (s *Site) forgetIncludes(cfg *spec.Config) {
-	s.gates.Range(func(name, _ any) bool {
-		if !slices.ContainsFunc(cfg.Includes, func(i *spec.Include) bool { return i.Name == name }) {
-			s.gates.Delete(name)
-		}
-		return true
-	})
-}
-
-// withIncludes puts the trees that are included now beside a tree of the root.
-func (s *Site) withIncludes(root spec.Tree) spec.Tree {
-	if f := s.followed.Load(); f != nil {
-		return include.Over(root, f.tree)
-	}
-	return root
-}
-
 // followedIncludes notes which commits of included repositories are followed now.
 func (s *Site) followedIncludes(ctx context.Context, commit spec.Commit) error {
 	var errs []error
 	for name, id := range commit.Includes {
-		if gate, open := s.gates.Load(name); open {
-			errs = append(errs, gate.(*trust.Gate).Followed(ctx, id)) //nolint:forcetypeassert // nothing else is in there
+		if r := s.repo(name); r != nil {
+			errs = append(errs, r.gate.Followed(ctx, id))
 		}
 	}
 	return errors.Join(errs...)

@@ -45,13 +45,14 @@ func memorySite(repo, data, env string) (*Site, *memory.Engine, error) {
 	running := func(id string) bool { return engine.StateOf(id) == reconcile.StateRunning }
 	s := &Site{
 		Config: c, Source: source, Runtime: runtime, Snapshots: snapshots, loader: lang.NewLoader(),
-		git: source, accepting: newMailbox(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{},
+		accepting: newMailbox(), log: slog.New(slog.DiscardHandler), environments: map[string]*environment{},
 		Router:  &patientRouter{memory.NewRouter(running, time.Now)},
 		Journal: memory.NewJournal(), Metrics: noMetrics{}, Inspector: oip.Inspector{},
 		Binder: &controller.Binder{
 			Scope: c.scope(), Runtime: runtime, Secrets: secrets, Store: store, Key: []byte("key"), GatewayHost: "127.0.0.1", GatewayPort: 8080,
 		},
 	}
+	s.own = &repository{site: s, options: git.Options{URL: repo, Branch: "main"}, source: source}
 	return s, engine, s.openActing(store)
 }
 

@@ -62,8 +62,8 @@ func (s *Site) openNotifier(ctx context.Context, n *spec.Notifier) (reconcile.No
 // scene is what all messages have in common.
 func (s *Site) scene() dispatch.Scene {
 	scene := dispatch.Scene{Environment: s.Config.Environment, Installation: s.Config.Owner, JournalHead: s.journalHead()}
-	if s.Forge != nil {
-		scene.CommitURL = s.Forge.CommitURL
+	if s.own != nil && s.own.forge != nil {
+		scene.CommitURL = s.own.forge.CommitURL
 	}
 	return scene
 }
@@ -128,7 +128,7 @@ func (s *Site) told(e *journal.Entry) {
 	s.tell(func(scene dispatch.Scene) (reconcile.Message, bool) {
 		owners := s.ownersOf(e.Model, e.Pipeline)
 		if r := e.ProposalRecord; r != nil {
-			if s.Forge != nil && r.Open != nil && r.Open.Pull == 0 {
+			if at := s.repo(r.Include); at != nil && at.forge != nil && r.Open != nil && r.Open.Pull == 0 {
 				return reconcile.Message{}, false // it is told when there is something to click on
 			}
 			owners = s.ownersOf(r.Model, "")

@@ -2,20 +2,108 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
 
+	"github.com/fairlead/fairlead/providers/statefile"
+	"github.com/fairlead/fairlead/reconcile/gate"
+	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/review"
+	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/diag"
+	"github.com/fairlead/fairlead/spec/lang"
 )
 
-// PlanReport is Plan in the form that a pull request shows. Specs that do not load are
-// part of it, and so is an engine that does not answer; the error says that there was
+// Plan compares the newest revision with what runs, and with the one that a daemon
+// followed here last. It changes nothing. The error may be a *diag.ListError about the
+// tree, and is one of the engine where there is no plan.
+func (s *Site) Plan(ctx context.Context) (*review.Report, spec.Tree, error) {
+	snapshot, err := s.Source.Latest(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	tree := snapshot.Tree
+	r := &review.Report{FormatVersion: review.FormatVersion, Environment: s.Config.Environment, Head: tree.Commit().ID, Root: s.Config.Path}
+	cfg, diags := s.loader.Load(tree, s.Config.LangOptions())
+	r.Diagnostics = diag.Report(diags, lang.Sources(tree)).Diagnostics
+	if err := diags.Err(); err != nil {
+		return r, tree, err
+	}
+	desired, err := s.Binder.Bind(ctx, cfg, tree.Commit())
+	if err != nil {
+		return r, tree, err
+	}
+	if r.Plan, err = s.Compare(ctx, desired); err != nil {
+		return r, tree, err
+	}
+	if err := plan.Guard(r.Plan, desired, s.Config.Limits); err != nil {
+		r.Error = err.Error()
+	}
+	s.beside(ctx, r, &runner.Wanted{Config: cfg, Tree: tree})
+	return r, tree, nil
+}
+
+// PlanReport is Plan for who shows it like that of a pull request: specs that do not load
+// are part of it, and so is an engine that does not answer. The error says that there was
 // nothing to plan.
 func (s *Site) PlanReport(ctx context.Context) (*review.Report, error) {
-	snapshot, err := s.Source.Latest(ctx)
+	r, _, err := s.Plan(ctx)
+	if r == nil {
+		return nil, err
+	}
+	if _, told := errors.AsType[*diag.ListError](err); err != nil && !told {
+		r.Error = err.Error()
+	}
+	return r, nil
+}
+
+// beside tells what changes beside the models. Where no daemon followed anything here,
+// that is not known, and every policy counts as new.
+func (s *Site) beside(ctx context.Context, r *review.Report, wanted *runner.Wanted) {
+	cfg := wanted.Config
+	old, err := s.lastFollowed(ctx)
+	if err != nil {
+		if all := review.Counted(review.DeclaredOf(&spec.Config{}, cfg)); all != "" {
+			r.Notes = append(r.Notes, fmt.Sprintf("which of %s change is not known: %v; plan with the --data of the daemon", all, err))
+		}
+		old = &spec.Config{Environment: cfg.Environment}
+	} else {
+		r.Declared = review.DeclaredOf(old, cfg)
+	}
+	now := time.Now()
+	results := gate.Check(cfg, now)
+	r.Policies, r.Judged = review.PoliciesOf(gate.Check(old, now), results), len(results)
+	if len(review.Touched(cfg, r.Declared)) == 0 {
+		return
+	}
+	options, done, err := s.openPreviews()
+	if err != nil {
+		r.Notes = append(r.Notes, previewsUnknown(err))
+		return
+	}
+	defer func() { _ = done() }() // a directory for temporary files keeps them at worst
+	if options != nil {
+		wanted.Reviewed = old
+		previews(ctx, r, options, wanted, s.decidedVersions(ctx))
+	}
+}
+
+// lastFollowed is what the daemon of this data directory followed last.
+func (s *Site) lastFollowed(ctx context.Context) (*spec.Config, error) {
+	last, err := statefile.NewSnapshots(filepath.Join(s.Config.Data, "last-good")).LastGood(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s holds no commit that was followed", s.Config.Data)
+	}
 	if err != nil {
 		return nil, err
 	}
-	r := &review.Report{FormatVersion: review.FormatVersion, Environment: s.Config.Environment, Head: snapshot.Tree.Commit().ID, Root: s.Config.Path}
-	nothing := spec.NewTree(spec.Commit{}, nil) // every policy counts as new
-	return r, newPlanner(s).fill(ctx, r, nothing, snapshot.Tree)
+	cfg, err := s.Load(ctx, last.Tree)
+	if err != nil {
+		return nil, fmt.Errorf("the commit %s that was followed last does not load here: %w", last.Tree.Commit().Short(), err)
+	}
+	return cfg, nil
 }

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/propose"
@@ -24,58 +23,47 @@ type following struct {
 	tree spec.Tree
 }
 
-// openProposals opens what proposes changes of the repo. The Site's Proposer stays nil
-// where the specs are in no repository.
+// openProposals opens what proposes changes of the config repo; those that it includes
+// follow when they are read. Nothing can be proposed where the specs are in no repository.
 func (s *Site) openProposals(log *slog.Logger) error {
-	c := s.Config
-	if s.Snapshots == nil || isPlainDirectory(c) {
+	if s.own == nil {
 		return nil
 	}
-	proposals, err := git.NewProposals(gitOptions(c, ""), s.author())
-	if err != nil {
-		return err
-	}
-	s.proposals = redactedProposals{proposals, s.redact}
-	editor := &editor{site: s}
 	s.updates = newUpdates(s.registries, log)
-	s.Proposer = proposer.New(proposer.Options{
-		Environment: c.Environment, Proposals: s.proposals, Forge: s.Forge, Journal: s.Journal, Commits: s.commits(),
-		Input: s.wishing, Edit: editor.edit, Interval: c.Interval, Log: log,
-	})
-	return nil
+	return s.own.propose(log)
 }
 
-// base is the branch that is followed, and proposed to: where none is named it is the one
-// that HEAD of the repository names. "" before it was read.
-func (s *Site) base() string {
-	if s.Config.Branch != "" {
-		return s.Config.Branch
-	}
-	if f := s.followed.Load(); f != nil {
-		return strings.TrimPrefix(f.tree.Commit().Ref, "refs/heads/")
-	}
-	return ""
-}
-
-// wishing is how things stand, for wishes; nil before a revision is followed.
-func (s *Site) wishing(ctx context.Context) (*propose.Input, spec.Tree, error) {
+// wishing is how things stand, for wishes about what the repository declares; nil before
+// a revision is followed.
+func (r *repository) wishing(ctx context.Context) (*propose.Input, spec.Tree, error) {
+	s := r.site
 	followed, c := s.followed.Load(), s.current.Load()
 	if followed == nil || c == nil || c.Status().Models == nil {
 		return nil, nil, nil
 	}
+	part := r.part(followed.tree)
+	if part == nil {
+		return nil, nil, nil // it is included no more
+	}
+	s.wishes.Lock()
+	defer s.wishes.Unlock()
 	records, err := s.recent.records(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}
-	in := &propose.Input{Environment: s.Config.Environment, Config: followed.cfg, Wanted: map[string]string{}, Records: records}
+	own := *followed.cfg
+	own.Models = slices.DeleteFunc(slices.Clone(own.Models), func(m *spec.Model) bool { return !r.declares(followed.cfg, m.Name) })
+	in := &propose.Input{Environment: s.Config.Environment, Config: &own, Wanted: map[string]string{}, Records: records}
 	for _, m := range c.Status().Models {
 		if m.Revision != "" {
 			in.Wanted[m.Name] = m.Revision
 		}
 	}
-	in.Updates, in.Unknown = s.updates.found(followed.cfg), s.updates.unknown(followed.cfg)
-	in.Upstream = s.upstream(ctx, followed)
-	return in, followed.tree, nil
+	in.Updates, in.Unknown = s.updates.found(&own), s.updates.unknown(&own)
+	if len(own.Models) > 0 {
+		in.Upstream = s.upstream(ctx, followed)
+	}
+	return in, part, nil
 }
 
 // recent keeps the newest records of the journal for as long as nothing is decided: to
@@ -100,8 +88,8 @@ func (r *recent) records(ctx context.Context, s *Site) (map[string]journal.Recor
 	return records, err
 }
 
-// editor makes the changes of wishes to the files of the repo.
-type editor struct{ site *Site }
+// editor makes the changes of wishes to the files of a repository.
+type editor struct{ repo *repository }
 
 func (e *editor) edit(ctx context.Context, tree spec.Tree, w *propose.Wish) (map[string][]byte, error) {
 	files, err := e.files(ctx, tree, w)
@@ -111,7 +99,7 @@ func (e *editor) edit(ctx context.Context, tree spec.Tree, w *propose.Wish) (map
 	if err != nil {
 		return nil, err
 	}
-	if _, err := e.site.Load(ctx, edited(tree, files)); err != nil {
+	if _, err := e.repo.load(ctx, edited(tree, files)); err != nil {
 		return nil, fmt.Errorf("the repo with %q in it would not load, so it is not proposed: %w", w.Title, err)
 	}
 	return files, nil
@@ -125,7 +113,7 @@ func (e *editor) files(ctx context.Context, tree spec.Tree, w *propose.Wish) (ma
 	if err != nil {
 		return nil, err
 	}
-	files, err := edit.Apply(tree, changes(model, e.site.Config.Environment, w.Edit.Set))
+	files, err := edit.Apply(tree, changes(model, e.repo.site.Config.Environment, w.Edit.Set))
 	if w.Edit.Back == nil {
 		return files, err
 	}
@@ -141,15 +129,15 @@ func (e *editor) files(ctx context.Context, tree spec.Tree, w *propose.Wish) (ma
 // restore gives the model's block the text that it had when the release was asked for.
 // That is more than it takes to set what names a release, and says all of it.
 func (e *editor) restore(ctx context.Context, tree spec.Tree, m *spec.Model, r *journal.Release) (map[string][]byte, error) {
-	commits := e.site.commits()
-	if commits == nil || r.Commit == "" {
+	commit := e.repo.commitOf(r)
+	if commit == "" {
 		return nil, fmt.Errorf("%w: the release %s was made by no commit that is known; revert by hand what changed %s since", proposer.ErrByHand, r.Revision, m.Address)
 	}
-	then, err := commits.TreeAt(ctx, r.Commit)
+	then, err := e.repo.source.TreeAt(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
-	files, err := edit.Restore(tree, then, m.Address, e.site.Config.Environment)
+	files, err := edit.Restore(tree, then, m.Address, e.repo.site.Config.Environment)
 	if err != nil {
 		return nil, err
 	}
@@ -158,13 +146,13 @@ func (e *editor) restore(ctx context.Context, tree spec.Tree, m *spec.Model, r *
 		return nil, err
 	}
 	if !reconcile.Declares(back, r.Inputs, r.Image) {
-		return nil, fmt.Errorf("%w: %s is made of more than its own block, such as a variable that has changed since commit %s; revert that by hand", proposer.ErrByHand, m.Address, r.Commit[:min(len(r.Commit), 7)])
+		return nil, fmt.Errorf("%w: %s is made of more than its own block, such as a variable that has changed since commit %s; revert that by hand", proposer.ErrByHand, m.Address, short(commit))
 	}
 	return files, nil
 }
 
 func (e *editor) model(ctx context.Context, tree spec.Tree, name string) (*spec.Model, error) {
-	cfg, err := e.site.Load(ctx, tree)
+	cfg, err := e.repo.load(ctx, tree)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +27,8 @@ import (
 // planner plans pull requests. It binds with a Binder of its own: what a pull request
 // asks for must leave no trace in what is followed.
 type planner struct {
-	site   *Site
+	repo   *repository
+	site   *Site // of the repo
 	loader *lang.Loader
 
 	asks   *reviewedRegistries
@@ -36,10 +36,11 @@ type planner struct {
 	binder *controller.Binder
 }
 
-func newPlanner(s *Site) *planner {
+func newPlanner(r *repository) *planner {
+	s := r.site
 	b := s.Binder
 	asks := &reviewedRegistries{Runtime: b.Runtime}
-	p := &planner{site: s, loader: lang.NewLoader(), asks: asks, turn: make(chan struct{}, 1), binder: &controller.Binder{
+	p := &planner{repo: r, site: s, loader: lang.NewLoader(), asks: asks, turn: make(chan struct{}, 1), binder: &controller.Binder{
 		Scope: b.Scope, Runtime: asks, Secrets: b.Secrets, Store: noStore{b.Store}, Key: b.Key, GatewayHost: b.GatewayHost, GatewayPort: b.GatewayPort, GatewayTLS: b.GatewayTLS,
 	}}
 	p.turn <- struct{}{}
@@ -65,10 +66,7 @@ func (p *planner) Plan(ctx context.Context, pull reconcile.Pull, base string) (*
 		return nil, context.Cause(ctx)
 	}
 	s := p.site
-	commits := s.commits()
-	if commits == nil {
-		return nil, errNoCommits
-	}
+	commits := p.repo.source
 	head, err := commits.FetchRef(ctx, pull.Ref)
 	if err != nil {
 		return nil, err
@@ -77,7 +75,7 @@ func (p *planner) Plan(ctx context.Context, pull reconcile.Pull, base string) (*
 		return nil, fmt.Errorf("%w: it was %s, and is %s", reconcile.ErrStale, short(pull.HeadSHA), short(head))
 	}
 	r := &review.Report{
-		FormatVersion: review.FormatVersion, Environment: s.Config.Environment, Pull: pull.Number, Head: head, Base: base, Root: s.Config.Path,
+		FormatVersion: review.FormatVersion, Environment: s.Config.Environment, Pull: pull.Number, Head: head, Base: base, Root: p.repo.options.Path,
 	}
 	merged, err := commits.Merge(ctx, base, head)
 	if conflict, is := errors.AsType[*reconcile.MergeConflict](err); is {
@@ -91,10 +89,12 @@ func (p *planner) Plan(ctx context.Context, pull reconcile.Pull, base string) (*
 	if err != nil {
 		return nil, err
 	}
-	return r, p.fill(ctx, r, s.withIncludes(before), s.withIncludes(merged.Tree))
+	err = p.fill(ctx, r, p.repo.whole(before), p.repo.whole(merged.Tree))
+	if i := p.repo.include; i != nil {
+		r.Share(i)
+	}
+	return r, err
 }
-
-var errNoCommits = errors.New("pull requests are planned for a Git repository; --repo names a plain directory")
 
 func short(commit string) string { return commit[:min(len(commit), 7)] }
 
@@ -128,45 +128,33 @@ func (p *planner) fill(ctx context.Context, r *review.Report, before, after spec
 	if err := plan.Guard(r.Plan, desired, s.Config.Limits); err != nil {
 		r.Error = err.Error()
 	}
-	p.previews(ctx, r, old, &runner.Wanted{Config: cfg, Tree: after, Reviewed: old})
+	r.Declared = review.DeclaredOf(old, cfg)
+	p.previews(ctx, r, &runner.Wanted{Config: cfg, Tree: after, Reviewed: old})
 	return nil
 }
 
-// previews says of each pipeline that changes what of a run would come from the cache.
-func (p *planner) previews(ctx context.Context, r *review.Report, old *spec.Config, wanted *runner.Wanted) {
-	if p.site.runnerOptions == nil {
-		return
-	}
-	options := new(*p.site.runnerOptions)
-	options.Runtime = p.asks
-	was := map[string]*spec.Pipeline{}
-	for _, pipeline := range old.Pipelines {
-		was[pipeline.Name] = pipeline
-	}
-	for _, pipeline := range wanted.Config.Pipelines {
-		if before := was[pipeline.Name]; before != nil && samePipeline(before, pipeline) {
-			continue
-		}
-		preview, err := runner.Preview(ctx, options, wanted, pipeline, nil, p.site.liveVersions())
+// previews says what runs of the pipelines that change would do.
+func (p *planner) previews(ctx context.Context, r *review.Report, wanted *runner.Wanted) {
+	options := p.site.runnerOptions
+	if options == nil { // by hand
+		opened, done, err := p.site.openPreviews()
 		if err != nil {
-			r.Notes = append(r.Notes, fmt.Sprintf("what a run of %s would do is not known: %v", pipeline.Name, err))
-			continue
+			r.Notes = append(r.Notes, previewsUnknown(err))
 		}
-		r.Pipelines = append(r.Pipelines, *preview)
+		if opened == nil {
+			return
+		}
+		defer func() { _ = done() }() // a directory for temporary files keeps them at worst
+		options = opened
 	}
-}
-
-// samePipeline compares all but where it stands.
-func samePipeline(a, b *spec.Pipeline) bool {
-	left, right := *a, *b
-	left.Pos, right.Pos = spec.Pos{}, spec.Pos{}
-	return reflect.DeepEqual(left, right)
+	options = new(*options)
+	options.Runtime = p.asks
+	previews(ctx, r, options, wanted, p.site.liveVersions())
 }
 
 // pullWatch keeps the plans of open pull requests current on the forge.
 type pullWatch struct {
-	site    *Site
-	forge   reconcile.Forge
+	repo    *repository
 	planner *planner
 	log     *slog.Logger
 	wake    chan struct{}
@@ -198,9 +186,9 @@ type shownPull struct {
 // replan is how old a plan of an unchanged pull request gets: what runs may have changed.
 const replan = 5 * time.Minute
 
-func newPullWatch(s *Site, log *slog.Logger) *pullWatch {
+func newPullWatch(r *repository, log *slog.Logger) *pullWatch {
 	return &pullWatch{
-		site: s, forge: s.Forge, planner: newPlanner(s), log: log, wake: make(chan struct{}, 1), status: map[int]PullStatus{}, done: map[int]shownPull{},
+		repo: r, planner: newPlanner(r), log: log, wake: make(chan struct{}, 1), status: map[int]PullStatus{}, done: map[int]shownPull{},
 	}
 }
 
@@ -222,12 +210,12 @@ func (w *pullWatch) Status() []PullStatus {
 // Run looks at pull requests until ctx ends.
 func (w *pullWatch) Run(ctx context.Context) {
 	for {
-		if f := w.site.followed.Load(); f != nil {
-			if err := w.look(ctx, f); err != nil && ctx.Err() == nil {
+		if base := w.followed(); base != "" {
+			if err := w.look(ctx, base); err != nil && ctx.Err() == nil {
 				w.log.Warn("plan pull requests", "error", err)
 			}
 		}
-		timer := time.NewTimer(w.site.Config.Interval)
+		timer := time.NewTimer(w.repo.site.Config.Interval)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -239,15 +227,29 @@ func (w *pullWatch) Run(ctx context.Context) {
 	}
 }
 
-func (w *pullWatch) look(ctx context.Context, f *following) error {
-	pulls, err := w.forge.Pulls(ctx, reconcile.PullQuery{Base: w.site.base()})
+// followed is the commit of the repository that is followed; "" before one is.
+func (w *pullWatch) followed() string {
+	f := w.repo.site.followed.Load()
+	if f == nil {
+		return ""
+	}
+	part := w.repo.part(f.tree)
+	if part == nil {
+		return ""
+	}
+	return part.Commit().ID
+}
+
+// look plans what is open, as merged with a commit.
+func (w *pullWatch) look(ctx context.Context, base string) error {
+	pulls, err := w.repo.forge.Pulls(ctx, reconcile.PullQuery{Base: w.repo.base()})
 	if err != nil {
 		return err
 	}
 	open := map[int]bool{}
 	for _, pull := range pulls {
 		open[pull.Number] = true
-		w.one(ctx, pull, f.tree.Commit().ID)
+		w.one(ctx, pull, base)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -267,7 +269,7 @@ func (w *pullWatch) one(ctx context.Context, pull reconcile.Pull, base string) {
 		return
 	}
 	s := PullStatus{Number: pull.Number, URL: pull.URL, Head: pull.HeadSHA, At: time.Now()}
-	if pull.Fork && !w.site.Config.Forge.PlanForks {
+	if pull.Fork && !w.repo.site.Config.Forge.PlanForks {
 		s.Skipped = "it is from a fork; --plan-forks plans those too"
 		w.tell(s)
 		return
@@ -293,10 +295,10 @@ func (w *pullWatch) show(ctx context.Context, pull reconcile.Pull, r *review.Rep
 	shown.Base = "" // that it is merged with a newer commit, and the same comes of it, is no news
 	same := shown.Markdown()
 	if before.head != pull.HeadSHA || before.markdown != same {
-		if err := w.forge.Comment(ctx, pull.Number, review.Marker(r.Environment), text); err != nil {
+		if err := w.repo.forge.Comment(ctx, pull.Number, review.Marker(r.Environment), text); err != nil {
 			return err
 		}
-		if _, err := w.forge.Status(ctx, pull.HeadSHA, r.Status(pull.URL)); err != nil {
+		if _, err := w.repo.forge.Status(ctx, pull.HeadSHA, r.Status(pull.URL)); err != nil {
 			return err
 		}
 	}
@@ -313,6 +315,9 @@ func (w *pullWatch) tell(s PullStatus) {
 // PlanPull plans a pull request by hand.
 func (s *Site) PlanPull(ctx context.Context, number int, post bool) (*review.Report, error) {
 	log := slog.New(slog.DiscardHandler)
+	if s.own == nil {
+		return nil, errors.New("pull requests are planned for a Git repository; --repo names a plain directory")
+	}
 	forge, err := openForge(s.Config, log)
 	if err != nil {
 		return nil, err
@@ -327,8 +332,8 @@ func (s *Site) PlanPull(ctx context.Context, number int, post bool) (*review.Rep
 	if pull.Fork && !s.Config.Forge.PlanForks {
 		return nil, fmt.Errorf("pull request #%d is from a fork, so what it declares is not evaluated here; --plan-forks does it", number)
 	}
-	forge = redactedForge{forge, s.redact, s.base}
-	s.Config.Ref, s.Forge = "", forge
+	s.own.reviewedOn(forge)
+	s.Config.Ref = ""
 	snapshot, err := s.Source.Latest(ctx) // it is merged with what the branch is now
 	if err != nil {
 		return nil, err
@@ -339,7 +344,7 @@ func (s *Site) PlanPull(ctx context.Context, number int, post bool) (*review.Rep
 	if cfg, err := s.Load(ctx, snapshot.Tree); err == nil {
 		s.followed.Store(&following{cfg, snapshot.Tree}) // whose secrets are blotted out of what is posted
 	}
-	w := newPullWatch(s, log)
+	w := newPullWatch(s.own, log)
 	r, err := w.planner.Plan(ctx, pull, snapshot.Tree.Commit().ID)
 	if err != nil {
 		return nil, fmt.Errorf("plan #%s: %w", strconv.Itoa(number), err)

@@ -1,11 +1,7 @@
 package app
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/fairlead/fairlead/reconcile"
-	"github.com/fairlead/fairlead/reconcile/trust"
 	"github.com/fairlead/fairlead/spec"
 )
 
@@ -27,16 +23,13 @@ type RefusalStatus struct {
 // refusals are all reasons against the newest commits, those of the root first.
 func (s *Site) refusals() []RefusalStatus {
 	var all []RefusalStatus
-	if s.gate != nil {
-		all = refusalsOf(s.gate.Refusals())
+	if s.own != nil && s.own.gate != nil {
+		all = refusalsOf(s.own.gate.Refusals())
 	}
-	var included []RefusalStatus
-	s.gates.Range(func(_, gate any) bool {
-		included = append(included, refusalsOf(gate.(*trust.Gate).Refusals())...) //nolint:forcetypeassert // nothing else is in there
-		return true
-	})
-	slices.SortStableFunc(included, func(a, b RefusalStatus) int { return cmp.Compare(a.Repo, b.Repo) })
-	return append(all, included...)
+	for _, r := range s.includedRepos() {
+		all = append(all, refusalsOf(r.gate.Refusals())...)
+	}
+	return all
 }
 
 func refusalsOf(refusals []*reconcile.Refusal) []RefusalStatus {

@@ -16,45 +16,40 @@ func (d *Daemon) runReview(ctx context.Context, wg *sync.WaitGroup) {
 	if s.dispatcher != nil {
 		wg.Go(func() { s.dispatcher.Run(ctx) })
 	}
-	if s.Proposer != nil {
-		wg.Go(func() { s.Proposer.Run(ctx) })
+	s.crews.begin(ctx, wg, s, d.log)
+	if s.own != nil {
 		wg.Go(func() { s.runUpdates(ctx) })
 	}
-	if s.Forge == nil || !s.Config.Forge.Review {
-		return
-	}
-	pulls, commits := newPullWatch(s, d.log), newCommitStatuses(s, d.log)
-	d.pulls.Store(pulls)
-	d.commits.Store(commits)
-	wg.Go(func() { pulls.Run(ctx) })
-	wg.Go(func() { commits.Run(ctx) })
 }
 
 // hook is what a webhook does: it wakes who looks at the forge, and nothing else.
 func (d *Daemon) hook(string) {
-	if g := d.site.gate; g != nil {
-		g.Hint()
+	s := d.site
+	if s.own != nil && s.own.gate != nil {
+		s.own.gate.Hint()
+	}
+	for _, r := range s.includedRepos() {
+		r.gate.Hint()
 	}
 	select {
 	case d.hooked <- struct{}{}:
 	default:
 	}
-	if w := d.pulls.Load(); w != nil {
-		w.Wake()
-	}
-	if d.current.Load() == nil {
-		return // nothing is opened yet
-	}
-	if p := d.site.Proposer; p != nil {
-		p.WakeDeep()
+	for _, c := range s.crews.list() {
+		c.wakeProposer(true)
+		if c.pulls != nil {
+			c.pulls.Wake()
+		}
 	}
 }
 
 // changed says that the status may be another one.
 func (d *Daemon) changed() {
 	d.journalNotes()
-	if c := d.commits.Load(); c != nil {
-		c.Wake()
+	for _, c := range d.site.crews.list() {
+		if c.commits != nil {
+			c.commits.Wake()
+		}
 	}
 }
 
@@ -73,14 +68,15 @@ func (d *Daemon) journalNotes() {
 // spread passes an event on to who speaks with people.
 func (d *Daemon) spread(e controller.Event) {
 	d.site.notice(e)
-	switch e.Type { //nolint:exhaustive // nothing else changes what is wanted
-	case controller.Decided:
-		if p := d.site.Proposer; p != nil {
-			p.Wake()
-		}
-	case controller.CommitAccepted:
-		if w := d.pulls.Load(); w != nil {
-			w.Wake()
+	if e.Type != controller.Decided && e.Type != controller.CommitAccepted {
+		return // nothing else changes what is wanted
+	}
+	for _, c := range d.site.crews.list() {
+		switch {
+		case e.Type == controller.Decided:
+			c.wakeProposer(false)
+		case c.pulls != nil:
+			c.pulls.Wake()
 		}
 	}
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/propose"
-	"github.com/fairlead/fairlead/reconcile/proposer"
 	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/reconcile/runner"
@@ -46,7 +45,7 @@ func (s *Site) openPipelines(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	publisher := &publisher{environment: c.Environment, load: s.Load, proposals: s.proposals, proposer: s.Proposer}
+	publisher := &publisher{site: s}
 	s.runnerOptions = &runner.Options{
 		Scope: c.scope(), Runtime: s.Runtime, Artifacts: s.Artifacts, Store: store, Journal: s.Journal, Secrets: s.Binder.Secrets,
 		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{}, Publisher: publisher, Lineage: lineage,
@@ -103,35 +102,51 @@ func (s *Site) keepModels(ctx context.Context, cfg *spec.Config) (map[string]boo
 }
 
 // publisher proposes versions by editing the files of the repo.
-type publisher struct {
-	environment string
-	proposals   reconcile.Proposals // nil: there is nowhere to propose to
-	proposer    *proposer.Proposer
-	load        func(ctx context.Context, tree spec.Tree) (*spec.Config, error)
-}
+type publisher struct{ site *Site }
 
 // errNowhere: the specs are not in a repository.
 var errNowhere = errors.New("the specs are in a plain directory and not in a Git repository, so there is nowhere to propose a version; put them into one, or leave out publish")
 
+// at is the repository that a version of a model belongs into, and its tree.
+func (p *publisher) at(w *runner.Wanted, model string) (*repository, spec.Tree, error) {
+	r := p.site.repoOf(w.Config, model)
+	switch {
+	case p.site.own == nil:
+		return nil, nil, errNowhere
+	case r == nil:
+		return nil, nil, fmt.Errorf("the included repository that declares model %s is not open now: %w", model, reconcile.ErrUnavailable)
+	case r.fixed() != nil:
+		return nil, nil, r.fixed()
+	case r.proposer == nil:
+		return nil, nil, fmt.Errorf("nothing can be proposed to the repository that declares model %s; the log says why", model)
+	}
+	tree := r.part(w.Tree)
+	if tree == nil {
+		return nil, nil, fmt.Errorf("include %q is not part of the commit that is followed", r.name())
+	}
+	return r, tree, nil
+}
+
 // Publish implements runner.Publisher.
 func (p *publisher) Publish(ctx context.Context, w *runner.Wanted, v *spec.Version, message string) (reconcile.Proposed, error) {
-	if p.proposals == nil {
-		return reconcile.Proposed{}, errNowhere
+	repo, tree, err := p.at(w, v.Model)
+	if err != nil {
+		return reconcile.Proposed{}, err
 	}
 	model := w.Config.Model(v.Model)
 	change := func(argument, value string) edit.Change {
-		return edit.Change{Address: model.Address, Environment: p.environment, Argument: argument, Value: value}
+		return edit.Change{Address: model.Address, Environment: p.site.Config.Environment, Argument: argument, Value: value}
 	}
-	files, err := edit.Apply(w.Tree, []edit.Change{change("version", v.Version), change("artifact", v.Artifact)})
+	files, err := edit.Apply(tree, []edit.Change{change("version", v.Version), change("artifact", v.Artifact)})
 	if err != nil {
 		return reconcile.Proposed{}, err
 	}
 	maps.Copy(files, edit.WriteVersion(*v))
-	if _, err := p.load(ctx, edited(w.Tree, files)); err != nil {
+	if _, err := repo.load(ctx, edited(tree, files)); err != nil {
 		return reconcile.Proposed{}, fmt.Errorf("the repo with %s in it would not load, so it is not proposed: %w", v.ID(), err)
 	}
 	title, body, _ := strings.Cut(message, "\n\n")
-	return p.proposer.Offer(ctx, w.Tree, &propose.Wish{
+	return repo.proposer.Offer(ctx, tree, &propose.Wish{
 		Key: p.key(w.Config, v), Kind: journal.ProposeRetrain, Model: v.Model, ID: v.ID(), Title: title, Body: body, Edit: propose.Edit{Files: files},
 	})
 }
@@ -149,11 +164,12 @@ func (p *publisher) key(cfg *spec.Config, v *spec.Version) string {
 }
 
 // Tag implements runner.Publisher.
-func (p *publisher) Tag(ctx context.Context, name, commit, message string) error {
-	if p.proposals == nil {
-		return errNowhere
+func (p *publisher) Tag(ctx context.Context, w *runner.Wanted, v *spec.Version, message string) error {
+	repo, tree, err := p.at(w, v.Model)
+	if err != nil {
+		return err
 	}
-	return p.proposals.Tag(ctx, name, commit, message)
+	return repo.proposals.Tag(ctx, registry.Tag("", v), tree.Commit().ID, message)
 }
 
 // edited is a tree with some files replaced.

@@ -29,10 +29,8 @@ import (
 	"github.com/fairlead/fairlead/reconcile/journal"
 	dispatch "github.com/fairlead/fairlead/reconcile/notify"
 	"github.com/fairlead/fairlead/reconcile/plan"
-	"github.com/fairlead/fairlead/reconcile/proposer"
 	"github.com/fairlead/fairlead/reconcile/registry"
 	"github.com/fairlead/fairlead/reconcile/runner"
-	"github.com/fairlead/fairlead/reconcile/trust"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/lang"
 )
@@ -48,8 +46,6 @@ type Site struct {
 	Binder    *controller.Binder
 	Inspector reconcile.Inspector
 	Artifacts reconcile.Artifacts // nil for who only looks
-	Forge     reconcile.Forge     // nil: there is none
-	Proposer  *proposer.Proposer  // nil where nothing can be proposed
 	Runner    *runner.Runner      // nil before openPipelines
 	// What Begin opens.
 	Journal journal.Journal
@@ -60,20 +56,20 @@ type Site struct {
 
 	loader *lang.Loader
 	log    *slog.Logger
-	git    *git.Source // nil for a directory
-	gate   *trust.Gate // nil for who only looks
 	memory *acceptance
+	// own is the config repo itself; nil for a directory. included are those that it
+	// includes: *repository, by name.
+	own      *repository
+	included sync.Map
 	// operator are the rules of --trust; nil: there are none.
 	operator *spec.Trust
 	// accepting are commits that are followed and not noted yet.
 	accepting mailbox
 	root      reconcile.Source // without what it includes
-	gates     sync.Map         // *trust.Gate of includes, by name
 	// Of who acts; nil before Begin.
 	books         *books
 	gitJournal    *git.Journal
 	signer        *signature.Signer
-	proposals     reconcile.Proposals
 	registries    registries
 	dispatcher    *dispatch.Dispatcher
 	voice         *voice
@@ -81,6 +77,8 @@ type Site struct {
 	environments  map[string]*environment
 	runnerOptions *runner.Options
 	redactor      redactor
+	wishes        sync.Mutex // held by who makes an Input for wishes
+	crews         crews
 	recent        recent
 	// NewKey: there was no key and none is kept, as by who only looks, so nothing can be
 	// said about running secrets and the gateway.
@@ -222,14 +220,12 @@ func (s *Site) openActing(store reconcile.Store) (err error) {
 	if s.Snapshots == nil {
 		return nil
 	}
-	if s.git != nil {
+	if s.own != nil {
 		forge, err := openForge(s.Config, s.log)
 		if err != nil {
 			return err
 		}
-		if forge != nil {
-			s.Forge = redactedForge{forge, s.redact, s.base}
-		}
+		s.own.reviewedOn(forge)
 	}
 	if err := s.guardSource(store); err != nil {
 		return err
@@ -371,22 +367,6 @@ func (s *Site) Desired(ctx context.Context) (*reconcile.Desired, spec.Tree, erro
 	return desired, snapshot.Tree, err
 }
 
-// Plan compares the newest revision with what runs. It changes nothing.
-func (s *Site) Plan(ctx context.Context) (*plan.Plan, spec.Tree, error) {
-	desired, tree, err := s.Desired(ctx)
-	if err != nil {
-		return nil, tree, err
-	}
-	p, err := s.Compare(ctx, desired)
-	if err != nil {
-		return nil, tree, err
-	}
-	if err := plan.Guard(p, desired, s.Config.Limits); err != nil {
-		p.Notes = append(p.Notes, err.Error())
-	}
-	return p, tree, nil
-}
-
 // Compare says what differs between a desired state and what runs.
 func (s *Site) Compare(ctx context.Context, desired *reconcile.Desired) (*plan.Plan, error) {
 	containers, err := s.Runtime.List(ctx, reconcile.Filter{})
@@ -462,11 +442,9 @@ func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
 		s.Runner.Follow(&runner.Wanted{Config: cfg, Tree: tree})
 	}
 	s.settleNotifiers(cfg)
-	s.forgetIncludes(cfg)
-	if s.gate != nil {
+	s.forgetIncluded(cfg)
+	if s.own != nil && s.own.gate != nil {
 		s.accepting.put(tree.Commit())
 	}
-	if s.Proposer != nil {
-		s.Proposer.Wake()
-	}
+	s.crews.settle()
 }

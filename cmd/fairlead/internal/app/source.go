@@ -24,9 +24,14 @@ func (s *Site) openSource(ctx context.Context, snapshots *statefile.Snapshots) (
 	if last, err := snapshots.LastGood(ctx); err == nil {
 		accepted = last.Tree.Commit().ID
 	}
-	s.git, err = git.New(gitOptions(c, accepted))
-	s.Source = s.git
-	return err
+	options := gitOptions(c, accepted)
+	source, err := git.New(options)
+	if err != nil {
+		return err
+	}
+	s.own = &repository{site: s, options: options, source: source}
+	s.Source = source
+	return nil
 }
 
 func gitOptions(c Config, accepted string) git.Options {

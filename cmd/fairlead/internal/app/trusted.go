@@ -22,10 +22,10 @@ import (
 
 // commits is the history of the config repo; nil where it is none of Git.
 func (s *Site) commits() reconcile.Commits {
-	if s.git == nil {
+	if s.own == nil {
 		return nil
 	}
-	return s.git
+	return s.own.source
 }
 
 // readTrust reads the operator's rules; nil where there are none.
@@ -50,16 +50,17 @@ func readTrust(path string) (*spec.Trust, error) {
 // Whoever only looks sees what is there, followed or not.
 func (s *Site) guardSource(store reconcile.Store) error {
 	root, err := readTrust(s.Config.TrustFile)
-	if err != nil || s.git == nil {
+	if err != nil || s.own == nil {
 		return err
 	}
+	own := s.own
 	s.operator = root
-	s.memory = &acceptance{store: store, site: s, name: journal.RootRepo, keep: root != nil || s.Forge != nil}
-	s.gate = trust.New(trust.Options{
-		Name: journal.RootRepo, Source: s.git, Commits: s.git, Signatures: &signature.Verifier{}, Forge: s.Forge, Memory: s.memory, Root: root,
+	s.memory = &acceptance{store: store, site: s, name: journal.RootRepo, keep: root != nil || own.forge != nil}
+	own.gate = trust.New(trust.Options{
+		Name: journal.RootRepo, Source: own.source, Commits: own.source, Signatures: &signature.Verifier{}, Forge: own.forge, Memory: s.memory, Root: root,
 		Load: s.loadRoot, Path: s.Config.Path, Branch: s.Config.Branch, URL: redact(s.Config.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
-	s.Source = s.gate
+	s.Source = own.gate
 	return nil
 }
 
@@ -194,14 +195,16 @@ func (a *acceptance) Accept(ctx context.Context, r journal.RepoRecord) error {
 // broughtTimeout bounds a look into what this process knows already.
 const broughtTimeout = time.Second
 
-// brought names who answers for a commit that is followed.
-func (s *Site) brought(commit string) string {
-	if s.gate == nil {
+// brought names who answers for a commit that is followed, of the config repo or of one
+// that it includes.
+func (s *Site) brought(include, commit string) string {
+	of := s.repo(include)
+	if of == nil || of.gate == nil {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), broughtTimeout)
 	defer cancel()
-	return s.gate.Brought(ctx, commit)
+	return of.gate.Brought(ctx, commit)
 }
 
 // mailbox holds the newest commit that somebody has to look after.
@@ -247,7 +250,7 @@ const noteTimeout = 30 * time.Second
 
 // beginNoting writes down what is followed until the site closes, and what is left then.
 func (s *Site) beginNoting() {
-	if s.gate == nil {
+	if s.own == nil || s.own.gate == nil {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -295,7 +298,7 @@ const noteRetry = 2 * time.Second
 func (s *Site) note(ctx context.Context, c spec.Commit) (done bool) {
 	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
 	defer cancel()
-	err := errors.Join(s.gate.Followed(ctx, c.ID), s.followedIncludes(ctx, c))
+	err := errors.Join(s.own.gate.Followed(ctx, c.ID), s.followedIncludes(ctx, c))
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("who brought the commit is not in the journal", "commit", c.Short(), "error", err)
 	}
