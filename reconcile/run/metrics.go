@@ -8,6 +8,9 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // MaxMetrics bounds the file of a step's metrics, in bytes.
@@ -15,9 +18,6 @@ const MaxMetrics = 1 << 20
 
 // maxFigures bounds the metrics of one step: they go into messages and records.
 const maxFigures = 1000
-
-// metricName holds nothing that could be a line of its own in a message.
-var metricName = regexp.MustCompile(`^[\pL\pN_.,:/@+ -]{1,128}$`)
 
 // noNumber finds what Python's json and others write and JSON does not have.
 var noNumber = regexp.MustCompile(`[:\[,]\s*(-?(?:NaN|Infinity|Inf|nan|inf))\b`)
@@ -52,6 +52,23 @@ func ParseMetrics(data []byte) (map[string]float64, error) {
 // maxNesting is far beyond what a person nests.
 const maxNesting = 16
 
+// maxMetricName is the most characters of a metric's name.
+const maxMetricName = 128
+
+// validMetricName refuses what could be a line of its own in a message. A regular
+// expression of all letters there are, repeated so often, takes megabytes.
+func validMetricName(name string) bool {
+	if name == "" || utf8.RuneCountInString(name) > maxMetricName {
+		return false
+	}
+	for _, c := range name {
+		if !unicode.IsLetter(c) && !unicode.IsNumber(c) && !strings.ContainsRune("_.,:/@+ -", c) {
+			return false
+		}
+	}
+	return true
+}
+
 func flatten(into map[string]float64, prefix string, from map[string]any, depth int) error {
 	if depth > maxNesting {
 		return fmt.Errorf("the metrics are nested deeper than %d objects", maxNesting)
@@ -60,7 +77,7 @@ func flatten(into map[string]float64, prefix string, from map[string]any, depth 
 		if prefix != "" {
 			name = prefix + "." + name
 		}
-		if !metricName.MatchString(name) {
+		if !validMetricName(name) {
 			return fmt.Errorf("the name of a metric is %.60q; use letters, digits and _ . , : / @ + -, at most 128", name)
 		}
 		if _, twice := into[name]; twice {

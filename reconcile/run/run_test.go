@@ -450,6 +450,10 @@ func TestParameters(t *testing.T) {
 func TestMetricsAreNumbersOrNothing(t *testing.T) {
 	for name, c := range map[string]struct{ data, word string }{
 		"numbers":      {`{"accuracy": 0.5, "per_class": {"7": 1}}`, ""},
+		"any letters":  {`{"accuracy": 0.5, "per_class.7": 1, "précision_Ⅻ/κ @1,+-:": 2}`, ""},
+		"a line break": {`{"a\nb": 1}`, "the name of a metric"},
+		"no name":      {`{"": 1}`, "the name of a metric"},
+		"a long name":  {`{"` + strings.Repeat("é", 129) + `": 1}`, "the name of a metric"},
 		"NaN":          {`{"accuracy": NaN}`, "NaN"},
 		"infinity":     {`{"a": 1, "b": -Infinity}`, "-Infinity"},
 		"too large":    {`{"a": 1e999}`, "a is 1e999"},
