@@ -240,7 +240,7 @@ func TestCloseEndsAServiceThatNeverAnswers(t *testing.T) {
 	if err := c.Close(); err == nil {
 		t.Error("nothing was said")
 	}
-	if took := time.Since(began); took > 9*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -90,7 +90,7 @@ func TestAnOverrideCountsForWhatWasSeen(t *testing.T) {
 		})
 	}
 	accuracy("0.79")
-	s.pushed.fail = errors.New("the branch is somebody else's")
+	s.pushed.refuse(errors.New("the branch is somebody else's"))
 	s.up()
 	denied := s.run(nil)
 	next, err := s.runner.Override(t.Context(), runner.OverrideOrder{Run: denied.ID, Gate: "good", Actor: "ann", Reason: "near enough"})
@@ -101,7 +101,7 @@ func TestAnOverrideCountsForWhatWasSeen(t *testing.T) {
 	if failed.Outcome != run.Failed {
 		t.Fatalf("%s %s", failed.Outcome, failed.Reason)
 	}
-	s.pushed.fail = nil
+	s.pushed.refuse(nil)
 	accuracy("0.01")
 	worse, err := s.runner.Resume(t.Context(), runner.ResumeOrder{Run: failed.ID, Params: map[string]any{"share": 0.4}, Actor: "bob"})
 	if err != nil {

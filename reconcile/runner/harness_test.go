@@ -320,6 +320,13 @@ type proposals struct {
 	fail     error
 }
 
+// refuse lets proposals end with this error; nil: no longer.
+func (p *proposals) refuse(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fail = err
+}
+
 func (p *proposals) Publish(_ context.Context, _ *runner.Wanted, v *spec.Version, message string) (reconcile.Proposed, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
