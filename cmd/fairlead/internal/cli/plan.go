@@ -40,9 +40,12 @@ line, and the plan goes to the summary of the job. markdown is that plan alone.
     fairlead plan --format github models
     fairlead plan --pr 12 --forge github --forge-token-file token https://github.com/acme/models.git
 
-Exit codes: 0 fine, 1 error, or the engine has no room for a change; with --detailed-exitcode 2 when there are changes.
-With --pr, and with --format markdown or github, 1 also when specs do not load, the branches conflict, a hard
-policy is broken, or the engine does not answer: the report says which.`,
+Beside the models it names the pipelines, datasets and policies that are not as the
+daemon of this --data followed them last, and what of a run would come from the cache.
+
+Exit codes: 0 fine; 1 error, or a change that would not go ahead: the engine has no room, a policy that is not
+advisory is newly broken, or too many models would go; with --pr also when the branches conflict. With
+--detailed-exitcode 2 when models would change.`,
 		Args: exactlyOne("the specs to plan", "fairlead plan ."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.resolve(cmd, &f)
@@ -68,7 +71,7 @@ policy is broken, or the engine does not answer: the report says which.`,
 	f.registerGit(cmd.Flags())
 	f.registerForge(cmd.Flags())
 	f.Limits.MaxDestroy = 0.5
-	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when there are changes")
+	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when models would change")
 	cmd.Flags().IntVar(&o.pr, "pr", 0, "`NUMBER` of a pull request to plan, as it would be merged")
 	cmd.Flags().BoolVar(&o.post, "post", false, "with --pr: write the plan to the pull request")
 	cmd.Flags().StringVar(&o.format, "format", "text", "`FORMAT`: text, json, markdown or github")
@@ -108,17 +111,22 @@ func (p *program) plan(ctx context.Context, c app.Config, arg string, detailed b
 		return err
 	}
 	defer func() { _ = site.Close() }()
-	result, tree, err := site.Plan(ctx)
+	r, tree, err := site.Plan(ctx)
 	if err != nil {
 		return p.explainError(err, tree)
 	}
-	if err := p.show(result, func() error { return p.view.Plan(result) }); err != nil {
+	if err := p.view.Planned(p.json, r); err != nil {
 		return err
 	}
-	if result.Summary.Problems > 0 {
+	return ended(r, detailed)
+}
+
+// ended is how a plan ends.
+func ended(r *review.Report, detailed bool) error {
+	switch {
+	case r.Failed():
 		return &exit{code: exitError}
-	}
-	if detailed && !result.Empty() {
+	case detailed && !r.Plan.Empty():
 		return &exit{code: exitChanges}
 	}
 	return nil
@@ -176,15 +184,10 @@ func (p *program) showReport(r *review.Report, o *planOptions) error {
 	default:
 		err = p.show(r, func() error { return p.view.Review(r) })
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case r.Failed():
-		return &exit{code: exitError}
-	case o.detailed && !r.Plan.Empty():
-		return &exit{code: exitChanges}
 	}
-	return nil
+	return ended(r, o.detailed)
 }
 
 // jobSummary appends the Markdown to the file that GitHub Actions shows below a job.

@@ -2,30 +2,70 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fairlead/fairlead/reconcile/plan"
+	"github.com/fairlead/fairlead/reconcile/review"
+	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/diag"
 )
 
 // Plan prints what would change.
 func (v *View) Plan(p *plan.Plan) error {
 	out := &printer{v: v}
-	if p.Empty() {
-		out.line("%s Nothing to do: what runs in %s is what %s says (%d unchanged).", v.paint(green, "✓"), v.paint(bold, p.Environment), v.commit(p), p.Unchanged)
-	} else {
-		out.line("Plan for %s at %s", v.paint(bold, p.Environment), v.commit(p))
-		for i := range p.Changes {
-			out.line("")
-			out.change(&p.Changes[i])
-		}
-		out.line("")
-		out.line("Plan: %s.%s", summary(&p.Summary), unchanged(p.Unchanged))
-	}
-	for _, note := range p.Notes {
-		out.line("%s %s", v.paint(yellow, "Note:"), note)
-	}
+	out.plan(p)
 	return out.flush()
+}
+
+// Planned is a plan by hand in its JSON form: the plan, and what changes beside the models.
+type Planned struct {
+	FormatVersion string `json:"format_version"` // of the plan with what is below
+	*plan.Plan
+	Declared    []review.Declared     `json:"declared,omitempty"`
+	Pipelines   []run.Preview         `json:"pipelines,omitempty"`
+	Policies    []review.PolicyResult `json:"policies,omitempty"` // those that do not pass
+	Judged      int                   `json:"judged,omitempty"`   // results of policies in all
+	Diagnostics []diag.JSONDiagnostic `json:"diagnostics,omitempty"`
+	Error       string                `json:"error,omitempty"` // why nothing of it would be done
+	Notes       []string              `json:"notes,omitempty"`
+}
+
+// plannedFormat is the version of the JSON form of Planned. 1.0 was the plan alone.
+const plannedFormat = "1.1"
+
+// Planned prints a plan by hand: what would change of the models, and beside them.
+func (v *View) Planned(asJSON bool, r *review.Report) error {
+	if asJSON {
+		return v.JSON(&Planned{
+			Plan: r.Plan, FormatVersion: plannedFormat, Declared: r.Declared, Pipelines: r.Pipelines, Policies: r.Policies, Judged: r.Judged,
+			Diagnostics: r.Diagnostics, Error: r.Error, Notes: slices.Concat(r.Plan.Notes, r.Notes),
+		})
+	}
+	out := &printer{v: v}
+	out.findings(r)
+	out.plan(r.Plan)
+	out.beside(r)
+	return out.flush()
+}
+
+func (p *printer) plan(of *plan.Plan) {
+	v := p.v
+	if of.Empty() {
+		p.line("%s Nothing to do: what runs in %s is what %s says (%d unchanged).", v.paint(green, "✓"), v.paint(bold, of.Environment), v.commit(of), of.Unchanged)
+	} else {
+		p.line("Plan for %s at %s", v.paint(bold, of.Environment), v.commit(of))
+		for i := range of.Changes {
+			p.line("")
+			p.change(&of.Changes[i])
+		}
+		p.line("")
+		p.line("Plan: %s.%s", summary(&of.Summary), unchanged(of.Unchanged))
+	}
+	for _, note := range of.Notes {
+		p.note(note)
+	}
 }
 
 func (v *View) commit(p *plan.Plan) string {
@@ -77,11 +117,15 @@ func (p *printer) change(c *plan.Change) {
 		where = p.v.paint(dim, "  "+c.Pos.String())
 	}
 	p.line("  %s %s%s", p.v.paint(l.color, fmt.Sprintf("%-3s", l.mark)), c.Address, where)
+	p.fields(c.Fields)
+}
+
+func (p *printer) fields(fields []plan.Field) {
 	width := 0
-	for _, f := range c.Fields {
+	for _, f := range fields {
 		width = max(width, len(f.Path))
 	}
-	for _, f := range c.Fields {
+	for _, f := range fields {
 		p.line("        %-*s = %s", width, f.Path, p.field(&f))
 	}
 }

@@ -24,37 +24,70 @@ func (v *View) Review(r *review.Report) error {
 	for _, file := range r.Conflicts {
 		out.line("  %s %s changed on both sides", v.paint(red, "✗"), file)
 	}
-	for i := range r.Diagnostics {
-		out.finding(r, &r.Diagnostics[i])
-	}
-	if r.Error != "" {
-		out.line("  %s %s", v.paint(red, "✗"), r.Error)
-	}
+	out.findings(r)
 	if r.Plan != nil {
 		for i := range r.Plan.Changes {
 			out.line("")
 			out.change(&r.Plan.Changes[i])
 		}
-	}
-	if r.Judged > 0 {
-		out.line("")
-		out.line("Policies: %d of %d hold.", r.Judged-len(r.Policies), r.Judged)
-		for i := range r.Policies {
-			out.result(&r.Policies[i].Result)
+		for _, note := range r.Plan.Notes {
+			out.note(note)
 		}
 	}
-	for i := range r.Pipelines {
-		out.line("")
-		out.previewed(&r.Pipelines[i])
-	}
-	notes := r.Notes
-	if r.Plan != nil {
-		notes = append(append([]string{}, r.Plan.Notes...), notes...)
-	}
-	for _, note := range notes {
-		out.line("%s %s", v.paint(yellow, "Note:"), note)
-	}
+	out.beside(r)
 	return out.flush()
+}
+
+// findings are the diagnostics of a report, and why there is nothing to be done.
+func (p *printer) findings(r *review.Report) {
+	for i := range r.Diagnostics {
+		p.finding(r, &r.Diagnostics[i])
+	}
+	if r.Error != "" {
+		p.line("  %s %s", p.v.paint(red, "✗"), r.Error)
+	}
+}
+
+// beside is what changes beside the models.
+func (p *printer) beside(r *review.Report) {
+	for i := range r.Declared {
+		p.line("")
+		p.declared(&r.Declared[i])
+	}
+	for i := range r.Pipelines {
+		p.line("")
+		p.previewed(&r.Pipelines[i])
+	}
+	if r.Judged > 0 {
+		p.line("")
+		p.line("Policies: %d of %d hold.", r.Judged-len(r.Policies), r.Judged)
+		for i := range r.Policies {
+			p.result(&r.Policies[i].Result)
+		}
+	}
+	for _, note := range r.Notes {
+		p.note(note)
+	}
+}
+
+// declaredLooks are how a change beside the models is shown.
+var declaredLooks = map[review.Change]look{
+	review.Added: {"+", green, "is new"}, review.Changed: {"~", yellow, "is changed"}, review.Removed: {"-", red, "is not declared any more"},
+}
+
+func (p *printer) declared(d *review.Declared) {
+	l := declaredLooks[d.Change]
+	p.line("  # %s %s", p.v.paint(bold, d.Address.String()), l.words)
+	for i := range d.Gates {
+		g := &d.Gates[i]
+		p.line("  # a run has to pass gate.%s: %s (%s)", g.Name, g.Require, g.Level)
+	}
+	where := ""
+	if d.Pos.File != "" && d.Change != review.Removed {
+		where = p.v.paint(dim, "  "+d.Pos.String())
+	}
+	p.line("  %s %s%s", p.v.paint(l.color, fmt.Sprintf("%-3s", l.mark)), d.Address, where)
+	p.fields(d.Fields)
 }
 
 // finding is one diagnostic of a report, which has no lines of source with it.
@@ -85,7 +118,12 @@ func (p *printer) previewed(of *run.Preview) {
 			hits++
 		}
 	}
-	p.line("  pipeline %s  changes: of a run's %s %d come from the cache", of.Pipeline, count(len(of.Nodes), "step"), hits)
+	p.line("  pipeline %s  a run: %s, %d from the cache", of.Pipeline, count(len(of.Nodes), "step"), hits)
+	for i := range of.Nodes {
+		if n := &of.Nodes[i]; n.Why != "" {
+			p.line("    %s runs: %s", n.Node, n.Why)
+		}
+	}
 }
 
 // Markdown prints a report as a comment on a pull request has it.

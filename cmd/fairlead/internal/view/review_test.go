@@ -14,6 +14,7 @@ import (
 	"github.com/fairlead/fairlead/reconcile/gate"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/notify"
+	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/proposer"
 	"github.com/fairlead/fairlead/reconcile/review"
 	"github.com/fairlead/fairlead/reconcile/run"
@@ -33,7 +34,16 @@ func sampleReview() *review.Report {
 		Policies: []review.PolicyResult{
 			{Result: gate.Result{Name: "card", Policy: true, Subject: "model.fraud", Level: spec.LevelHard, Outcome: gate.Failed, Detail: "has_card is false", Message: "write one", Pos: spec.Pos{File: "p.hcl", Line: 2}}, New: true},
 		},
-		Pipelines: []run.Preview{{Pipeline: "train", Nodes: []run.NodePreview{{Node: "a", Hit: true}, {Node: "b"}}}, {Pipeline: "broken", Problem: "no data"}},
+		Declared: []review.Declared{
+			{
+				Address: spec.Address{Kind: spec.KindPipeline, Name: "train"}, Change: review.Changed, Pos: spec.Pos{File: "train.hcl", Line: 4, Column: 1},
+				Gates:  []review.Gate{{Name: "good", Require: "step.test.metrics.accuracy >= 0.5", Level: spec.LevelHard}},
+				Fields: []plan.Field{{Path: "gate.good.require", Old: "step.test.metrics.accuracy >= 0.95", New: "step.test.metrics.accuracy >= 0.5"}, {Path: "schedule.cron", New: "@daily"}},
+			},
+			{Address: spec.Address{Kind: spec.KindDataset, Name: "rows"}, Change: review.Added, Pos: spec.Pos{File: "train.hcl", Line: 30, Column: 1}},
+			{Address: spec.Address{Kind: spec.KindPolicy, Name: "owned"}, Change: review.Removed, Pos: spec.Pos{File: "p.hcl", Line: 9, Column: 1}},
+		},
+		Pipelines: []run.Preview{{Pipeline: "train", Nodes: []run.NodePreview{{Node: "a", Hit: true}, {Node: "b", Why: "image"}}}, {Pipeline: "broken", Problem: "no data"}},
 		Notes:     []string{"what a run of x would do is not known"},
 	}
 }
@@ -42,6 +52,15 @@ func TestReviewIsThePlanOfAPullRequest(t *testing.T) {
 	golden(t, "review", func(v *view.View) error { return v.Review(sampleReview()) })
 	conflict := &review.Report{Environment: "prod", Pull: 3, Head: "1", Base: "2", Conflicts: []string{"a.hcl"}}
 	golden(t, "review-conflict", func(v *view.View) error { return v.Review(conflict) })
+}
+
+func TestAPlanByHandSaysWhatThatOfAPullRequestSays(t *testing.T) {
+	r := sampleReview()
+	r.Error = "3 of 4 models would be destroyed"
+	golden(t, "planned", func(v *view.View) error { return v.Planned(false, r) })
+	golden(t, "planned-json", func(v *view.View) error { return v.Planned(true, r) })
+	quiet := &review.Report{Plan: &plan.Plan{FormatVersion: plan.FormatVersion, Environment: "prod", Commit: samplePlan().Commit, Unchanged: 4, Changes: []plan.Change{}}, Declared: r.Declared[1:2]}
+	golden(t, "planned-no-model", func(v *view.View) error { return v.Planned(false, quiet) })
 }
 
 func TestGitHubGetsAnnotationsAndNoCommandOfTheSpecs(t *testing.T) {
