@@ -63,10 +63,10 @@ func servedNames(cfg *spec.Config) []string {
 // environment is the one that an argument names, which must be declared.
 func (s section) environment(name string) string {
 	a, ok := s.address(name)
-	if !ok || !s.knownEnvironment(a.Name, s.n.args[name].targets[0].rng) {
+	if !ok || !s.knownEnvironment(a.Name, s.n.args.get(name).targets[0].rng) {
 		return ""
 	}
-	if t := s.n.args[name].targets[0]; t.key != nil {
+	if t := s.n.args.get(name).targets[0]; t.key != nil {
 		s.errorf(t.rng, "Unknown instance", "An environment has no instances. Write environment.%s.", a.Name)
 	}
 	return a.Name
@@ -141,7 +141,7 @@ func (s section) promotion(cfg *spec.Config) *spec.Promotion {
 // promoted are the models that a promotion names. One into another environment may
 // be about models that this one has not.
 func (s section) promoted(cfg *spec.Config) []string {
-	a := s.n.args["models"]
+	a := s.n.args.get("models")
 	if a == nil || a.broken {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (s section) checkPromotedOnce(p *spec.Promotion, others []*spec.Promotion) 
 // conditions compiles a list of arguments each of which must be true or false, about
 // the one object that is judged.
 func (s section) conditions(name string) ([]expr.Expr, []factRef) {
-	a := s.n.args[name]
+	a := s.n.args.get(name)
 	if a == nil || isNull(a.expr) {
 		return nil, nil
 	}

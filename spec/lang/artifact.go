@@ -9,7 +9,7 @@ import (
 
 // artifact is what a model's containers are given beside their image.
 func (s section) artifact(mounts []spec.Mount) *spec.Artifact {
-	if s.n.args["artifact"] == nil && s.n.args["artifact_path"] == nil {
+	if s.n.args.get("artifact") == nil && s.n.args.get("artifact_path") == nil {
 		return nil
 	}
 	target := s.artifactPath(mounts)

@@ -40,7 +40,7 @@ func (s section) check(strategy spec.Strategy, m *spec.Model) spec.Check {
 }
 
 func (s section) anyOf(names ...string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return s.n.args[name] != nil })
+	return slices.ContainsFunc(names, func(name string) bool { return s.n.args.get(name) != nil })
 }
 
 func (s section) checkBounds(lowName string, low *float64, highName string, high *float64) {

@@ -73,7 +73,7 @@ func (e *evaluator) checkUnread() {
 		s.str("description")
 	}
 	for _, name := range e.localNames() {
-		e.resolve(reference{ref{root: "local", name: name}, e.localArg(name).nameRng}, place{}, nil)
+		e.resolve(reference{ref{root: "local", name: name}, e.localArg(name).nameRange()}, place{}, nil)
 	}
 }
 
@@ -224,7 +224,7 @@ func routeAt(m *spec.Model, host, path string) spec.Route {
 }
 
 func (e *evaluator) checkFallback(cfg *spec.Config, d *decoded, f fallback) {
-	rng := f.route.args["fallback"].targets[0].rng
+	rng := f.route.args.get("fallback").targets[0].rng
 	if f.address == d.model.Address {
 		e.errorf(rng, d.node.place, "Fallback to itself", "A model cannot answer for itself when it cannot answer. Name another model, or remove the argument.")
 		return

@@ -63,7 +63,7 @@ func (e *evaluator) convertOnce(a *arg, v cty.Value, sc *scope) (cty.Value, bool
 			p = changedNumber(a, v)
 		}
 		if p != nil {
-			e.errorf(a.expr.Range(), a.place, p.summary, "%s", p.detail)
+			e.errorf(a.expr.Range(), *a.place, p.summary, "%s", p.detail)
 			res.deps.partial = true
 		}
 		res.final, res.finalOK = final, p == nil

@@ -98,7 +98,7 @@ func (e *evaluator) eval(a *arg, sc *scope) (cty.Value, bool) {
 }
 
 func (e *evaluator) evalExpr(a *arg, expr hcl.Expression, refs []reference, sc *scope) (cty.Value, bool) {
-	vars, ok := e.variables(a.place, refs, sc)
+	vars, ok := e.variables(*a.place, refs, sc)
 	if !ok {
 		e.fail()
 		return cty.NilVal, false
@@ -107,14 +107,14 @@ func (e *evaluator) evalExpr(a *arg, expr hcl.Expression, refs []reference, sc *
 	v, diags := expr.Value(&hcl.EvalContext{Variables: vars, Functions: e.functions})
 	switch {
 	case e.meter.tripped != nil:
-		e.errorf(*e.meter.tripped.Subject, a.place, e.meter.tripped.Summary, "%s", e.meter.tripped.Detail)
+		e.errorf(*e.meter.tripped.Subject, *a.place, e.meter.tripped.Summary, "%s", e.meter.tripped.Detail)
 	case diags.HasErrors():
 		e.evaluation(diags, a, refs)
 	case !v.IsWhollyKnown():
-		e.errorf(expr.Range(), a.place, "No value", "The expression has no value that is known now. This is a bug in Fairlead; please report it with the expression.")
+		e.errorf(expr.Range(), *a.place, "No value", "The expression has no value that is known now. This is a bug in Fairlead; please report it with the expression.")
 	default:
 		for _, rng := range e.meter.unlike {
-			e.warnf(rng, a.place, "Comparison of unlike types", "A string and a number, or a bool, are never equal. Convert one of them with tostring() or tonumber().")
+			e.warnf(rng, *a.place, "Comparison of unlike types", "A string and a number, or a bool, are never equal. Convert one of them with tostring() or tonumber().")
 		}
 		return v, true
 	}
@@ -338,7 +338,7 @@ func (e *evaluator) modelValue(r reference, p place) (cty.Value, bool) {
 		return e.unknown(r, p, "model", names(e.symbols.models), fmt.Sprintf("Declare it:\n    model %q {\n      ...\n    }", r.name))
 	}
 	n := e.merged(base)
-	if n.args["for_each"] == nil {
+	if n.args.get("for_each") == nil {
 		if r.key != "" {
 			e.errorf(r.rng, p, "Model without instances", "model.%s has no for_each, so it has no instance %q. Write model.%s.", r.name, r.key, strings.TrimSuffix(r.name+"."+r.attr, "."))
 			return cty.NilVal, false
@@ -430,7 +430,7 @@ func (e *evaluator) variable(base *node) (cty.Value, bool) {
 	if given, isGiven := e.given[n.label]; isGiven {
 		return e.givenValue(n, given, want)
 	}
-	def := n.args["default"]
+	def := n.args.get("default")
 	if def == nil {
 		if e.module.include != nil {
 			e.errorf(n.rng, n.place, "Variable without value", "Nothing sets var.%s where this repo is included: values from outside reach the root alone. Give the variable a default.", n.label)
@@ -447,12 +447,12 @@ func (e *evaluator) variable(base *node) (cty.Value, bool) {
 		return cty.NilVal, false
 	}
 	if e.meter.total += conversionSteps(v); e.meter.total > e.limits.LoadSteps {
-		e.errorf(def.expr.Range(), def.place, "Evaluation too expensive", "The defaults of the repo's variables are too long together. Keep long lists in files, and read them with jsondecode(file()).")
+		e.errorf(def.expr.Range(), *def.place, "Evaluation too expensive", "The defaults of the repo's variables are too long together. Keep long lists in files, and read them with jsondecode(file()).")
 		return cty.NilVal, false
 	}
 	converted, err := toType(v, want)
 	if err != nil {
-		e.errorf(def.expr.Range(), def.place, "Wrong type", "The default does not fit the type of the variable: %s.", typeError(err))
+		e.errorf(def.expr.Range(), *def.place, "Wrong type", "The default does not fit the type of the variable: %s.", typeError(err))
 		return cty.NilVal, false
 	}
 	return converted, true
@@ -463,6 +463,6 @@ func (e *evaluator) closed(a *arg, where string) bool {
 	if len(a.refs) == 0 {
 		return true
 	}
-	e.errorf(a.refs[0].rng, a.place, "Reference not allowed", "Nothing can be read in %s: it is known before everything else is. Use a locals block for values that are made of others.", where)
+	e.errorf(a.refs[0].rng, *a.place, "Reference not allowed", "Nothing can be read in %s: it is known before everything else is. Use a locals block for values that are made of others.", where)
 	return false
 }

@@ -20,7 +20,7 @@ func TestExamplesOfTheReferenceAreRight(t *testing.T) {
 				t.Errorf("%s: the layout is not that of fmt:\n%s", path, got)
 			}
 			r := &reader{meter: l.meter, limits: DefaultLimits(), src: []byte(b.Example)}
-			root := &node{schema: &schema.Block{Blocks: []*schema.Block{b}}, args: map[string]*arg{}}
+			root := &node{schema: &schema.Block{Blocks: []*schema.Block{b}}}
 			if !r.file(root, "example.hcl") || r.diags.HasErrors() {
 				t.Errorf("%s: %v\n%s", path, r.diags.Err(), b.Example)
 			}

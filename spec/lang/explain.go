@@ -149,10 +149,10 @@ func (x *explainer) variable(name string, steps []string) Explanation {
 func (x *explainer) local(name string, steps []string) Explanation {
 	var layers []layer
 	if a := x.e.symbols.locals[name]; a != nil {
-		layers = append(layers, layer{LayerBlock, "", &node{args: map[string]*arg{name: a}}})
+		layers = append(layers, layer{LayerBlock, "", &node{args: arguments{a}}})
 	}
 	if a := x.e.symbols.overLocals[name]; a != nil {
-		layers = append(layers, layer{LayerEnvironment, x.e.options.Environment, &node{args: map[string]*arg{name: a}}})
+		layers = append(layers, layer{LayerEnvironment, x.e.options.Environment, &node{args: arguments{a}}})
 	}
 	if len(layers) == 0 || len(steps) > 2 {
 		return x.fail("No file defines local.%s.%s", name, didYouMean(name, x.e.localNames()))
@@ -192,7 +192,7 @@ func (x *explainer) object(steps []string) Explanation {
 	}
 	address := base.address
 	sc := &scope{}
-	if merged := x.e.merged(base); merged.args["for_each"] != nil {
+	if merged := x.e.merged(base); merged.args.get("for_each") != nil {
 		scopes, _ := x.e.instances(merged)
 		if len(rest) > 0 && merged.schema.Argument(rest[0]) == nil && merged.schema.Block(rest[0]) == nil {
 			for _, candidate := range scopes {
@@ -331,7 +331,7 @@ func (x *explainer) argument(address string, def *schema.Argument, layers []laye
 		out.Layers = append(out.Layers, Layer{Kind: LayerDefault, Value: def.Default, Expression: def.Note})
 	}
 	for _, l := range layers {
-		a := l.n.args[def.Name]
+		a := l.n.args.get(def.Name)
 		if a == nil {
 			continue
 		}
@@ -352,7 +352,7 @@ func (x *explainer) argument(address string, def *schema.Argument, layers []laye
 // source is the text of the value as it is written.
 func (x *explainer) source(a *arg) string {
 	src := x.sources(a.rng.Filename)
-	from, to := a.nameRng.End.Byte, a.rng.End.Byte
+	from, to := a.nameRange().End.Byte, a.rng.End.Byte
 	if from < 0 || to > len(src) || from > to {
 		return ""
 	}

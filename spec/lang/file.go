@@ -52,7 +52,7 @@ type reader struct {
 // read parses a file and checks it against the schema, without evaluating.
 func (l *Loader) read(name, hash string, src []byte, limits Limits) *file {
 	r := &reader{meter: l.meter, limits: limits, src: src}
-	f := &file{hash: hash, root: &node{schema: l.root, args: map[string]*arg{}}}
+	f := &file{hash: hash, root: &node{schema: l.root}}
 	f.broken = !r.file(f.root, name)
 	f.report = r.reporter
 	return f
@@ -181,10 +181,10 @@ func (r *reader) late(a *arg, expr hclsyntax.Expression) {
 			early = append(early, t)
 		}
 	}
-	refs, ok := readReferences(&r.reporter, a.place, early)
+	refs, ok := readReferences(&r.reporter, *a.place, early)
 	a.refs, a.broken = refs, !ok
 	if e := checkLiterals(expr); e != nil {
-		r.tooComplex(e.rng, a.place, e.detail)
+		r.tooComplex(e.rng, *a.place, e.detail)
 		a.broken = true
 	}
 	a.source = r.sourceOf
@@ -193,10 +193,10 @@ func (r *reader) late(a *arg, expr hclsyntax.Expression) {
 
 // value prepares an expression for evaluation.
 func (r *reader) value(a *arg, expr hclsyntax.Expression) {
-	refs, ok := readReferences(&r.reporter, a.place, expr.Variables())
+	refs, ok := readReferences(&r.reporter, *a.place, expr.Variables())
 	a.refs, a.broken = refs, !ok
 	if e := checkLiterals(expr); e != nil {
-		r.tooComplex(e.rng, a.place, e.detail)
+		r.tooComplex(e.rng, *a.place, e.detail)
 		a.broken = true
 	}
 	a.expr = guard(expr, r.meter)
@@ -209,7 +209,7 @@ func (r *reader) keywords(a *arg, expr hclsyntax.Expression) {
 	if a.schema.Type == schema.KeywordList {
 		list, diags := hcl.ExprList(expr)
 		if diags.HasErrors() {
-			r.errorf(expr.Range(), a.place, "Wrong type", "%s takes a list of keywords in brackets: [%s].", a.name, a.schema.Keywords[0])
+			r.errorf(expr.Range(), *a.place, "Wrong type", "%s takes a list of keywords in brackets: [%s].", a.name, a.schema.Keywords[0])
 			a.broken = true
 			return
 		}
@@ -222,11 +222,11 @@ func (r *reader) keywords(a *arg, expr hclsyntax.Expression) {
 			a.keywords = append(a.keywords, keyword{word, item.Range()})
 			continue
 		case word != "":
-			r.errorf(item.Range(), a.place, "Unknown keyword", "%s takes one of %s.%s", a.name, strings.Join(a.schema.Keywords, ", "), didYouMean(word, a.schema.Keywords))
+			r.errorf(item.Range(), *a.place, "Unknown keyword", "%s takes one of %s.%s", a.name, strings.Join(a.schema.Keywords, ", "), didYouMean(word, a.schema.Keywords))
 		case quoted(item) != "" && contains(a.schema.Keywords, quoted(item)):
-			r.errorf(item.Range(), a.place, "Keyword in quotes", "Keywords are bare words. Write %s = %s, without quotes.", a.name, quoted(item))
+			r.errorf(item.Range(), *a.place, "Keyword in quotes", "Keywords are bare words. Write %s = %s, without quotes.", a.name, quoted(item))
 		default:
-			r.errorf(item.Range(), a.place, "Keyword expected", "%s is fixed by the text of the spec and cannot be computed. Write one of %s, without quotes.", a.name, strings.Join(a.schema.Keywords, ", "))
+			r.errorf(item.Range(), *a.place, "Keyword expected", "%s is fixed by the text of the spec and cannot be computed. Write one of %s, without quotes.", a.name, strings.Join(a.schema.Keywords, ", "))
 		}
 		a.broken = true
 	}

@@ -98,7 +98,7 @@ func valueText(v any) int {
 }
 
 func (d *pipelineDecoder) linkInputs(sd *stepDecoder) {
-	a := sd.n.args["inputs"]
+	a := sd.n.args.get("inputs")
 	if a == nil || a.broken {
 		return
 	}
@@ -174,7 +174,7 @@ func (d *pipelineDecoder) depend(c section, reader, of *stepDecoder, t target) b
 }
 
 func (d *pipelineDecoder) linkAfter(sd *stepDecoder) {
-	a := sd.n.args["after"]
+	a := sd.n.args.get("after")
 	if a == nil || a.broken {
 		return
 	}

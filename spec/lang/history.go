@@ -46,7 +46,7 @@ func (e *evaluator) decodeHistory(cfg *spec.Config) {
 // gone checks that an address is not declared any more and that no other block
 // speaks of it.
 func (s section) gone(from spec.Address, gone map[spec.Address]spec.Pos) bool {
-	rng := s.n.args["from"].targets[0].rng
+	rng := s.n.args.get("from").targets[0].rng
 	if twin, spoken := gone[from]; spoken {
 		s.errorf(rng, "Moved or removed twice", "The block at %s speaks of %s already. One of the two must go.", twin, from)
 		return false
@@ -68,7 +68,7 @@ func (e *evaluator) declares(a spec.Address) *node {
 		return nil
 	}
 	n := e.merged(base)
-	if n.args["for_each"] == nil {
+	if n.args.get("for_each") == nil {
 		if a.Key == "" {
 			return n
 		}
@@ -99,7 +99,7 @@ func (e *evaluator) checkMoves(moves []move, includes []*spec.Include) {
 			continue
 		}
 		from[m.To] = m.Moved
-		rng := m.node.args["to"].targets[0].rng
+		rng := m.node.args.get("to").targets[0].rng
 		switch end, found := follow(next, m.To); {
 		case !found:
 			e.errorf(rng, m.node.place, "Moved in a circle", "The moved blocks lead from %s back to itself. Remove those that are not true any more.", m.From)

@@ -136,7 +136,7 @@ func (s section) checkRepo(repo string) {
 // checkPrefixes refuses names of the root's own that belong to an include.
 func (e *evaluator) checkPrefixes(includes []*spec.Include) {
 	check := func(n *node, i *spec.Include) {
-		instances := n.args["for_each"] != nil && strings.HasPrefix(n.label+"-", i.Prefix)
+		instances := n.args.get("for_each") != nil && strings.HasPrefix(n.label+"-", i.Prefix)
 		if !strings.HasPrefix(n.label, i.Prefix) && !instances {
 			return
 		}

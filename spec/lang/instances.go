@@ -10,7 +10,7 @@ import (
 
 // enabled tells whether a block counts.
 func (e *evaluator) enabled(n *node) (enabled, ok bool) {
-	if n.args["enabled"] == nil {
+	if n.args.get("enabled") == nil {
 		return true, true
 	}
 	s := section{ev: e, n: n, sc: &scope{}}
@@ -24,7 +24,7 @@ func (e *evaluator) enabled(n *node) (enabled, ok bool) {
 // instances are the scopes of a block's instances: one without a key where
 // there is no for_each.
 func (e *evaluator) instances(n *node) ([]*scope, bool) {
-	a := n.args["for_each"]
+	a := n.args.get("for_each")
 	if a == nil {
 		return []*scope{{}}, true
 	}
@@ -34,11 +34,11 @@ func (e *evaluator) instances(n *node) ([]*scope, bool) {
 	}
 	t := v.Type()
 	if t.IsTupleType() || t.IsListType() {
-		e.errorf(a.expr.Range(), a.place, "Wrong type", "for_each takes a map, or a set of strings. The elements of a list have no names of their own: a change of the first would move all others. Write toset(%s).", "[...]")
+		e.errorf(a.expr.Range(), *a.place, "Wrong type", "for_each takes a map, or a set of strings. The elements of a list have no names of their own: a change of the first would move all others. Write toset(%s).", "[...]")
 		return nil, false
 	}
 	if v.IsNull() || !t.IsMapType() && !t.IsObjectType() && !t.IsSetType() {
-		e.errorf(a.expr.Range(), a.place, "Wrong type", "for_each takes a map, or a set of strings, and this is %s.", kindOf(v))
+		e.errorf(a.expr.Range(), *a.place, "Wrong type", "for_each takes a map, or a set of strings, and this is %s.", kindOf(v))
 		return nil, false
 	}
 	var scopes []*scope
@@ -46,13 +46,13 @@ func (e *evaluator) instances(n *node) ([]*scope, bool) {
 		key, value := it.Element()
 		sc, problem := instance(n, key, value)
 		if problem != "" {
-			e.errorf(a.expr.Range(), a.place, "Invalid for_each key", "%s", problem)
+			e.errorf(a.expr.Range(), *a.place, "Invalid for_each key", "%s", problem)
 			return nil, false
 		}
 		scopes = append(scopes, sc)
 	}
 	if e.meter.total += instanceSteps * len(scopes); e.meter.total > e.limits.LoadSteps {
-		e.errorf(a.expr.Range(), a.place, "Evaluation too expensive", "The for_each blocks of the repo make too many instances together. Split the repo.")
+		e.errorf(a.expr.Range(), *a.place, "Evaluation too expensive", "The for_each blocks of the repo make too many instances together. Split the repo.")
 		return nil, false
 	}
 	slices.SortFunc(scopes, func(a, b *scope) int { return strings.Compare(a.key, b.key) })

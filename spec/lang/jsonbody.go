@@ -60,9 +60,10 @@ func (r *reader) jsonArguments(attributes hcl.Attributes, n *node) {
 		if !known {
 			continue
 		}
-		a := &arg{place: n.place, name: attribute.Name, schema: def, nameRng: attribute.NameRange, rng: attribute.Range, json: true}
+		a := newArg(n, def, attribute.Name, attribute.NameRange, attribute.Range)
+		a.json = true
 		expr, ok := r.jsonExpression(attribute.Expr, a, def != nil && (def.Type.Literal() || isWord(attribute.Expr, def)))
-		n.args[a.name] = r.argument(a, expr, !ok)
+		n.args.set(r.argument(a, expr, !ok))
 	}
 }
 
@@ -128,7 +129,7 @@ func (r *reader) jsonString(text string, rng hcl.Range, a *arg, literal bool) (h
 	start.Column++
 	start.Byte++
 	if e := r.checkText(text, rng.Filename, start, literal); e != nil {
-		r.tooComplex(rng, a.place, e.detail)
+		r.tooComplex(rng, *a.place, e.detail)
 		return nil, false
 	}
 	if !literal {
@@ -141,7 +142,7 @@ func (r *reader) jsonString(text string, rng hcl.Range, a *arg, literal bool) (h
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(text), rng.Filename, start)
 	if diags.HasErrors() {
-		r.errorf(rng, a.place, "Invalid expression", "%s is read as an expression in JSON too, and this is none. %s", a.name, sentence(diags[0].Detail))
+		r.errorf(rng, *a.place, "Invalid expression", "%s is read as an expression in JSON too, and this is none. %s", a.name, sentence(diags[0].Detail))
 		return nil, false
 	}
 	return expr, true

@@ -34,12 +34,12 @@ const maxFactDepth = 100
 // compiler starts on an argument that is written; nil if that cannot be read,
 // which was reported.
 func (s section) compiler(name string) *compiler {
-	a := s.n.args[name]
+	a := s.n.args.get(name)
 	if a.broken || a.expr == nil {
 		s.ev.fail()
 		return nil
 	}
-	vars, ok := s.ev.variables(a.place, a.refs, s.sc)
+	vars, ok := s.ev.variables(*a.place, a.refs, s.sc)
 	if !ok {
 		s.ev.fail()
 		return nil
@@ -343,7 +343,7 @@ func isNull(e hclsyntax.Expression) bool {
 
 // condition compiles an argument that must be true or false.
 func (s section) condition(name string, subject bool) (expr.Expr, []factRef) {
-	def, a := s.n.schema.Argument(name), s.n.args[name]
+	def, a := s.n.schema.Argument(name), s.n.args.get(name)
 	if a == nil || isNull(a.expr) {
 		if def.Required {
 			s.missing(def)
@@ -373,7 +373,7 @@ func (s section) condition(name string, subject bool) (expr.Expr, []factRef) {
 // warnUnlike passes on what the evaluation of what is known noted.
 func (c *compiler) warnUnlike() {
 	for _, rng := range c.ev.meter.unlike {
-		c.ev.add(diag.Warning, rng, c.a.place, "Comparison of unlike types", "A string and a number, or a bool, are never equal. Convert one of them with tostring() or tonumber().")
+		c.ev.add(diag.Warning, rng, *c.a.place, "Comparison of unlike types", "A string and a number, or a bool, are never equal. Convert one of them with tostring() or tonumber().")
 	}
 }
 

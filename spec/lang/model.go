@@ -222,7 +222,7 @@ func (s section) resources() spec.Resources {
 
 // gpus is a count, the word all, or a list of ids.
 func (s section) gpus() spec.GPUs {
-	a := s.n.args["gpus"]
+	a := s.n.args.get("gpus")
 	if a == nil {
 		return spec.GPUs{}
 	}

@@ -124,7 +124,7 @@ func (l *Loader) forgetParts(includes []*spec.Include) {
 func (e *evaluator) checkMovedThere(cfg *spec.Config) {
 	for _, m := range e.movedThere {
 		if cfg.Model(m.To.ServedName()) == nil {
-			e.errorf(m.node.args["to"].targets[0].rng, m.node.place, "Moved to nowhere", "The include declares no %s. Correct the name, or remove the block if the model is gone.", m.To)
+			e.errorf(m.node.args.get("to").targets[0].rng, m.node.place, "Moved to nowhere", "The include declares no %s. Correct the name, or remove the block if the model is gone.", m.To)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (e *evaluator) checkModule() {
 	}
 	for _, n := range slices.Concat(e.symbols.moved, e.symbols.removed) {
 		for _, side := range []string{"from", "to"} {
-			if a := n.args[side]; a != nil && !a.broken && len(a.targets) > 0 {
+			if a := n.args.get(side); a != nil && !a.broken && len(a.targets) > 0 {
 				e.checkPrefix(a.targets[0].name, a.targets[0].rng, n.place)
 			}
 		}
@@ -234,8 +234,8 @@ func (e *evaluator) checkModuleSecret(base *node) {
 			continue
 		}
 		for _, source := range []string{"file", "env"} {
-			if a := n.args[source]; a != nil {
-				e.errorf(a.rng, a.place, "Secret of the host", "What lies on the daemon's host is for the root alone. Encrypt the value for the daemon's key and keep it in this repo: age = file(...), or sops = \"PATH\".")
+			if a := n.args.get(source); a != nil {
+				e.errorf(a.rng, *a.place, "Secret of the host", "What lies on the daemon's host is for the root alone. Encrypt the value for the daemon's key and keep it in this repo: age = file(...), or sops = \"PATH\".")
 			}
 		}
 	}

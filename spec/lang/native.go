@@ -20,13 +20,14 @@ func (r *reader) nativeBody(body *hclsyntax.Body, n *node) {
 	slices.SortFunc(attributes, func(a, b *hclsyntax.Attribute) int {
 		return cmp.Compare(a.SrcRange.Start.Byte, b.SrcRange.Start.Byte)
 	})
+	n.args = slices.Grow(n.args, len(attributes))
 	for _, attribute := range attributes {
 		def, known := r.argumentNamed(n, attribute.Name, attribute.NameRange)
 		if !known {
 			continue
 		}
-		a := &arg{place: n.place, name: attribute.Name, schema: def, nameRng: attribute.NameRange, rng: attribute.SrcRange}
-		n.args[a.name] = r.argument(a, attribute.Expr, r.recovered && unread(attribute.Expr))
+		a := newArg(n, def, attribute.Name, attribute.NameRange, attribute.SrcRange)
+		n.args.set(r.argument(a, attribute.Expr, r.recovered && unread(attribute.Expr)))
 	}
 	for _, block := range body.Blocks {
 		def := n.schema.Block(block.Type)
@@ -162,7 +163,7 @@ func toolOf(block string) string {
 // open starts a nested block: it checks the label and that the block may stand
 // there once more. It returns nil if the block must be skipped.
 func (r *reader) open(parent *node, def *schema.Block, labels []string, header, at hcl.Range) *node {
-	b := &node{place: parent.place, schema: def, rng: header, end: header, args: map[string]*arg{}}
+	b := &node{place: parent.place, schema: def, rng: header, end: header}
 	switch {
 	case def.Label == "" && len(labels) > 0:
 		r.errorf(at, parent.place, "Block takes no label", "A %s block takes no label. Write %s { ... }.", def.Name, def.Name)

@@ -1,6 +1,8 @@
 package lang
 
 import (
+	"slices"
+
 	"github.com/fairlead/fairlead/spec/schema"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -15,7 +17,7 @@ type node struct {
 	label  string
 	rng    hcl.Range // the block's header
 	end    hcl.Range // where a missing argument would go
-	args   map[string]*arg
+	args   arguments
 	blocks []*node
 
 	// memo is what the last load decoded from this block; only the Loader that
@@ -25,11 +27,12 @@ type node struct {
 
 // arg is one argument as it was written.
 type arg struct {
-	place
-	name    string
-	schema  *schema.Argument // nil where names are free
-	nameRng hcl.Range
-	rng     hcl.Range // name and value
+	*place
+	name   string
+	schema *schema.Argument // nil where names are free
+	rng    hcl.Range        // name and value
+	// The end of the name, counted from the start of rng.
+	nameBytes, nameColumns int32
 	// expr is the value, under the guard of the evaluation budget.
 	expr hclsyntax.Expression
 	// refs are the objects that expr reads.
@@ -93,12 +96,9 @@ func (n *node) children(name string) []*node {
 func overlay(base, over *node) *node {
 	merged := *base
 	merged.memo = nil
-	merged.args = make(map[string]*arg, len(base.args)+len(over.args))
-	for name, a := range base.args {
-		merged.args[name] = a
-	}
-	for name, a := range over.args {
-		merged.args[name] = a
+	merged.args = slices.Clone(base.args)
+	for _, a := range over.args {
+		merged.args.set(a)
 	}
 	merged.blocks = overlayBlocks(base.blocks, over.blocks)
 	return &merged

@@ -58,7 +58,7 @@ func (s section) textOrSecret(name string) (text, secret string) {
 }
 
 func (s section) events() []string {
-	a := s.n.args["events"]
+	a := s.n.args.get("events")
 	if a == nil || a.broken {
 		return nil
 	}

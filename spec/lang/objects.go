@@ -114,7 +114,7 @@ func (e *evaluator) requireObject(found bool, a spec.Address, r reference, p pla
 	scopes, ok := e.instances(n)
 	switch {
 	case !ok: // reported with the block
-	case n.args["for_each"] == nil:
+	case n.args.get("for_each") == nil:
 		e.errorf(r.rng, p, sentence(kind)[:len(kind)]+" without instances", "%s.%s has no for_each, so it has no instance %q. Write %s.%s.", kind, a.Name, a.Key, kind, a.Name)
 	case a.Key == "":
 		e.errorf(r.rng, p, "Which instance", "%s.%s has for_each. Write %s.%s[\"KEY\"].%s", kind, a.Name, kind, a.Name, instanceWords(scopes, ""))

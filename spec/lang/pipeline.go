@@ -75,7 +75,7 @@ func validCron(text string) bool {
 }
 
 func (d *pipelineDecoder) triggers() []spec.Trigger {
-	a := d.n.args["on"]
+	a := d.n.args.get("on")
 	if a == nil || a.broken {
 		return nil
 	}
@@ -215,7 +215,7 @@ func (d *pipelineDecoder) decodeSelects() {
 		d.selects[sel.Name] = sel
 		if sd := d.stepNamed(c, "of"); sd != nil {
 			sel.Of = sd.step.Name
-			at := c.n.args["of"].targets[0].rng
+			at := c.n.args.get("of").targets[0].rng
 			switch {
 			case !varied(sd.step) && !sd.broken:
 				c.errorf(at, "Nothing to select", "step.%s (at %s) has one result only: it has neither matrix nor search. Read it as step.%s, and remove the select block.", sel.Of, sd.step.Pos, sel.Of)
@@ -250,7 +250,7 @@ func (d *pipelineDecoder) stepNamed(c section, name string) *stepDecoder {
 	if !ok {
 		return nil
 	}
-	return d.knownStep(c, address.Name, c.n.args[name].targets[0])
+	return d.knownStep(c, address.Name, c.n.args.get(name).targets[0])
 }
 
 func (d *pipelineDecoder) knownStep(c section, name string, t target) *stepDecoder {

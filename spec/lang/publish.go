@@ -52,7 +52,7 @@ func (d *pipelineDecoder) publish() *spec.Publish {
 // published is the model that a run makes a version of.
 func (d *pipelineDecoder) published(c section, p *spec.Publish) spec.Address {
 	a, ok := c.address("model")
-	if !ok || !d.requireModel(a, reference{ref{root: "model", name: a.Name, key: a.Key}, c.n.args["model"].targets[0].rng}) {
+	if !ok || !d.requireModel(a, reference{ref{root: "model", name: a.Name, key: a.Key}, c.n.args.get("model").targets[0].rng}) {
 		return a
 	}
 	if m := d.cfg.Model(a.ServedName()); m != nil && m.Card != nil && p.Card == "" {
@@ -70,24 +70,24 @@ func (d *pipelineDecoder) checkEditable(c section, a spec.Address) {
 		return
 	}
 	n := d.ev.merged(base)
-	at := c.n.args["model"].targets[0].rng
+	at := c.n.args.get("model").targets[0].rng
 	switch name := editProblem(n); name {
 	case "":
 	case "for_each":
 		c.errorf(at, "Version is not the model's own", "model.%s (at %s) has for_each, so its version and artifact are those of all instances, and publishing could not change one. Give the model that is made here a block of its own.", a.Name, specPos(n.rng))
 	default:
-		c.errorf(at, "Version is computed", "Publishing writes version and artifact into the block of model.%s, and %s (at %s) is an expression. Write it there as plain text.", a.Name, name, specPos(n.args[name].rng))
+		c.errorf(at, "Version is computed", "Publishing writes version and artifact into the block of model.%s, and %s (at %s) is an expression. Write it there as plain text.", a.Name, name, specPos(n.args.get(name).rng))
 	}
 }
 
 // editProblem is the argument of a model that keeps version and artifact from being
 // changed in place, or "".
 func editProblem(n *node) string {
-	if n.args["for_each"] != nil {
+	if n.args.get("for_each") != nil {
 		return "for_each"
 	}
 	for _, name := range []string{"version", "artifact"} {
-		a := n.args[name]
+		a := n.args.get(name)
 		if a != nil && !a.broken && !isNull(a.expr) && quoted(bare(a.expr)) == "" {
 			return name
 		}
@@ -97,7 +97,7 @@ func editProblem(n *node) string {
 
 // one is the single output that an argument names.
 func (d *pipelineDecoder) one(c section, name string) *spec.Input {
-	a := c.n.args[name]
+	a := c.n.args.get(name)
 	switch {
 	case a == nil && c.n.schema.Argument(name).Required:
 		c.missing(c.n.schema.Argument(name))
@@ -114,7 +114,7 @@ func (d *pipelineDecoder) one(c section, name string) *spec.Input {
 
 // metricsOf is the step or the selection whose metrics are those of the version.
 func (d *pipelineDecoder) metricsOf(c section) *spec.Input {
-	a := c.n.args["metrics"]
+	a := c.n.args.get("metrics")
 	if a == nil || a.broken || len(a.targets) == 0 {
 		return nil
 	}
@@ -125,7 +125,7 @@ func (d *pipelineDecoder) metricsOf(c section) *spec.Input {
 
 // version is how the version moves on, or the expression of it.
 func (d *pipelineDecoder) version(c section) (spec.VersionBump, expr.Expr) {
-	a := c.n.args["version"]
+	a := c.n.args.get("version")
 	switch {
 	case a == nil || !a.broken && isNull(a.expr):
 		return spec.BumpPatch, expr.Expr{}
@@ -165,7 +165,7 @@ func (d *pipelineDecoder) checkBump(c section, a spec.Address) {
 		return
 	}
 	at := c.n.rng
-	if c.n.args["version"] != nil {
+	if c.n.args.get("version") != nil {
 		at = c.at("version")
 	}
 	c.errorf(at, "Version cannot move on", "%s (at %s) has the version %q. %s Change it there, or write an expression for the version here.", a, m.Pos, m.Version, versionForm)

@@ -42,7 +42,7 @@ func (s section) step(checks []spec.Check) spec.RolloutStep {
 	step := spec.RolloutStep{
 		Weight: s.integer("weight"), Hold: s.duration("hold"), Approval: s.boolean("approval"), Replicas: s.integer("replicas"),
 	}
-	a := s.n.args["checks"]
+	a := s.n.args.get("checks")
 	if a == nil || a.broken {
 		return step
 	}
@@ -203,7 +203,7 @@ func checkFullWeight(steps []section, r *spec.Rollout) {
 func (s section) checkEveryCheckCounts(r *spec.Rollout) {
 	for i, step := range s.children("step") {
 		all := r.Steps[i].Checks == nil
-		if all || len(r.Steps[i].Checks) < len(step.n.args["checks"].targets) {
+		if all || len(r.Steps[i].Checks) < len(step.n.args.get("checks").targets) {
 			return // or one of its names was reported, and may have meant any
 		}
 	}

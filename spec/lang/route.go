@@ -147,7 +147,7 @@ func (s section) secretList(name string) []string {
 // itemAt is where an element of a list argument stands, or the argument where
 // the list is made by other means.
 func (s section) itemAt(name string, i int) hcl.Range {
-	a := s.n.args[name]
+	a := s.n.args.get(name)
 	if a == nil || a.expr == nil {
 		return s.at(name)
 	}

@@ -46,7 +46,7 @@ func (s section) errorf(at hcl.Range, summary, format string, args ...any) {
 
 // at is where an argument stands, or the block if it does not.
 func (s section) at(name string) hcl.Range {
-	if a := s.n.args[name]; a != nil {
+	if a := s.n.args.get(name); a != nil {
 		return a.rng
 	}
 	return s.n.rng
@@ -54,7 +54,7 @@ func (s section) at(name string) hcl.Range {
 
 // has tells whether the argument is written and not null.
 func (s section) has(name string) bool {
-	a := s.n.args[name]
+	a := s.n.args.get(name)
 	if a == nil {
 		return false
 	}
@@ -77,7 +77,7 @@ func (s section) evaluates(name string) bool {
 // value evaluates an argument once and for all: whoever asks for it again, also
 // from another block, gets the same.
 func (s section) value(name string) (cty.Value, bool) {
-	a := s.n.args[name]
+	a := s.n.args.get(name)
 	return s.ev.evalOnce(a, s.sc)
 }
 
@@ -85,7 +85,7 @@ func (s section) value(name string) (cty.Value, bool) {
 // bounds, or the default. It is null where there is neither.
 func (s section) typed(name string) (cty.Value, bool) {
 	def := s.n.schema.Argument(name)
-	a := s.n.args[name]
+	a := s.n.args.get(name)
 	if a != nil {
 		v, ok := s.value(name)
 		if !ok {
@@ -201,7 +201,7 @@ func (s section) integerList(name string) []int64 {
 // keyword is the one bare word of an argument.
 func (s section) keyword(name string) string {
 	def := s.n.schema.Argument(name)
-	switch a := s.n.args[name]; {
+	switch a := s.n.args.get(name); {
 	case a == nil && def.Required:
 		s.missing(def)
 		return ""
@@ -218,7 +218,7 @@ func (s section) keyword(name string) string {
 // address is the object that an argument of reference type names.
 func (s section) address(name string) (spec.Address, bool) {
 	def := s.n.schema.Argument(name)
-	a := s.n.args[name]
+	a := s.n.args.get(name)
 	if a == nil && def.Required {
 		s.missing(def)
 	}
@@ -254,7 +254,7 @@ func (s section) targetAddress(a *arg, t target) (spec.Address, bool) {
 // member is the value of one key of a map argument as it is written, or nil
 // where the map is made by other means.
 func (s section) member(name, key string) hcl.Expression {
-	a := s.n.args[name]
+	a := s.n.args.get(name)
 	if a == nil || a.expr == nil {
 		return nil
 	}

@@ -47,7 +47,7 @@ func (s section) simulated(cfg *spec.Config) string {
 	if !ok {
 		return ""
 	}
-	rng := s.n.args["model"].targets[0].rng
+	rng := s.n.args.get("model").targets[0].rng
 	if !s.ev.requireModel(cfg, address, reference{ref{root: "model", name: address.Name, key: address.Key}, rng}, s.n.place) {
 		return ""
 	}

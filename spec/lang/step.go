@@ -177,7 +177,7 @@ func (s section) choices(v cty.Value, at hcl.Range, name string) ([]any, bool) {
 }
 
 func (s section) causes() []spec.StepCause {
-	a := s.n.args["retry_on"]
+	a := s.n.args.get("retry_on")
 	if a == nil || a.broken {
 		return nil
 	}

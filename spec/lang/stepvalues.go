@@ -15,7 +15,7 @@ import (
 // env compiles environment variables. What is known now is text now, so that
 // numbers stay as they are.
 func (d *stepDecoder) env() map[string]spec.StepValue {
-	if a := d.n.args["env"]; a == nil || isNull(a.expr) {
+	if a := d.n.args.get("env"); a == nil || isNull(a.expr) {
 		return nil
 	}
 	c := d.compiler("env")
@@ -135,7 +135,7 @@ func (c *compiler) word(v cty.Value, at hcl.Range, written bool, what string) (s
 
 // command compiles the arguments of the program.
 func (d *stepDecoder) command() []expr.Expr {
-	if a := d.n.args["command"]; a == nil || isNull(a.expr) {
+	if a := d.n.args.get("command"); a == nil || isNull(a.expr) {
 		return nil
 	}
 	c := d.compiler("command")

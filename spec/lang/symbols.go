@@ -125,17 +125,14 @@ func reportTwin(r *reporter, n, twin *node) {
 
 func (s *symbols) declareLocal(locals map[string]*arg, a *arg, r *reporter) {
 	if twin := locals[a.name]; twin != nil {
-		r.errorf(a.rng, a.place, "Duplicate local", "local.%s is defined already, at %s. All files are read as one. Give one of them another name.", a.name, specPos(twin.rng))
+		r.errorf(a.rng, *a.place, "Duplicate local", "local.%s is defined already, at %s. All files are read as one. Give one of them another name.", a.name, specPos(twin.rng))
 		return
 	}
 	locals[a.name] = a
 }
 
 func sortedArgs(n *node) []*arg {
-	args := make([]*arg, 0, len(n.args))
-	for _, a := range n.args {
-		args = append(args, a)
-	}
+	args := slices.Clone(n.args)
 	slices.SortFunc(args, func(a, b *arg) int { return cmp.Compare(a.rng.Start.Byte, b.rng.Start.Byte) })
 	return args
 }

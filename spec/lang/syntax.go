@@ -87,7 +87,7 @@ func (e *evaluator) evaluation(diags hcl.Diagnostics, a *arg, refs []reference) 
 			detail = strings.TrimPrefix(detail, "Invalid value for ")
 			detail = "The function cannot take the value for " + detail
 		}
-		e.add(diag.Error, rng, a.place, summary, detail)
+		e.add(diag.Error, rng, *a.place, summary, detail)
 		last := &e.diags[len(e.diags)-1]
 		if d.Context != nil {
 			last.Context = diagRange(*d.Context)

@@ -34,7 +34,7 @@ func (r *reader) addTarget(a *arg, as string, expr hclsyntax.Expression) {
 func (r *reader) targetList(a *arg, expr hclsyntax.Expression) {
 	list, isList := expr.(*hclsyntax.TupleConsExpr)
 	if !isList {
-		r.errorf(expr.Range(), a.place, "Wrong type", "%s takes a list in brackets: %s.", a.name, listForm(a.schema))
+		r.errorf(expr.Range(), *a.place, "Wrong type", "%s takes a list in brackets: %s.", a.name, listForm(a.schema))
 		a.broken = true
 		return
 	}
@@ -46,10 +46,10 @@ func (r *reader) targetList(a *arg, expr hclsyntax.Expression) {
 		case contains(a.schema.Keywords, word):
 			a.keywords = append(a.keywords, keyword{word, item.Range()})
 		case contains(a.schema.Keywords, quoted(item)):
-			r.errorf(item.Range(), a.place, "Keyword in quotes", "Keywords are bare words. Write %s, without quotes.", quoted(item))
+			r.errorf(item.Range(), *a.place, "Keyword in quotes", "Keywords are bare words. Write %s, without quotes.", quoted(item))
 			a.broken = true
 		default:
-			r.errorf(item.Range(), a.place, "Unknown keyword", "%s takes %s, and references such as %s.NAME.%s", a.name, strings.Join(a.schema.Keywords, ", "), a.schema.Refers, didYouMean(word+quoted(item), a.schema.Keywords))
+			r.errorf(item.Range(), *a.place, "Unknown keyword", "%s takes %s, and references such as %s.NAME.%s", a.name, strings.Join(a.schema.Keywords, ", "), a.schema.Refers, didYouMean(word+quoted(item), a.schema.Keywords))
 			a.broken = true
 		}
 	}
@@ -66,7 +66,7 @@ func listForm(def *schema.Argument) string {
 func (r *reader) targetMap(a *arg, expr hclsyntax.Expression) {
 	object, isObject := expr.(*hclsyntax.ObjectConsExpr)
 	if !isObject {
-		r.errorf(expr.Range(), a.place, "Wrong type", "%s takes references by name, in braces: %s. It cannot be computed.", a.name, a.schema.Example)
+		r.errorf(expr.Range(), *a.place, "Wrong type", "%s takes references by name, in braces: %s. It cannot be computed.", a.name, a.schema.Example)
 		a.broken = true
 		return
 	}
@@ -78,10 +78,10 @@ func (r *reader) targetMap(a *arg, expr hclsyntax.Expression) {
 		twin := slices.ContainsFunc(a.targets, func(t target) bool { return t.as == name })
 		switch {
 		case !validIdentifier(name):
-			r.errorf(item.KeyExpr.Range(), a.place, "Invalid name", "The key is the name of a directory below /in: it starts with a letter and holds letters, digits, _ and -.")
+			r.errorf(item.KeyExpr.Range(), *a.place, "Invalid name", "The key is the name of a directory below /in: it starts with a letter and holds letters, digits, _ and -.")
 			a.broken = true
 		case twin:
-			r.errorf(item.KeyExpr.Range(), a.place, "Duplicate name", "There is an input of this name already. Give one of them another.")
+			r.errorf(item.KeyExpr.Range(), *a.place, "Duplicate name", "There is an input of this name already. Give one of them another.")
 			a.broken = true
 		default:
 			r.addTarget(a, name, item.ValueExpr)
@@ -174,14 +174,14 @@ func (r *reader) target(a *arg, expr hclsyntax.Expression) (target, bool) {
 	kinds := kindsOf(a.schema)
 	switch {
 	case len(path) == 1 && spec.ValidName(t.kind) && len(kinds) == 1:
-		r.errorf(expr.Range(), a.place, "Wrong kind of reference", "%s names %s. Write %s.%s.", a.name, kindWords(kinds), kinds[0], t.kind)
+		r.errorf(expr.Range(), *a.place, "Wrong kind of reference", "%s names %s. Write %s.%s.", a.name, kindWords(kinds), kinds[0], t.kind)
 		return t, false
 	case !contains(kinds, t.kind) || t.name == "" || len(path) != 2 || t.key != nil && (t.kind == "step" || t.kind == "select"):
-		r.errorf(expr.Range(), a.place, "Wrong kind of reference", "%s names %s: write %s%s.", a.name, kindWords(kinds), form(a.schema), instanceHint(kinds[0]))
+		r.errorf(expr.Range(), *a.place, "Wrong kind of reference", "%s names %s: write %s%s.", a.name, kindWords(kinds), form(a.schema), instanceHint(kinds[0]))
 		return t, false
 	}
 	if t.key != nil {
-		refs, ok := readReferences(&r.reporter, a.place, t.key.Variables())
+		refs, ok := readReferences(&r.reporter, *a.place, t.key.Variables())
 		t.refs, t.key = refs, guard(t.key, r.meter)
 		return t, ok
 	}
@@ -210,12 +210,12 @@ func (r *reader) notAReference(a *arg, expr hclsyntax.Expression) {
 		if len(kinds) == 1 {
 			example = assigned + example
 		}
-		r.errorf(expr.Range(), a.place, "Reference in quotes", "References are written without quotes, so that they can be checked. Write %s.", example)
+		r.errorf(expr.Range(), *a.place, "Reference in quotes", "References are written without quotes, so that they can be checked. Write %s.", example)
 	case text != "" && a.schema.Type == schema.Inputs && !strings.HasPrefix(text, "dataset.") && !strings.HasPrefix(text, "step.") && !strings.HasPrefix(text, "select."):
-		r.errorf(expr.Range(), a.place, "Reference in quotes", "A step reads datasets and outputs of other steps. Declare the data:\n    dataset \"NAME\" {\n      source = %q\n    }\nand write dataset.NAME.", text)
+		r.errorf(expr.Range(), *a.place, "Reference in quotes", "A step reads datasets and outputs of other steps. Declare the data:\n    dataset \"NAME\" {\n      source = %q\n    }\nand write dataset.NAME.", text)
 	case text != "":
-		r.errorf(expr.Range(), a.place, "Reference in quotes", "References are written without quotes, so that they can be checked. Write %s%s.", assigned, text)
+		r.errorf(expr.Range(), *a.place, "Reference in quotes", "References are written without quotes, so that they can be checked. Write %s%s.", assigned, text)
 	default:
-		r.errorf(expr.Range(), a.place, "Reference expected", "%s names %s and cannot be computed. Write %s%s.", a.name, kindWords(kinds), form(a.schema), instanceHint(kinds[0]))
+		r.errorf(expr.Range(), *a.place, "Reference expected", "%s names %s and cannot be computed. Write %s%s.", a.name, kindWords(kinds), form(a.schema), instanceHint(kinds[0]))
 	}
 }

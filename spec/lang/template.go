@@ -27,7 +27,7 @@ func (s section) template(name string, most int) string {
 		return ""
 	}
 	// What goes wrong quotes the template, which may hold a value from outside.
-	computed := len(s.n.args[name].refs) > 0
+	computed := len(s.n.args.get(name).refs) > 0
 	t, err := template.New(name).Parse(text)
 	if err != nil {
 		why, atLine := strings.CutPrefix(err.Error(), "template: "+name+":")

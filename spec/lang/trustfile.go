@@ -54,9 +54,9 @@ func (r *reader) trustFile(filename string) *node {
 	if !isNative || diags.HasErrors() {
 		return nil
 	}
-	top := &node{schema: &schema.Block{Blocks: []*schema.Block{block}}, rng: fileRange(filename), args: map[string]*arg{}}
+	top := &node{schema: &schema.Block{Blocks: []*schema.Block{block}}, rng: fileRange(filename)}
 	if len(body.Attributes) > 0 || len(body.Blocks) == 0 || block.Block(body.Blocks[0].Type) != nil {
-		n := &node{place: place{block: block.Name}, schema: block, rng: fileRange(filename), end: body.EndRange, args: map[string]*arg{}}
+		n := &node{place: place{block: block.Name}, schema: block, rng: fileRange(filename), end: body.EndRange}
 		r.nativeBody(body, n)
 		return n
 	}
@@ -74,7 +74,7 @@ func (r *reader) trustFile(filename string) *node {
 func (r *reader) literal(n *node) {
 	for _, a := range sortedArgs(n) {
 		if len(a.refs) > 0 {
-			r.errorf(a.refs[0].rng, a.place, "Reference not allowed", "The operator's file stands by itself, and there is nothing to refer to in it. Write the value itself.")
+			r.errorf(a.refs[0].rng, *a.place, "Reference not allowed", "The operator's file stands by itself, and there is nothing to refer to in it. Write the value itself.")
 		}
 	}
 	for _, b := range n.blocks {

@@ -32,7 +32,7 @@ func sourceOf(v VariableValue) string {
 // constraint is the type of a variable: the declared one, that of its default,
 // or string.
 func (e *evaluator) constraint(n *node) (cty.Type, bool) {
-	if a := n.args["type"]; a != nil {
+	if a := n.args.get("type"); a != nil {
 		if a.broken {
 			return cty.NilType, false
 		}
@@ -42,12 +42,12 @@ func (e *evaluator) constraint(n *node) (cty.Type, bool) {
 			if word := quoted(a.expr); word != "" {
 				text = " Types are written without quotes: type = " + word + "."
 			}
-			e.errorf(a.expr.Range(), a.place, "Invalid type", "A type is string, number, bool, any, list(T), set(T), map(T), object({NAME = T}) or tuple([T]).%s", text)
+			e.errorf(a.expr.Range(), *a.place, "Invalid type", "A type is string, number, bool, any, list(T), set(T), map(T), object({NAME = T}) or tuple([T]).%s", text)
 			return cty.NilType, false
 		}
 		return t, true
 	}
-	if a := n.args["default"]; a != nil {
+	if a := n.args.get("default"); a != nil {
 		return cty.DynamicPseudoType, true
 	}
 	return cty.String, true
@@ -93,7 +93,7 @@ func (e *evaluator) givenValue(n *node, given VariableValue, want cty.Type) (cty
 
 // defaultType is the type of a variable that declares none.
 func (e *evaluator) defaultType(n *node) cty.Type {
-	if a := n.args["default"]; a != nil && len(a.refs) == 0 {
+	if a := n.args.get("default"); a != nil && len(a.refs) == 0 {
 		if v, ok := e.eval(a, nil); ok && !v.IsNull() {
 			return v.Type()
 		}

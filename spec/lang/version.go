@@ -14,26 +14,26 @@ import (
 // one would complain about for the wrong reason.
 func checkVersion(settings []*node, version string, r *reporter) bool {
 	for _, n := range settings {
-		a := n.args["required_version"]
+		a := n.args.get("required_version")
 		if a == nil || a.broken || a.expr == nil {
 			continue
 		}
 		if len(a.refs) > 0 {
-			r.errorf(a.refs[0].rng, a.place, "Reference not allowed", "The fairlead block is read before everything else, so nothing can be read in it. Write the constraint itself, such as \">= 0.1\".")
+			r.errorf(a.refs[0].rng, *a.place, "Reference not allowed", "The fairlead block is read before everything else, so nothing can be read in it. Write the constraint itself, such as \">= 0.1\".")
 			return false
 		}
 		v, diags := a.expr.Value(nil)
 		if diags.HasErrors() || v.IsNull() || !v.IsKnown() || v.Type() != cty.String {
-			r.errorf(a.expr.Range(), a.place, "Wrong type", "required_version takes a quoted list of constraints, such as \">= 0.1, < 2.0\".")
+			r.errorf(a.expr.Range(), *a.place, "Wrong type", "required_version takes a quoted list of constraints, such as \">= 0.1, < 2.0\".")
 			return false
 		}
 		met, err := meets(version, v.AsString())
 		switch {
 		case err != nil:
-			r.errorf(a.expr.Range(), a.place, "Invalid version constraint", "%s. A constraint is an operator (=, !=, >, >=, <, <=, ~>) and a version, such as \">= 0.1, < 2.0\".", err)
+			r.errorf(a.expr.Range(), *a.place, "Invalid version constraint", "%s. A constraint is an operator (=, !=, >, >=, <, <=, ~>) and a version, such as \">= 0.1, < 2.0\".", err)
 			return false
 		case !met:
-			r.errorf(a.expr.Range(), a.place, "Another version required", "This is Fairlead %s, and the repo is for %s. Use such a version, or change the constraint if the repo works with this one too.", version, v.AsString())
+			r.errorf(a.expr.Range(), *a.place, "Another version required", "This is Fairlead %s, and the repo is for %s. Use such a version, or change the constraint if the repo works with this one too.", version, v.AsString())
 			return false
 		}
 	}
