@@ -23,8 +23,22 @@ type Include struct {
 	// Token is the name of the root's secret that the repo is fetched with. Without
 	// one nothing is sent that proves who asks, but to the root's own host.
 	Token string `json:"token,omitempty"`
-	Trust *Trust `json:"trust,omitempty"` // that it starts with; nil: as the root is judged
+	// Allow is what it may ask for beyond its own, sorted.
+	Allow []Grant `json:"allow,omitempty"`
+	Trust *Trust  `json:"trust,omitempty"` // that it starts with; nil: as the root is judged
 }
+
+// Grant is something that only the root has, unless it shares that with an include.
+type Grant string
+
+// The grants.
+const (
+	// GrantHost: what the operator allows specs to ask of the daemon's host, such as
+	// volumes, directories, devices and privileges.
+	GrantHost Grant = "host"
+	// GrantPublish: any repository that the daemon's credentials can write to.
+	GrantPublish Grant = "publish"
+)
 
 // Mount is the directory below which its files are mounted, with a / at its end.
 func (i *Include) Mount() string { return IncludeDir + i.Name + "/" }

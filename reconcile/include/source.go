@@ -213,7 +213,7 @@ func (s *Source) inherit(ctx context.Context, r, old *repo) error {
 
 // sameBlock compares what an include is opened by.
 func sameBlock(a, b *spec.Include) bool {
-	return a.Repo == b.Repo && a.Path == b.Path && a.Ref == b.Ref && a.Prefix == b.Prefix && a.Token == b.Token && reflect.DeepEqual(a.Trust, b.Trust)
+	return a.Repo == b.Repo && a.Path == b.Path && a.Ref == b.Ref && a.Prefix == b.Prefix && a.Token == b.Token && slices.Equal(a.Allow, b.Allow) && reflect.DeepEqual(a.Trust, b.Trust)
 }
 
 // news is what one look at an include brought.

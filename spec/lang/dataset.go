@@ -64,8 +64,10 @@ func (s section) source() spec.DatasetSource {
 		} else if m[1] == "" && m[2] == "" {
 			s.errorf(s.at("source"), "Invalid source", "Which version of the artifact is meant? Add :TAG, which is followed, or @sha256:DIGEST, which is fixed.")
 		}
+		s.checkLocalTag(text)
 		return spec.DatasetSource{Kind: spec.SourceOCI, Location: text}
 	case scheme == "volume":
+		s.ofHost("source", true)
 		if !volumeName.MatchString(rest) {
 			s.errorf(s.at("source"), "Invalid source", "The source of a volume is volume://NAME, where the name holds letters, digits, _, . and -.")
 		}

@@ -74,7 +74,7 @@ var (
 
 func (s section) include(a spec.Address, _ bool) *spec.Include {
 	i := &spec.Include{
-		Name: a.ServedName(), Pos: specPos(s.n.rng), Repo: s.str("repo"), Ref: s.str("ref"), Prefix: s.str("prefix"), Token: s.secret("token"),
+		Name: a.ServedName(), Pos: specPos(s.n.rng), Repo: s.str("repo"), Ref: s.str("ref"), Prefix: s.str("prefix"), Token: s.secret("token"), Allow: s.grants(),
 	}
 	if i.Name == spec.RootName {
 		s.errorf(s.n.rng, "Reserved name", "The journal calls the repo that includes others %s. Give the include another name.", spec.RootName)

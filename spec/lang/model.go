@@ -79,6 +79,7 @@ func (s section) container() spec.Container {
 	c.Env = s.env()
 	c.Restart = spec.RestartPolicy(s.keyword("restart"))
 	c.HostNetwork = s.keyword("network") == "host"
+	s.ofHost("network", c.HostNetwork)
 	return c
 }
 
@@ -97,6 +98,9 @@ func (s section) confined() spec.Container {
 		Capabilities: s.capabilities(),
 		Privileged:   s.boolean("privileged"),
 	}
+	s.ofHost("devices", len(c.Devices) > 0)
+	s.ofHost("capabilities", len(c.Capabilities) > 0)
+	s.ofHost("privileged", c.Privileged)
 	for _, device := range c.Devices {
 		if !absolutePath(device) {
 			s.errorf(s.at("devices"), "Path not absolute", "A device is an absolute path on the host, without . and .. in it, such as \"/dev/fuse\".")
@@ -277,6 +281,7 @@ func (s section) mounts() []spec.Mount {
 }
 
 func (s section) checkMount(m spec.Mount) {
+	s.ofHost("source", m.Type == spec.MountVolume || m.Type == spec.MountBind)
 	switch m.Type {
 	case spec.MountTmpfs:
 		if m.Source != "" {

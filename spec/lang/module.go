@@ -74,7 +74,7 @@ func (o Options) ofModule() Options {
 // changed.
 func (l *Loader) part(key string, m module) *Loader {
 	p := l.parts[key]
-	if p == nil {
+	if p == nil || !slices.Equal(p.module.include.Allow, m.include.Allow) { // which blocks were judged by
 		p = NewLoader()
 		if l.parts == nil {
 			l.parts = map[string]*Loader{}

@@ -179,6 +179,8 @@ func (s section) registry() string {
 	}
 	if m := ociForm.FindStringSubmatch(text); m == nil || m[1] != "" || m[2] != "" {
 		s.errorf(s.at("registry"), "Invalid registry", "A registry is oci://HOST/REPOSITORY in lower case, without tag and digest: those follow from the version.")
+	} else {
+		s.checkPublished(text)
 	}
 	return text
 }

@@ -106,15 +106,16 @@ func secretBlock() *Block {
 	return &Block{
 		Name: "secret", Label: "name", LabelRule: LabelName, Repeats: true, Instances: true,
 		Doc: "Where a secret value comes from; exactly one source. The value is read on the daemon's host only, and is never part of a plan, log or label. " +
-			"`secret.NAME` can stand as a value of `env`, `secrets` and `api_keys`, and of `url`, `token` and `signing_key` of a notifier, nowhere else.",
+			"`secret.NAME` can stand as a value of `env`, `secrets` and `api_keys`, and of `url`, `token` and `signing_key` of a notifier, nowhere else. " +
+			"An included repo has the sources age and sops only. What it declares is decrypted with keys of its own, `--age-identity NAME=FILE` of the daemon, and with no others: a ciphertext that was copied from another repo gives nothing there.",
 		Example: `secret "db_password" {
   file = "/etc/fairlead/secrets/db_password"
 }`,
 		Arguments: []*Argument{
 			{Name: "file", Type: String, Example: `"/etc/fairlead/secrets/db_password"`, Doc: "Absolute path of a file on the daemon's host."},
 			{Name: "env", Type: String, Example: `"DB_PASSWORD"`, Doc: "Environment variable of the daemon."},
-			{Name: "age", Type: String, Example: `file("secrets/db_password.age")`, Doc: "The value itself, encrypted with age for the daemon's key: armoured, or base64."},
-			{Name: "sops", Type: String, Example: `"secrets.enc.yaml"`, Doc: "File of the repo that is encrypted with SOPS for the daemon's age key: YAML, JSON, dotenv or binary."},
+			{Name: "age", Type: String, Example: `file("secrets/db_password.age")`, Doc: "The value itself, encrypted with age for the daemon's key, or in an included repo for that include's: armoured, or base64."},
+			{Name: "sops", Type: String, Example: `"secrets.enc.yaml"`, Doc: "File of the repo that is encrypted with SOPS for that age key: YAML, JSON, dotenv or binary."},
 			{Name: "key", Type: String, Note: "the whole file", Example: `"db.password"`, Doc: "Which value of the SOPS file, by the names that lead to it."},
 		},
 	}

@@ -789,6 +789,7 @@ include "team-a" {
   ref      = "release/1"
   prefix   = "team_a_${each.key}_"
   token    = secret.token
+  allow    = [host, publish]
   trust {
     mode = off
   }
