@@ -9,7 +9,7 @@ import (
 
 // grants decodes what an include may ask for beyond its own.
 func (s section) grants() []spec.Grant {
-	a := s.n.args["allow"]
+	a := s.n.args.get("allow")
 	if a == nil || a.broken {
 		return nil
 	}
