@@ -98,7 +98,7 @@ func TestScriptsWithEngine(t *testing.T) {
 }
 
 // scriptDeadline is for all scripts of a test together.
-const scriptDeadline = 4 * time.Minute
+const scriptDeadline = 6 * time.Minute
 
 func scripts(t *testing.T, dir string, setup func(*testscript.Env) error) testscript.Params {
 	t.Helper()
