@@ -74,4 +74,7 @@ const (
 	NotifyProposed       NotifyEvent = "proposal_opened" // info
 	NotifyRunFailed      NotifyEvent = "run_failed"      // error
 	NotifyApproval       NotifyEvent = "approval_wanted" // warning
+	// NotifyTampered: the record of decisions is not what it was, or what would show that
+	// does not work.
+	NotifyTampered NotifyEvent = "tampered" // critical
 )

@@ -43,6 +43,9 @@ type JournalOptions struct {
 	// HeadFile is where the newest entry is written to after each one, for
 	// VerifyJournal: best on another disk, or where a backup fetches it. Empty: nowhere.
 	HeadFile string
+	// Found is told what the journal finds that nobody may have meant, once each; nil:
+	// nobody is. A decision may wait for it, so it must not.
+	Found func(Finding)
 	// Timeout ends one conversation with the remote; zero: 60 s.
 	Timeout time.Duration
 	Limits  Limits
@@ -134,6 +137,7 @@ type Journal struct {
 
 	mu       sync.Mutex
 	delivery journal.Delivery
+	told     map[FindingKind]string // key of what was found last; "": that is over
 }
 
 var _ journal.Journal = (*Journal)(nil)
@@ -151,6 +155,7 @@ func NewJournal(o JournalOptions) (*Journal, error) {
 		store:      &store{dir: o.Dir, branch: plumbing.NewBranchReferenceName(o.Branch), limits: o.Limits, fan: defaultFan},
 		turn:       make(chan struct{}, 1),
 		delivering: make(chan struct{}, 1),
+		told:       map[FindingKind]string{},
 		wake:       make(chan struct{}, 1),
 	}
 	j.turn <- struct{}{}
@@ -216,6 +221,7 @@ func (j *Journal) Append(ctx context.Context, e journal.Entry) error {
 	if err := j.advance(ctx, next, objects); err != nil {
 		if errors.Is(err, errMoved) {
 			err = fmt.Errorf("%w: %w", journal.ErrDiverged, err)
+			j.found(Finding{Kind: FoundLost, Key: j.at.commit.String(), Text: err.Error()})
 		}
 		return fmt.Errorf("write a decision about %s into the journal: %w", e.Subject(), err)
 	}

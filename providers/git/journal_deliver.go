@@ -75,6 +75,7 @@ func (j *Journal) Deliver(ctx context.Context) error {
 	defer giveBack()
 	err = j.deliver(ctx)
 	j.attempted(err)
+	j.foundForged(err)
 	return err
 }
 
@@ -161,6 +162,7 @@ func (j *Journal) delivered(ctx context.Context, batch []plumbing.Hash) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.delivery.Pushed = time.Now()
+	delete(j.told, FoundLost) // it has all again
 	return nil
 }
 
@@ -241,11 +243,15 @@ func (j *Journal) meet(ctx context.Context, tip plumbing.Hash) error {
 		if ours, theirs, err = j.apart(ctx, &repo.repository, tip); err != nil {
 			return err
 		}
-		return j.vouched(ctx, &repo.repository, theirs)
+		if err = j.vouched(ctx, &repo.repository, theirs); err != nil {
+			return err
+		}
+		return j.lookAtDelivered(ctx, &repo.repository, tip, ours)
 	})
 	if err != nil {
 		return err
 	}
+	j.found(Finding{Kind: FoundForged, Over: true, Text: fmt.Sprintf("every entry of the journal of %s counts again", j.delivery.Remote)})
 	switch {
 	case len(theirs) == 0:
 		j.queue = ours

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,7 +137,9 @@ func (j *Journal) lookAtHead(ctx context.Context) {
 	if renamed := os.Rename(j.options.HeadFile, lost); renamed != nil {
 		err = errors.Join(err, renamed)
 	}
-	j.note(fmt.Sprintf("%s; what the file said is kept in %s, for fairlead audit verify --head", err, lost))
+	text := fmt.Sprintf("%s; what the file said is kept in %s, for fairlead audit verify --head", err, lost)
+	j.note(text)
+	j.found(Finding{Kind: FoundLost, Key: "head " + cmp.Or(before.Commit, j.options.HeadFile), Text: text})
 }
 
 // readHead reads a file with a head.
@@ -160,9 +163,15 @@ func (j *Journal) publishHead(ctx context.Context) {
 		j.count = number
 		err = writeHead(j.options.HeadFile, j.headAt(j.at, number))
 	}
+	f := Finding{Kind: FoundUnkept, Key: j.options.HeadFile, Text: fmt.Sprintf("the head of the journal is kept in %s again", j.options.HeadFile), Over: true}
 	if err != nil {
-		j.note(fmt.Sprintf("the head of the journal is not kept in %s: %s; fairlead audit verify knows the one before only", j.options.HeadFile, err))
+		if path, is := errors.AsType[*fs.PathError](err); is {
+			err = path.Err // its path is that of a temporary file, another one each time
+		}
+		f.Text, f.Over = fmt.Sprintf("the head of the journal is not kept in %s: %s; fairlead audit verify knows the one before only", j.options.HeadFile, err), false
+		j.note(f.Text)
 	}
+	j.found(f)
 }
 
 // writeHead replaces the file: whole or not at all. That the newest one is durable does

@@ -29,6 +29,7 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 	j.store.sweep()
 	if err := j.load(ctx); err != nil {
 		j.at = nil
+		j.foundForged(err)
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
 	var records map[string]journal.Record
@@ -77,7 +78,9 @@ func (j *Journal) load(ctx context.Context) error {
 			return err
 		}
 		if errors.Is(damage, errUnreadable) {
-			j.note(fmt.Sprintf("the journal in %s was damaged (%s) and was fetched anew from %s; what had not been delivered is in %s only", j.options.Dir, damage, j.delivery.Remote, j.store.aside()))
+			text := fmt.Sprintf("the journal in %s was damaged (%s) and was fetched anew from %s; what had not been delivered is in %s only", j.options.Dir, damage, j.delivery.Remote, j.store.aside())
+			j.note(text)
+			j.found(Finding{Kind: FoundLost, Key: tip.String(), Text: text})
 		}
 		if here, damage = j.local(); damage != nil {
 			return damage
@@ -95,9 +98,7 @@ func (j *Journal) load(ctx context.Context) error {
 		j.attempted(err) // told, and settled
 		return nil
 	}
-	if errors.Is(err, errUntrusted) {
-		j.note(err.Error())
-	}
+	j.foundForged(err)
 	if errors.Is(err, errUntrusted) || errors.Is(err, errMoved) { // what is here counts, as if the remote were away
 		j.attempted(err)
 		return j.enqueue(ctx)

@@ -35,6 +35,19 @@ func (t *journalTrust) verify(raw []byte) reconcile.SignatureCheck {
 // errUntrusted: the remote has an entry that nobody who may has signed for this journal.
 var errUntrusted = errors.New("it does not count")
 
+// untrustedError is errUntrusted with all that is known.
+type untrustedError struct {
+	entry          plumbing.Hash
+	remote, branch string
+	reason         string
+}
+
+func (e *untrustedError) Error() string {
+	return fmt.Sprintf("the entry %s of the journal of %s: %s: %s; entries are kept here; find out with fairlead audit verify --repo who wrote it, and set the branch %s there back to an entry that counts",
+		shortHash(e.entry), e.remote, errUntrusted, e.reason, e.branch)
+}
+func (e *untrustedError) Unwrap() error { return errUntrusted }
+
 // vouched refuses commits of the remote, oldest first, unless each is signed by a key of
 // the journal, for this journal. Those that lead to the commit from which on keys are
 // asked for are taken as they are.
@@ -68,8 +81,7 @@ func (j *Journal) vouched(ctx context.Context, repo *repository, commits []plumb
 			return err
 		}
 		if reason != "" {
-			return fmt.Errorf("the entry %s of the journal of %s: %w: %s; entries are kept here; find out with fairlead audit verify --repo who wrote it, and set the branch %s there back to an entry that counts",
-				shortHash(id), j.delivery.Remote, errUntrusted, reason, j.store.branch.Short())
+			return &untrustedError{entry: id, remote: j.delivery.Remote, branch: j.store.branch.Short(), reason: reason}
 		}
 	}
 	return nil

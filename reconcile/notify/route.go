@@ -19,6 +19,7 @@ var severities = map[spec.NotifyEvent]spec.Severity{
 	spec.NotifyProposed:       spec.SeverityInfo,
 	spec.NotifyRunFailed:      spec.SeverityError,
 	spec.NotifyApproval:       spec.SeverityWarning,
+	spec.NotifyTampered:       spec.SeverityCritical,
 }
 
 // Events lists every event, sorted.

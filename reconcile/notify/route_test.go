@@ -41,7 +41,7 @@ func TestWhichNotifiersWantAMessage(t *testing.T) {
 func TestEveryEventHasItsSeverity(t *testing.T) {
 	want := map[spec.NotifyEvent]spec.Severity{
 		"rollout_started": "info", "promoted": "info", "rolled_back": "error", "held": "warning", "refused_commit": "error",
-		"drift_healed": "warning", "proposal_opened": "info", "run_failed": "error", "approval_wanted": "warning",
+		"drift_healed": "warning", "proposal_opened": "info", "run_failed": "error", "approval_wanted": "warning", "tampered": "critical",
 	}
 	if len(notify.Events()) != len(want) {
 		t.Errorf("events are %v", notify.Events())

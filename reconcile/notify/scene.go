@@ -319,3 +319,40 @@ func (s Scene) Settled(model string, owners []string, at time.Time) reconcile.Me
 	m.Key = s.key(m.Subject, "settled", at.UTC().Format(time.RFC3339Nano))
 	return m
 }
+
+// Tampered words that the journal is not what it was: somebody who should not has written
+// to it or taken something away. finding tells one such thing from another.
+func (s Scene) Tampered(finding, what string, at time.Time) reconcile.Message {
+	m := s.message(spec.NotifyTampered, "journal", nil, at)
+	m.Title = "the journal of " + s.Environment + " may have been tampered with"
+	m.Text = what
+	m.Key = s.key(m.Subject, "tampered", finding)
+	return m
+}
+
+// Untampered words that what was told by Tampered is put right.
+func (s Scene) Untampered(what string, at time.Time) reconcile.Message {
+	m := s.message(spec.NotifyTampered, "journal", nil, at)
+	m.Severity, m.Resolves = spec.SeverityInfo, true
+	m.Title = "the journal of " + s.Environment + " is put right"
+	m.Text = what
+	m.Key = s.key(m.Subject, "untampered", at.UTC().Format(time.RFC3339Nano))
+	return m
+}
+
+// HeadKept words whether the newest entry of the journal is kept out of reach: without
+// that, nobody can tell later whether entries were removed from its end.
+func (s Scene) HeadKept(kept bool, what string, at time.Time) reconcile.Message {
+	m := s.message(spec.NotifyTampered, "journal.head", nil, at)
+	m.Text = what
+	m.Key = s.key(m.Subject, "unkept")
+	if kept {
+		m.Severity, m.Resolves = spec.SeverityInfo, true
+		m.Key = s.key(m.Subject, "kept", at.UTC().Format(time.RFC3339Nano))
+		m.Title = "the head of the journal of " + s.Environment + " is kept again"
+		return m
+	}
+	m.Severity = spec.SeverityWarning
+	m.Title = "the head of the journal of " + s.Environment + " is not kept"
+	return m
+}

@@ -206,3 +206,23 @@ func TestDriftIsToldOnceForTheSame(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+func TestTamperingIsToldOnceForTheSame(t *testing.T) {
+	a, later := scene.Tampered("forged abc", "the entry abc is not signed", noon), scene.Tampered("forged abc", "the entry abc is not signed", noon.Add(60e9))
+	if a.Event != spec.NotifyTampered || a.Severity != spec.SeverityCritical || a.Key != later.Key || a.Thread == "" {
+		t.Errorf("%+v", a)
+	}
+	if other := scene.Tampered("forged abd", "", noon); other.Key == a.Key {
+		t.Error("another finding has the same key")
+	}
+	if end := scene.Untampered("it counts again", noon); !end.Resolves || end.Thread != a.Thread || end.Key == a.Key {
+		t.Errorf("the end: %+v", end)
+	}
+	unkept, kept := scene.HeadKept(false, "the disk is full", noon), scene.HeadKept(true, "", noon)
+	if unkept.Severity != spec.SeverityWarning || unkept.Thread == a.Thread || unkept.Resolves {
+		t.Errorf("%+v", unkept)
+	}
+	if !kept.Resolves || kept.Thread != unkept.Thread {
+		t.Errorf("%+v", kept)
+	}
+}

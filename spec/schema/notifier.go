@@ -34,7 +34,7 @@ func notifierBlock() *Block {
 			{Name: "channel", Type: String, Example: `"#models"`, Doc: "Channel of a Slack bot."},
 			{
 				Name: "events", Type: KeywordList, Note: "all", Example: "[rolled_back, held]", Doc: "What it is told about.",
-				Keywords: []string{"rollout_started", "promoted", "rolled_back", "held", "refused_commit", "drift_healed", "proposal_opened", "run_failed", "approval_wanted"},
+				Keywords: []string{"rollout_started", "promoted", "rolled_back", "held", "refused_commit", "drift_healed", "proposal_opened", "run_failed", "approval_wanted", "tampered"},
 			},
 			{Name: "severity", Type: Keyword, Keywords: []string{"info", "warning", "error", "critical"}, Note: "any", Example: "warning", Doc: "The least severity that it is told about."},
 			{Name: "owners", Type: StringList, Note: "any", Example: `["@vision"]`, Doc: "Tells only about what one of these owns, as in owners of models and pipelines."},

@@ -44,6 +44,7 @@ func (s *Site) openJournal(log *slog.Logger) error {
 	j, err := git.NewJournal(git.JournalOptions{
 		Dir: filepath.Join(c.Data, "journal"), URL: remote, Auth: c.GitAuth, Branch: journal.Branch(c.Environment), Timeout: c.GitTimeout,
 		Author: s.author(), Trusted: trusted, TrustedSince: c.JournalSignedSince, HeadFile: c.JournalHead,
+		Found: s.found,
 	})
 	if err != nil {
 		return err
@@ -55,6 +56,7 @@ func (s *Site) openJournal(log *slog.Logger) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { j.Run(running) })
 	s.close = append(s.close, func() error {
+		defer j.Close()
 		defer wg.Wait()
 		defer stop()
 		if j.Delivery().Pending == 0 {

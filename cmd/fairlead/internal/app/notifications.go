@@ -147,4 +147,5 @@ func (s *Site) settleNotifiers(cfg *spec.Config) {
 	if err := s.dispatcher.Configure(ctx, cfg.Notifiers); err != nil {
 		s.log.Warn("notifiers", "error", err)
 	}
+	s.findings.begin()
 }

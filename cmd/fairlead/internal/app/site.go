@@ -69,6 +69,7 @@ type Site struct {
 	// Of who acts; nil before Begin.
 	books         *books
 	gitJournal    *git.Journal
+	findings      findings
 	signer        *signature.Signer
 	registries    registries
 	dispatcher    *dispatch.Dispatcher
