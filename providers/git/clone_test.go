@@ -152,9 +152,9 @@ func TestTransferLimitsStopABomb(t *testing.T) {
 			[]string{"objects", "100"},
 		},
 		"object that inflates": {
-			func(r *repo) { r.write("zeros", strings.Repeat("\x00", 50<<20)) },
+			func(r *repo) { r.write("zeros", strings.Repeat("\x00", 12<<20)) },
 			git.Limits{ObjectSize: 10 << 20},
-			[]string{"52428800 bytes", "10485760"},
+			[]string{"12582912 bytes", "10485760"},
 		},
 		"delta that inflates": {
 			func(r *repo) {
@@ -178,6 +178,7 @@ func TestTransferLimitsStopABomb(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dataDir := t.TempDir()
 			work, _, source := overHTTP(t, git.Options{DataDir: dataDir, Limits: c.limits})
 			if name == "too many objects" || name == "too many bytes" {

@@ -103,6 +103,7 @@ var hostileTrees = map[string]hostile{
 func TestHostileTreesAreRefusedByName(t *testing.T) {
 	for name, h := range hostileTrees {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRepo(t)
 			r.write("good.hcl", "good")
 			r.commit("good")

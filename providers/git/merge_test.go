@@ -155,9 +155,14 @@ func TestMergesAreThoseOfGit(t *testing.T) {
 		pairs = append(pairs, [2]int{ours, theirs})
 	}
 	r.gitIn(h.stream.String(), "fast-import", "--quiet")
-	counts := map[string]int{}
+	var marks []string
 	for _, pair := range pairs {
-		ours, theirs := r.git("rev-parse", fmt.Sprintf("c%d", pair[0])), r.git("rev-parse", fmt.Sprintf("c%d", pair[1]))
+		marks = append(marks, fmt.Sprintf("c%d", pair[0]), fmt.Sprintf("c%d", pair[1]))
+	}
+	commits := strings.Fields(r.git(append([]string{"rev-parse"}, marks...)...))
+	counts := map[string]int{}
+	for i, pair := range pairs {
+		ours, theirs := commits[2*i], commits[2*i+1]
 		want, theirsClean := r.mergeTree(ours, theirs)
 		got, err := git.MergedTree(t.Context(), r.dir, ours, theirs)
 		conflict, isConflict := errors.AsType[*reconcile.MergeConflict](err)

@@ -94,5 +94,19 @@ func (r *repo) commit(message string) string {
 	r.t.Helper()
 	r.git("add", "-A")
 	r.git("commit", "-q", "--allow-empty", "-m", message)
-	return r.git("rev-parse", "HEAD")
+	return r.head()
+}
+
+// head is the commit that HEAD is, read from where git keeps it: there are many commits,
+// and a process takes longer than a file.
+func (r *repo) head() string {
+	r.t.Helper()
+	head, err := os.ReadFile(filepath.Join(r.dir, ".git", "HEAD"))
+	if ref, found := strings.CutPrefix(strings.TrimSpace(string(head)), "ref: "); err == nil && found {
+		head, err = os.ReadFile(filepath.Join(r.dir, ".git", ref))
+	}
+	if err != nil {
+		return r.git("rev-parse", "HEAD")
+	}
+	return strings.TrimSpace(string(head))
 }
