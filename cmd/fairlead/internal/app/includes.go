@@ -34,9 +34,9 @@ func (s *Site) composeSource(store reconcile.Store) {
 		Open: func(ctx context.Context, i *spec.Include) (reconcile.Source, error) {
 			return s.openInclude(ctx, store, i)
 		},
-		Check: func(_ context.Context, tree spec.Tree) error {
-			_, diags := s.loader.Load(tree, s.Config.LangOptions())
-			return diags.Err()
+		Check: func(ctx context.Context, tree spec.Tree) error {
+			_, err := s.loadNext(ctx, tree) // all that could keep the composition from being followed
+			return err
 		},
 		Last: func(ctx context.Context) (spec.Tree, error) {
 			last, err := s.Snapshots.LastGood(ctx)
