@@ -50,6 +50,23 @@ func TestVersionThatWaitedIsTracedToItsPullRequest(t *testing.T) {
 	}
 }
 
+// What an included repository declares came by a commit of that repository, whatever the
+// root's was meanwhile.
+func TestVersionOfAnIncludeIsTracedInItsOwnRepository(t *testing.T) {
+	began := decided(5, journal.ActionStart, "1.2", "c2")
+	began.Include = "team@t1"
+	theirs := accepts(3, "t1", "model.digits")
+	theirs.Repo, theirs.RepoRecord.Repo = "team", "team"
+	accepted := newestFirst(accepts(2, "c2", "model.digits"), theirs, accepts(4, "c3", "model.digits"))
+	a, ok := WhoApproved([]journal.Entry{began}, accepted, "digits", "1.2")
+	if !ok || a.Repo != "team" || a.Commit != "t1" || len(a.Pulls) != 1 || a.Pulls[0].Number != 30 {
+		t.Errorf("got %+v, %v", a, ok)
+	}
+	if rows := Rows([]journal.Entry{began}, accepted); rows[0].Commit != "c2" || rows[0].Include != "team@t1" || len(rows[0].Pulls) != 1 || rows[0].Pulls[0] != "https://forge/pull/30" {
+		t.Errorf("the row is %+v", rows[0])
+	}
+}
+
 func TestWhatTheJournalDoesNotKnowIsSaid(t *testing.T) {
 	adopted := decided(1, journal.ActionAdopt, "1.0", "")
 	a, ok := WhoApproved([]journal.Entry{adopted}, nil, "digits", "1.0")

@@ -28,6 +28,7 @@ type ReleaseStatus struct {
 	Revision string `json:"revision"`
 	Version  string `json:"version,omitempty"`
 	Commit   string `json:"commit,omitempty"`
+	Include  string `json:"include,omitempty"` // NAME@COMMIT of the included repo that declares it
 	Image    string `json:"image,omitempty"`
 	Artifact string `json:"artifact,omitempty"` // where it was had from
 }
@@ -101,7 +102,7 @@ type RejectedStatus struct {
 }
 
 func release(r *journal.Release) ReleaseStatus {
-	return ReleaseStatus{Revision: r.Revision, Version: r.Version, Commit: r.Commit, Image: r.Image, Artifact: r.Inputs.ArtifactRef}
+	return ReleaseStatus{Revision: r.Revision, Version: r.Version, Commit: r.Commit, Include: r.Include, Image: r.Image, Artifact: r.Inputs.ArtifactRef}
 }
 
 // recordStatus tells what was decided about a model.

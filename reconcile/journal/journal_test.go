@@ -235,7 +235,8 @@ func TestMessageComesBack(t *testing.T) {
 			Model:  rapid.StringMatching(`[a-z][a-z0-9_-]{0,62}`).Draw(t, "model"),
 			From:   revision.Draw(t, "from"), To: revision.Draw(t, "to"),
 			Version: text.Draw(t, "version"), Actor: text.Draw(t, "actor"), Reason: text.Draw(t, "reason"),
-			Weight: rapid.IntRange(0, 100).Draw(t, "weight"),
+			Weight:  rapid.IntRange(0, 100).Draw(t, "weight"),
+			Include: rapid.StringMatching(`([a-z][a-z0-9_-]{0,30}@[0-9a-f]{40})?`).Draw(t, "include"),
 		}
 		if rapid.Bool().Draw(t, "about a pipeline") {
 			e.Model, e.Weight, e.Pipeline, e.Run = "", 0, e.Model, e.Model+"-1"
@@ -249,7 +250,7 @@ func TestMessageComesBack(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v in %q", err, message)
 		}
-		if !once.At.Equal(e.At) || once.Action != e.Action || once.Model != e.Model || once.Pipeline != e.Pipeline || once.Run != e.Run || once.From != e.From || once.To != e.To || once.Weight != e.Weight {
+		if !once.At.Equal(e.At) || once.Action != e.Action || once.Model != e.Model || once.Pipeline != e.Pipeline || once.Run != e.Run || once.From != e.From || once.To != e.To || once.Weight != e.Weight || once.Include != e.Include {
 			t.Fatalf("got %+v; want %+v", once, e)
 		}
 		// What was read is what is written: nothing is lost a second time.

@@ -177,3 +177,48 @@ func TestAVersionThatIsOfferedGetsAPullRequest(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Two repositories share one journal, and each Proposer looks after its own.
+func TestEachProposesToItsOwnRepository(t *testing.T) {
+	root := newFixture(true)
+	root.look(t)
+	team := newFixture(true)
+	team.journal = root.journal
+	team.options.Journal, team.options.Include = root.journal, "team"
+	team.in.Config.Models[0].Name, team.in.Config.Models[0].Address.Name = "team_x", "team_x"
+	team.in.Wanted["team_x"], team.in.Records["team_x"] = "two", team.in.Records["digits"]
+	delete(team.in.Records, "digits")
+	team.restart()
+	team.look(t)
+	team.look(t)
+	if len(team.pulls) != 1 || len(root.pulls) != 1 {
+		t.Fatalf("%d and %d pull requests are open, want one in each", len(root.pulls), len(team.pulls))
+	}
+	records, err := root.journal.Proposals(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(records) != 2 || records["revert-digits"].Include != "" || records["revert-team_x"].Include != "team" {
+		t.Errorf("the journal has %+v", records)
+	}
+	history, err := root.journal.History(t.Context(), journal.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range history {
+		about := e.Commit
+		if e.Proposal == "revert-team_x" {
+			about = e.Include
+		}
+		if !strings.HasSuffix(about, strings.Repeat("c", 40)) || (e.Include != "") != (e.Proposal == "revert-team_x") {
+			t.Errorf("an entry about %s names commit %q and include %q", e.Proposal, e.Commit, e.Include)
+		}
+	}
+	for _, f := range []*fixture{root, team} { // after a restart neither knows of the other's
+		f.restart()
+		f.look(t)
+		if s := f.subject.Status(); len(s) != 1 || s[0].Include != f.options.Include {
+			t.Errorf("of include %q the status is %+v", f.options.Include, s)
+		}
+	}
+}

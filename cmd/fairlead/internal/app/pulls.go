@@ -167,6 +167,7 @@ type pullWatch struct {
 // PullStatus is what became of the plan of one pull request.
 type PullStatus struct {
 	Number   int       `json:"number"`
+	Include  string    `json:"include,omitempty"` // to whose repo it is; "": the config repo itself
 	URL      string    `json:"url"`
 	Head     string    `json:"head"`
 	Headline string    `json:"headline,omitempty"`
@@ -268,7 +269,7 @@ func (w *pullWatch) one(ctx context.Context, pull reconcile.Pull, base string) {
 	if before.head == pull.HeadSHA && before.base == base && time.Since(before.at) < replan {
 		return
 	}
-	s := PullStatus{Number: pull.Number, URL: pull.URL, Head: pull.HeadSHA, At: time.Now()}
+	s := PullStatus{Number: pull.Number, Include: w.repo.name(), URL: pull.URL, Head: pull.HeadSHA, At: time.Now()}
 	if pull.Fork && !w.repo.site.Config.Forge.PlanForks {
 		s.Skipped = "it is from a fork; --plan-forks plans those too"
 		w.tell(s)

@@ -80,6 +80,9 @@ func (p *printer) proposal(s *proposer.Status, now time.Time) (text string, ok b
 	switch {
 	case s.State == "open":
 		where := "merge the branch " + s.Branch
+		if s.Include != "" {
+			where += " of the repository of include " + s.Include
+		}
 		if s.URL != "" {
 			where = s.URL
 		}
@@ -98,15 +101,19 @@ func (p *printer) pulls(pulls []app.PullStatus) {
 	p.line("")
 	for i := range pulls {
 		s := &pulls[i]
+		name := fmt.Sprintf("#%d", s.Number)
+		if s.Include != "" {
+			name = s.Include + name
+		}
 		switch {
 		case s.Error != "":
-			p.line("  pull #%d  %s %s", s.Number, p.v.paint(red, "✗"), firstLine(s.Error))
+			p.line("  pull %s  %s %s", name, p.v.paint(red, "✗"), firstLine(s.Error))
 		case s.Skipped != "":
-			p.line("  pull #%d  %s not planned: %s", s.Number, p.v.paint(dim, "·"), s.Skipped)
+			p.line("  pull %s  %s not planned: %s", name, p.v.paint(dim, "·"), s.Skipped)
 		case s.Failed:
-			p.line("  pull #%d  %s %s", s.Number, p.v.paint(red, "✗"), s.Headline)
+			p.line("  pull %s  %s %s", name, p.v.paint(red, "✗"), s.Headline)
 		default:
-			p.line("  pull #%d  %s %s", s.Number, p.v.paint(green, "✓"), s.Headline)
+			p.line("  pull %s  %s %s", name, p.v.paint(green, "✓"), s.Headline)
 		}
 	}
 }
