@@ -97,8 +97,16 @@ func TestScriptsWithEngine(t *testing.T) {
 	}))
 }
 
-// scriptDeadline is for all scripts of a test together.
-const scriptDeadline = 6 * time.Minute
+// scriptDeadline is for all scripts of a test together: half of the time that is left,
+// since a busy machine needs minutes for them.
+func scriptDeadline(t *testing.T) time.Time {
+	t.Helper()
+	end, bounded := t.Deadline()
+	if !bounded {
+		end = time.Now().Add(20 * time.Minute)
+	}
+	return time.Now().Add(time.Until(end) / 2)
+}
 
 func scripts(t *testing.T, dir string, setup func(*testscript.Env) error) testscript.Params {
 	t.Helper()
@@ -106,7 +114,7 @@ func scripts(t *testing.T, dir string, setup func(*testscript.Env) error) testsc
 		Dir: dir, RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		// One that hangs, such as a daemon that starts where it should refuse to, is
 		// shown with its goroutines.
-		Deadline: time.Now().Add(scriptDeadline),
+		Deadline: scriptDeadline(t),
 		Cmds:     map[string]func(*testscript.TestScript, bool, []string){"mask": mask, "await": await, "mode": mode, "journal": writeJournal, "audited": writeAudited, "masktoken": maskToken},
 		Setup: func(e *testscript.Env) error {
 			owner := "script-" + strings.ToLower(filepath.Base(e.WorkDir)) + fmt.Sprint(os.Getpid())
