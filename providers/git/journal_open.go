@@ -56,6 +56,9 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 // load finds out where the journal stands, here and at the remote.
 func (j *Journal) load(ctx context.Context) error {
 	here, damage := j.local()
+	if damage == nil {
+		damage = j.vouchedHere(ctx, here)
+	}
 	if damage != nil && !errors.Is(damage, errNoStore) && !errors.Is(damage, errUnreadable) {
 		return damage
 	}

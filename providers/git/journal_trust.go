@@ -17,6 +17,7 @@ import (
 type journalTrust struct {
 	signers  []spec.Signer
 	since    plumbing.Hash // zero: every entry has to be signed
+	copied   bool          // see vouchedHere
 	verifier signature.Verifier
 }
 
@@ -85,6 +86,26 @@ func (j *Journal) vouched(ctx context.Context, repo *repository, commits []plumb
 		}
 	}
 	return nil
+}
+
+// vouchedHere looks, once, at what is in the copy of a journal that somebody else keeps: it
+// may have been fetched before keys were asked for. One that does not count is none.
+func (j *Journal) vouchedHere(ctx context.Context, here position) error {
+	if !j.options.ReadOnly || j.upstream == nil || j.trust == nil || j.trust.copied || here.commit.IsZero() {
+		return nil
+	}
+	err := j.store.view(func(repo *clone) error {
+		whole, err := ancestry(ctx, &repo.repository, here.commit, func(plumbing.Hash) bool { return false })
+		if err != nil {
+			return err
+		}
+		return j.vouched(ctx, &repo.repository, whole)
+	})
+	if errors.Is(err, errUntrusted) {
+		return fmt.Errorf("%w: %w", errNoStore, err)
+	}
+	j.trust.copied = err == nil
+	return err
 }
 
 // binding finds entries that were signed for another journal with the same key. Entries

@@ -57,6 +57,7 @@ func (s *Site) openJournal(log *slog.Logger) error {
 	wg.Go(func() { j.Run(running) })
 	s.close = append(s.close, func() error {
 		defer j.Close()
+		defer s.closeEnvironments()
 		defer wg.Wait()
 		defer stop()
 		if j.Delivery().Pending == 0 {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -15,10 +16,29 @@ import (
 // environment is another environment of the same repo, as promotions look at it.
 type environment struct {
 	loader  *lang.Loader
-	journal journal.Journal
+	journal *git.Journal
 	// records are those of the last look, at a time.
 	records map[string]journal.Record
 	at      time.Time
+}
+
+// look reads the journal as it is now, unless that was done a moment ago. A copy of an older
+// one is no evidence: what ran well then may have been rolled back, or the newer entries may
+// be nobody's.
+func (e *environment) look(ctx context.Context, interval time.Duration) error {
+	if !e.at.IsZero() && time.Since(e.at) <= interval {
+		return nil
+	}
+	e.records, e.at = nil, time.Time{}
+	records, err := e.journal.Open(ctx)
+	if err != nil {
+		return err
+	}
+	if problem := e.journal.Delivery().Error; problem != "" {
+		return errors.New(problem)
+	}
+	e.records, e.at = records, time.Now()
+	return nil
 }
 
 // upstream reads how models are doing in the environments that promotions name. One that
@@ -50,11 +70,8 @@ func (s *Site) readUpstream(ctx context.Context, name string, f *following) (*pr
 	if err := diags.Err(); err != nil {
 		return nil, fmt.Errorf("load the specs for environment %s: %w", name, err)
 	}
-	if time.Since(at.at) > s.Config.Interval {
-		if at.records, err = at.journal.Open(ctx); err != nil {
-			return nil, fmt.Errorf("read the journal of environment %s: %w", name, err)
-		}
-		at.at = time.Now()
+	if err := at.look(ctx, s.Config.Interval); err != nil {
+		return nil, fmt.Errorf("read the journal of environment %s: %w", name, err)
 	}
 	return &propose.Upstream{Config: cfg, Records: at.records}, nil
 }
@@ -80,4 +97,11 @@ func (s *Site) environment(name string) (*environment, error) {
 	at := &environment{loader: lang.NewLoader(), journal: j}
 	s.environments[name] = at
 	return at, nil
+}
+
+// closeEnvironments ends what reads other environments, after the proposer has.
+func (s *Site) closeEnvironments() {
+	for _, at := range s.environments {
+		at.journal.Close()
+	}
 }
