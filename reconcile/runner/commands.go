@@ -300,6 +300,9 @@ func (j *job) secrets(ctx context.Context, names []string) (map[string]spec.Sens
 		if s == nil {
 			return nil, fmt.Errorf("secret.%s is not declared any more", name)
 		}
+		if of := j.wanted.Config.IncludeOf(j.run.Pipeline); (of == nil) != (s.Module == "") || of != nil && of.Name != s.Module {
+			return nil, fmt.Errorf("secret.%s is declared in another repository than pipeline %s", name, j.run.Pipeline)
+		}
 		list = append(list, s)
 	}
 	return j.opts.Secrets.Resolve(ctx, list)

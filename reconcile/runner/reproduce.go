@@ -71,6 +71,13 @@ func reproduction(v *spec.Version, cfg *spec.Config, stored func(content string)
 	if err := run.Check(&p); err != nil {
 		return nil, fmt.Errorf("%w: the pipeline in the entry of %s is none: %w", ErrRefused, v.ID(), err)
 	}
+	include := cfg.IncludeOf(v.Model)
+	if err := run.Within(&p, include); err != nil {
+		return nil, fmt.Errorf("%w: the pipeline in the entry of %s is not one of its own repository: %w", ErrRefused, v.ID(), err)
+	}
+	if include != nil && p.Name != v.Pipeline {
+		return nil, fmt.Errorf("%w: the entry of %s is of pipeline %s, and holds pipeline %s", ErrRefused, v.ID(), v.Pipeline, p.Name)
+	}
 	contents := map[string]string{}
 	for name, digest := range v.Data {
 		if content := recordedContent(v, &p, name); content != "" && stored(content) {

@@ -1,0 +1,131 @@
+package runner_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/fairlead/fairlead/reconcile/run"
+	"github.com/fairlead/fairlead/reconcile/runner"
+	"github.com/fairlead/fairlead/spec"
+	"github.com/fairlead/fairlead/spec/lang"
+)
+
+// composed is a root with a pipeline and a secret, and the include b with the same.
+func composed(t *testing.T) *runner.Wanted {
+	t.Helper()
+	repo := func(prefix string) string {
+		return strings.ReplaceAll("secret \"P_token\" {\n  age = \"YWdl\"\n}\ndataset \"P_data\" {\n  source = \"d.csv\"\n}\nmodel \"P_m\" {\n  image = \"server:1\"\n  version = \"1.0.0\"\n}\n"+
+			"pipeline \"P_p\" {\n  step \"split\" {\n    image = \"steps:1\"\n    env = { TOKEN = secret.P_token }\n    inputs = { data = dataset.P_data }\n    outputs = [\"test\", \"train\"]\n  }\n}\n", "P_", prefix)
+	}
+	mount := spec.IncludeDir + "b/"
+	tree := spec.NewTree(spec.Commit{ID: strings.Repeat("ab", 20)}, []spec.Content{
+		content("repo.hcl", repo("r_")+"include \"b\" {\n  repo = \"https://example.com/b.git\"\n}\n"), content("d.csv", "a\n1\n"),
+		content(mount+"repo.hcl", repo("b_")), content(mount+"d.csv", "a\n2\n"),
+	})
+	cfg, diags := lang.NewLoader().Load(tree, lang.Options{})
+	if err := diags.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return &runner.Wanted{Config: cfg, Tree: tree}
+}
+
+// The entry of a version holds the pipeline that made it, as text of the repository. That
+// of an include may name nothing that the include could not have declared.
+func TestADefinitionOfAnIncludeKeepsToThatInclude(t *testing.T) {
+	s := newSite(t, digitsRepo)
+	s.wanted = composed(t)
+	s.up()
+	own := func() *spec.Pipeline {
+		return &spec.Pipeline{Name: "b_p", Address: spec.Address{Kind: spec.KindPipeline, Name: "b_p"}, Steps: []*spec.Step{{
+			Name: "split", Image: "steps:1", Env: map[string]spec.StepValue{"TOKEN": {Secret: "b_token"}},
+			Inputs: map[string]spec.Input{"data": {Kind: spec.InputDataset, Name: "b_data"}}, Outputs: []string{"test", "train"},
+		}}}
+	}
+	merged := 0
+	reproduce := func(pipeline string, p *spec.Pipeline) (r *run.Run, err error) {
+		t.Helper()
+		definition, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		merged++ // a version of its own, as what Git wants is taken a moment later
+		version := fmt.Sprintf("1.0.%d", merged)
+		s.merge(&spec.Version{Model: "b_m", Version: version, Pipeline: pipeline, Definition: string(definition)})
+		s.await("the version is known", func() bool {
+			r, err = s.runner.Reproduce(t.Context(), runner.ReproduceOrder{Model: "b_m", Version: version, Actor: "ann"})
+			return !errors.Is(err, runner.ErrUnknown)
+		})
+		return r, err
+	}
+	for name, change := range map[string]func(*spec.Pipeline){
+		"a secret of the root":           func(p *spec.Pipeline) { p.Steps[0].Env["TOKEN"] = spec.StepValue{Secret: "r_token"} },
+		"a secret of the root in a file": func(p *spec.Pipeline) { p.Steps[0].Container.SecretFiles = map[string]string{"x": "r_token"} },
+		"data of the root": func(p *spec.Pipeline) {
+			p.Steps[0].Inputs["data"] = spec.Input{Kind: spec.InputDataset, Name: "r_data"}
+		},
+		"a run of the root's pipeline": func(p *spec.Pipeline) { p.Name = "r_p" },
+		"a pipeline of another name":   func(p *spec.Pipeline) { p.Name = "b_other" },
+		"privileges":                   func(p *spec.Pipeline) { p.Steps[0].Container.Privileged = true },
+		"the host's network":           func(p *spec.Pipeline) { p.Steps[0].Container.HostNetwork = true },
+		"a directory": func(p *spec.Pipeline) {
+			p.Steps[0].Container.Mounts = []spec.Mount{{Type: spec.MountBind, Source: "/srv", Target: "/x"}}
+		},
+		"a mount of no kind": func(p *spec.Pipeline) { p.Steps[0].Container.Mounts = []spec.Mount{{Source: "/srv", Target: "/x"}} },
+		"a device":           func(p *spec.Pipeline) { p.Steps[0].Container.Devices = []string{"/dev/fuse"} },
+		"a capability":       func(p *spec.Pipeline) { p.Steps[0].Container.Capabilities = []string{"NET_ADMIN"} },
+		"a model of the root": func(p *spec.Pipeline) {
+			p.Publish = &spec.Publish{Model: spec.Address{Kind: spec.KindModel, Name: "r_m"}}
+		},
+	} {
+		p := own()
+		change(p)
+		if r, err := reproduce("b_p", p); !errors.Is(err, runner.ErrRefused) {
+			t.Errorf("%s: got %v, %v", name, r, err)
+		}
+	}
+	if r, err := reproduce("r_p", own()); !errors.Is(err, runner.ErrRefused) {
+		t.Errorf("the number of a run of the root: got %v, %v", r, err)
+	}
+	if got := s.startedNodes(); len(got) > 0 {
+		t.Errorf("it started %v", got)
+	}
+	r, err := reproduce("b_p", own())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := s.ended(r.ID); r.Outcome != run.Succeeded {
+		t.Errorf("its own pipeline: %s %s", r.Outcome, r.Reason)
+	}
+}
+
+// Whatever led to a run, it has the secrets of the repository that its pipeline is of.
+func TestARunHasNoSecretOfAnotherRepository(t *testing.T) {
+	for _, module := range []string{"", "b"} {
+		s := newSite(t, digitsRepo)
+		s.wanted = composed(t)
+		cfg := *s.wanted.Config
+		cfg.Secrets = maps.Clone(cfg.Secrets)
+		for name, other := range map[string]string{"r_token": "b", "b_token": ""} {
+			changed := *cfg.Secrets[name]
+			changed.Module = other
+			cfg.Secrets[name] = &changed
+		}
+		s.wanted.Config = &cfg
+		s.up()
+		pipeline := map[string]string{"": "r_p", "b": "b_p"}[module]
+		r, err := s.runner.Start(t.Context(), runner.StartOrder{Pipeline: pipeline, Actor: "ann"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := s.ended(r.ID); r.Outcome == run.Succeeded || !strings.Contains(r.Reason, "another repository") {
+			t.Errorf("%s: %s %s", pipeline, r.Outcome, r.Reason)
+		}
+		if got := s.startedNodes(); len(got) > 0 {
+			t.Errorf("it started %v", got)
+		}
+	}
+}
