@@ -42,7 +42,8 @@ journal_head    = "/mnt/audit/fairlead-prod.json"
 webhook        = ["main=github:/etc/fairlead/webhook"]
 webhook_listen = "127.0.0.1:7071"
 
-# The key that decrypts the secrets of the repository.
+# The key that decrypts the secrets of the repository. One that is included has a key of
+# its own: age_identity = ["/etc/fairlead/age-identity", "NAME=/etc/fairlead/age-NAME"].
 age_identity = "/etc/fairlead/age-identity"
 
 # The Alertmanager of the example is in a private network.

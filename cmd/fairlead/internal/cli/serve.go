@@ -24,7 +24,14 @@ FAIRLEAD_INTERVAL, ...; lists with commas) and in the HCL file that --config
 names. A flag wins over the environment, the environment over the file.
 
 What specs may ask of this host (mounts, devices, privileges) is decided by the
---allow flags, never by the repository.
+--allow flags, never by the repository. Repositories that it includes get none of it
+unless their include block says allow = [host].
+
+Secrets in the repository are decrypted with the keys of --age-identity FILE. Those of
+an included repository NAME are decrypted with --age-identity NAME=FILE alone, so that
+a ciphertext that was copied from one into the other gives nothing. The same key for
+both is refused. What is before the first = is a name where it can be one: a path with
+= in it begins with / or ./.
 
 Of several daemons of one owner and environment on an engine, one acts and the
 others stand by. They tell by a lock, which holds on one host for one user. Daemons
