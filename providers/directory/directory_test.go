@@ -126,6 +126,21 @@ func TestToolsMayKeepHiddenThingsBeside(t *testing.T) {
 	}
 }
 
+func TestALinkedWorktreeIsADirectoryOfSpecs(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.hcl"), "a")
+	write(t, filepath.Join(dir, ".git"), "gitdir: /elsewhere/.git/worktrees/a\n")
+	write(t, filepath.Join(dir, "sub", ".git"), "gitdir: ../../.git/modules/sub\n") // a submodule
+	write(t, filepath.Join(dir, "sub", "b.hcl"), "b")
+	snapshot, err := open(t, directory.Options{Dir: dir}).Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files := snapshot.Tree.Files(); len(files) != 2 || files[0].Path != "a.hcl" || files[1].Path != "sub/b.hcl" {
+		t.Errorf("files are %+v", files)
+	}
+}
+
 func TestChangeIsSeenThoughSizeAndTimeAreEqual(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.hcl")

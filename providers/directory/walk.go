@@ -103,8 +103,8 @@ func (w *walk) dir(name, prefix string, depth int) {
 			return
 		}
 		hidden := strings.HasPrefix(e.Name(), ".")
-		if hidden && !e.Type().IsRegular() {
-			continue // .git, and what editors leave behind
+		if hidden && !e.Type().IsRegular() || e.Name() == ".git" {
+			continue // what is Git's own, a file in a linked worktree, and what editors leave behind
 		}
 		entry := path.Join(prefix, e.Name())
 		if other, taken := folded[spec.FoldName(e.Name())]; taken {

@@ -19,6 +19,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
+
+	"github.com/fairlead/fairlead/reconcile/gitdir"
 )
 
 const (
@@ -46,27 +48,19 @@ type repository struct {
 // openLocal opens the repository at a path: a worktree, a linked worktree or a
 // bare repository.
 func openLocal(path string) (*repository, error) {
-	gitDir, err := findGitDir(path)
+	dirs, err := gitdir.Find(path)
 	if err != nil {
 		return nil, err
 	}
-	commonDir := gitDir
-	link, err := os.ReadFile(filepath.Join(gitDir, "commondir"))
-	switch {
-	case err == nil:
-		commonDir = resolvePath(gitDir, strings.TrimSpace(string(link)))
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("open the repository %s: %w", path, err)
-	}
-	if _, err := os.Stat(filepath.Join(commonDir, "reftable")); err == nil {
+	if _, err := os.Stat(filepath.Join(dirs.Common, "reftable")); err == nil {
 		return nil, fmt.Errorf("the repository %s keeps its refs in the reftable format, which Fairlead cannot read; convert it with git refs migrate --ref-format=files", path)
 	}
-	files := osfs.New(gitDir, osfs.WithBoundOS())
-	if commonDir != gitDir {
-		files = dotgit.NewRepositoryFilesystem(files, osfs.New(commonDir, osfs.WithBoundOS()))
+	files := osfs.New(dirs.Own, osfs.WithBoundOS())
+	if dirs.Common != dirs.Own {
+		files = dotgit.NewRepositoryFilesystem(files, osfs.New(dirs.Common, osfs.WithBoundOS()))
 	}
-	repo := &repository{path: path, common: commonDir, stores: []*filesystem.Storage{newStorage(files)}}
-	if err := repo.borrow(filepath.Join(commonDir, "objects")); err != nil {
+	repo := &repository{path: path, common: dirs.Common, stores: []*filesystem.Storage{newStorage(files)}}
+	if err := repo.borrow(filepath.Join(dirs.Common, "objects")); err != nil {
 		return nil, err
 	}
 	return repo, nil
@@ -102,41 +96,6 @@ func (f steadyListing) ReadDir(path string) ([]fs.FileInfo, error) {
 
 // Capabilities implements billy.Capable.
 func (f steadyListing) Capabilities() billy.Capability { return billy.Capabilities(f.Filesystem) }
-
-// findGitDir returns the directory with the HEAD of the repository at path.
-func findGitDir(path string) (string, error) {
-	dotGit := filepath.Join(path, ".git")
-	info, err := os.Stat(dotGit)
-	switch {
-	case err == nil && info.IsDir():
-		return dotGit, nil
-	case err == nil:
-		text, err := os.ReadFile(dotGit)
-		target, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
-		if err != nil || !ok {
-			return "", fmt.Errorf("open the repository %s: %s does not say where the repository is", path, dotGit)
-		}
-		return resolvePath(path, target), nil
-	}
-	for _, part := range []string{"HEAD", "objects"} {
-		_, err := os.Stat(filepath.Join(path, part))
-		if errors.Is(err, fs.ErrPermission) {
-			return "", fmt.Errorf("open the repository %s: %w; let the user of the daemon read it", path, err)
-		}
-		if err != nil {
-			return "", fmt.Errorf("there is no Git repository at %s; name the top of a worktree or a bare repository (git init makes one)", path)
-		}
-	}
-	return path, nil
-}
-
-// resolvePath returns target as seen from base.
-func resolvePath(base, target string) string {
-	if filepath.IsAbs(target) {
-		return filepath.Clean(target)
-	}
-	return filepath.Join(base, target)
-}
 
 // borrow opens the alternates of an object directory, and theirs. go-git can
 // look into alternates itself, but opens them again for each object.
@@ -178,7 +137,7 @@ func readAlternates(objects string) ([]string, error) {
 	lines := bufio.NewScanner(io.LimitReader(f, 1<<16))
 	for lines.Scan() {
 		if line := lines.Text(); line != "" && line[0] != '#' {
-			paths = append(paths, resolvePath(objects, line))
+			paths = append(paths, gitdir.Resolve(objects, line))
 		}
 	}
 	return paths, lines.Err()

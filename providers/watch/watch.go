@@ -14,6 +14,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/gitdir"
 )
 
 // quiet is how long a burst of changes is collected into one hint. It is the
@@ -37,11 +38,11 @@ func Directory(ctx context.Context, dir string) (reconcile.Hints, error) {
 // Git wakes when a ref of the local repository at path changes: a commit, a
 // fetch, a push into it, a switch of HEAD. The channel closes when ctx ends.
 func Git(ctx context.Context, path string) (reconcile.Hints, error) {
-	gitDir, commonDir, err := gitDirs(path)
+	dirs, err := gitdir.Find(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("watch %s: %w", path, err)
 	}
-	refs := filepath.Join(commonDir, "refs")
+	refs := filepath.Join(dirs.Common, "refs")
 	underRefs := func(path string) bool {
 		return path == refs || strings.HasPrefix(path, refs+string(filepath.Separator))
 	}
@@ -52,9 +53,9 @@ func Git(ctx context.Context, path string) (reconcile.Hints, error) {
 			if strings.HasSuffix(path, ".lock") {
 				return false
 			}
-			return underRefs(path) || path == filepath.Join(gitDir, "HEAD") || path == filepath.Join(commonDir, "packed-refs")
+			return underRefs(path) || path == filepath.Join(dirs.Own, "HEAD") || path == filepath.Join(dirs.Common, "packed-refs")
 		},
-	}, gitDir, commonDir, refs)
+	}, dirs.Own, dirs.Common, refs)
 }
 
 // policy says what of a file system matters.

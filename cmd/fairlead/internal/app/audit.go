@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/reconcile/audit"
+	"github.com/fairlead/fairlead/reconcile/gitdir"
 	"github.com/fairlead/fairlead/reconcile/journal"
 )
 
@@ -60,7 +61,7 @@ func journalOnDisk(ctx context.Context, c Config) (dir string, done func() error
 			return "", nil, fmt.Errorf("there is no journal of environment %s in %s; name the data directory of its daemon with --data, or its repository with --repo", c.Environment, c.Data)
 		}
 		return dir, nothing, nil
-	case IsRepository(local):
+	case gitdir.Is(local):
 		return local, nothing, nil
 	case isPlainDirectory(c):
 		return "", nil, noRepository(c)
@@ -158,6 +159,7 @@ func acceptedBefore(ctx context.Context, j journal.Journal, until time.Time) ([]
 type VersionApproval struct {
 	audit.Approval
 	Environment string `json:"environment"`
+	Chain       *Chain `json:"chain,omitempty"` // of the journal that was read; nil: of a daemon
 	// Outcome is how its rollout ended; nil: it has not, or nothing was to roll out.
 	Outcome  *RolloutEnd      `json:"outcome,omitempty"`
 	Evidence []audit.Evidence `json:"evidence,omitempty"` // last word of each check

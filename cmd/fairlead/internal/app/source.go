@@ -11,6 +11,7 @@ import (
 	"github.com/fairlead/fairlead/providers/statefile"
 	"github.com/fairlead/fairlead/providers/watch"
 	"github.com/fairlead/fairlead/reconcile"
+	"github.com/fairlead/fairlead/reconcile/gitdir"
 )
 
 // openSource opens what Repo names: a plain directory, or a Git repository.
@@ -44,17 +45,7 @@ func gitOptions(c Config, accepted string) git.Options {
 // isPlainDirectory: a directory that is not the top of a repository.
 func isPlainDirectory(c Config) bool {
 	info, err := os.Stat(c.Repo)
-	return err == nil && info.IsDir() && !IsRepository(c.Repo)
-}
-
-// IsRepository tells whether path is the top of a Git repository, bare or not.
-func IsRepository(path string) bool {
-	if _, err := os.Stat(filepath.Join(path, ".git")); err == nil {
-		return true
-	}
-	head, err := os.Stat(filepath.Join(path, "HEAD"))
-	objects, oerr := os.Stat(filepath.Join(path, "objects"))
-	return err == nil && oerr == nil && head.Mode().IsRegular() && objects.IsDir()
+	return err == nil && info.IsDir() && !gitdir.Is(c.Repo)
 }
 
 // Hints watches what can be watched: the refs of a local repository, or a plain
@@ -65,7 +56,7 @@ func Hints(ctx context.Context, c Config) (reconcile.Hints, error) {
 	if err != nil || !info.IsDir() {
 		return nil, nil
 	}
-	if IsRepository(path) {
+	if gitdir.Is(path) {
 		return watch.Git(ctx, path)
 	}
 	return watch.Directory(ctx, filepath.Join(path, filepath.FromSlash(c.Path)))

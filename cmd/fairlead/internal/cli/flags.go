@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
+	"github.com/fairlead/fairlead/reconcile/gitdir"
 )
 
 // siteFlags are the flags of every command that touches an environment.
@@ -142,9 +143,14 @@ func (f *siteFlags) registerReview(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.NotifyPrivate, "notify-private", false, "let notifiers of the repository reach private networks and this host")
 	flags.StringVar(&f.JournalKey, "journal-key", "", "SSH private key `FILE` that signs the journal and proposals")
 	flags.StringVar(&f.JournalKeyPassphrase, "journal-key-passphrase-file", "", "`FILE` with the passphrase of --journal-key")
+	f.registerSigners(flags)
+	flags.StringVar(&f.JournalHead, "journal-head", "", "`FILE` that the newest entry of the journal is written to, for \"fairlead audit verify --head\": best out of this host's reach")
+}
+
+// registerSigners adds the flags that say whose journal it is.
+func (f *siteFlags) registerSigners(flags *pflag.FlagSet) {
 	flags.StringVar(&f.JournalSigners, "journal-signers", "", "`FILE` with the public keys whose entries are taken from the remote's journal (default: any)")
 	flags.StringVar(&f.JournalSignedSince, "journal-signed-since", "", "full `ID` of the entry after which all of the journal has to be signed (default: the first)")
-	flags.StringVar(&f.JournalHead, "journal-head", "", "`FILE` that the newest entry of the journal is written to, for \"fairlead audit verify --head\": best out of this host's reach")
 }
 
 // target is what plan and apply are pointed at.
@@ -163,6 +169,9 @@ func parseTarget(arg string) target {
 	at := strings.LastIndex(arg, "@")
 	if at < 0 {
 		return target{url: arg}
+	}
+	if gitdir.Is(arg[:at]) {
+		return target{url: arg[:at], ref: arg[at+1:]}
 	}
 	// In https://user@host/repo and git@host:repo the @ belongs to the host.
 	start := 0

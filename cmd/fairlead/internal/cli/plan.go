@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
+	"github.com/fairlead/fairlead/reconcile/gitdir"
 	"github.com/fairlead/fairlead/reconcile/review"
 	"github.com/fairlead/fairlead/spec"
 	"github.com/fairlead/fairlead/spec/diag"
@@ -231,7 +232,7 @@ func openTarget(ctx context.Context, c app.Config, arg string, access app.Access
 		c.Repo, c.Ref = t.url, t.ref
 		return app.OpenSite(ctx, c, access)
 	}
-	if _, err := os.Stat(filepath.Join(t.dir, ".git")); err != nil && app.IsRepository(t.dir) {
+	if _, err := os.Stat(filepath.Join(t.dir, ".git")); err != nil && gitdir.Is(t.dir) {
 		c.Repo = t.dir
 		return app.OpenSite(ctx, c, access)
 	}

@@ -7,8 +7,8 @@ import (
 
 func TestTargetIsADirectoryOrARepositoryAtARevision(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, dir := range []string{"specs", "specs@v1"} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
+	for _, dir := range []string{"specs", "specs@v1", "models/.git"} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -16,6 +16,7 @@ func TestTargetIsADirectoryOrARepositoryAtARevision(t *testing.T) {
 		"specs":                                  {dir: "specs"},
 		"specs@v1":                               {dir: "specs@v1"}, // it exists
 		"specs@v2":                               {url: "specs@v2"},
+		"models@v2":                              {url: "models", ref: "v2"},
 		"./specs@v2":                             {url: "./specs", ref: "v2"},
 		"/repos/models.git@main":                 {url: "/repos/models.git", ref: "main"},
 		"https://git.example.com/models.git":     {url: "https://git.example.com/models.git"},
