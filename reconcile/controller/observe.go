@@ -85,13 +85,15 @@ func (l *loop) onListed(r listed) {
 
 // observeSteps takes in the containers of pipeline runs, and returns the others.
 func (l *loop) observeSteps(all []reconcile.Container) []reconcile.Container {
-	var steps, others []reconcile.Container
-	for _, c := range all {
-		if c.Kind == spec.KindStep {
-			steps = append(steps, c)
-			continue
+	var steps []reconcile.Container
+	for i := range all {
+		if all[i].Kind == spec.KindStep {
+			steps = append(steps, all[i])
 		}
-		others = append(others, c)
+	}
+	others := all // with every look at the engine, so mostly without a copy
+	if len(steps) > 0 {
+		others = slices.DeleteFunc(slices.Clone(all), func(c reconcile.Container) bool { return c.Kind == spec.KindStep })
 	}
 	if !slices.Equal(l.steps, steps) {
 		l.steps, l.planDirty = steps, true
