@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,16 +64,9 @@ func (d *Daemon) pipelines() Pipelines {
 	return nil
 }
 
-// gcPercent is half of Go's default. A daemon holds its memory all day beside
-// models that want it, and makes garbage for moments: at a commit, and while
-// models come up.
-const gcPercent = 50
-
 // Run serves until ctx ends. Replicas and the gateway go on without it.
 func (d *Daemon) Run(ctx context.Context) error {
-	if os.Getenv("GOGC") == "" { // else the operator knows better
-		debug.SetGCPercent(gcPercent)
-	}
+	collectOften()
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer func() {
@@ -124,7 +116,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.log.Info("reconciling", "environment", d.site.Config.Environment, "owner", d.site.Config.Owner, "repo", redact(d.site.Config.Repo), "gateway", d.site.Config.Gateway)
 	c := d.site.Controller([]reconcile.Hints{hints, d.hooked}, d.observe)
 	d.current.Store(c)
-	var tidy tidying
+	tidy := tidying{log: d.log}
 	c.Run(ctx, func(s *controller.Status) (done bool) {
 		now := time.Now()
 		d.metrics.decided(s, now)
@@ -144,27 +136,6 @@ func (d *Daemon) runPipelines(ctx context.Context) {
 	defer d.running.Store(nil)
 	if err := d.site.Runner.Serve(ctx); err != nil && ctx.Err() == nil {
 		d.log.Error("pipelines do not run; restart the daemon when this is mended", "error", err)
-	}
-}
-
-// tidying gives memory back to the system when a commit has been carried out:
-// bringing up many models takes several times of what looking after them does.
-type tidying struct {
-	open bool
-	last time.Time
-}
-
-// tidyPause keeps models that come and go from costing more than they hold.
-const tidyPause = time.Minute
-
-func (t *tidying) decided(s *controller.Status, now time.Time) {
-	if !s.Converged {
-		t.open = true
-		return
-	}
-	if t.open && now.Sub(t.last) > tidyPause {
-		t.open, t.last = false, now
-		debug.FreeOSMemory()
 	}
 }
 

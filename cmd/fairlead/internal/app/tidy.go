@@ -1,0 +1,51 @@
+package app
+
+import (
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/fairlead/fairlead/cmd/fairlead/internal/footprint"
+	"github.com/fairlead/fairlead/reconcile/controller"
+)
+
+// gcPercent is a fifth of Go's default. A daemon holds its memory all day beside
+// models that want it, and makes garbage for moments: at a commit, and while models
+// come up. With 1,000 models at rest 50 takes 16 MB more, and 20 takes 0.2 % more of
+// a core where the daemon looks six times as often as by default.
+const gcPercent = 20
+
+// collectOften has garbage collected at gcPercent.
+func collectOften() {
+	if os.Getenv("GOGC") == "" { // else the operator knows better
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// tidying gives memory back to the system when a commit has been carried out, and a
+// while later, when what follows from it is done too: bringing up many models takes
+// several times of what looking after them does.
+type tidying struct {
+	log  *slog.Logger
+	due  int // times that it is still to be done
+	last time.Time
+}
+
+// tidyPause keeps models that come and go from costing more than they hold.
+const tidyPause = 30 * time.Second
+
+func (t *tidying) decided(s *controller.Status, now time.Time) {
+	if !s.Converged {
+		t.due = 2
+		return
+	}
+	if t.due == 0 || now.Sub(t.last) < tidyPause {
+		return
+	}
+	t.due, t.last = t.due-1, now
+	debug.FreeOSMemory()
+	if err := footprint.ReleaseProgram(); err != nil {
+		t.log.Debug("the pages of the program stay resident", "error", err)
+	}
+}
