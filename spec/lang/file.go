@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	hcljson "github.com/hashicorp/hcl/v2/json"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // isSpec tells whether the loader reads a file of that name.
@@ -199,7 +200,18 @@ func (r *reader) value(a *arg, expr hclsyntax.Expression) {
 		r.tooComplex(e.rng, *a.place, e.detail)
 		a.broken = true
 	}
-	a.expr = guard(expr, r.meter)
+	a.expr = guard(plainText(expr), r.meter)
+}
+
+// plainText makes a string without templates in it, which most arguments are, one
+// node instead of the three that HCL makes of it. They are kept for as long as the file.
+func plainText(expr hclsyntax.Expression) hclsyntax.Expression {
+	t, isTemplate := expr.(*hclsyntax.TemplateExpr)
+	if !isTemplate || !t.IsStringLiteral() {
+		return expr
+	}
+	v, _ := t.Value(nil) // a literal has no diagnostics
+	return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: t.SrcRange}
 }
 
 // keywords reads bare words. They are part of the language, not text: a word in
@@ -243,10 +255,13 @@ func contains(words []string, word string) bool {
 
 // quoted is the text of a string without templates in it, or "".
 func quoted(expr hcl.Expression) string {
-	t, isTemplate := expr.(*hclsyntax.TemplateExpr)
-	if !isTemplate || !t.IsStringLiteral() {
+	e, isNative := expr.(hclsyntax.Expression)
+	if !isNative {
 		return ""
 	}
-	v, _ := t.Value(nil)
-	return v.AsString()
+	literal, isLiteral := plainText(e).(*hclsyntax.LiteralValueExpr)
+	if !isLiteral || literal.Val.Type() != cty.String || literal.Val.IsNull() || !literal.Val.IsKnown() {
+		return ""
+	}
+	return literal.Val.AsString()
 }
