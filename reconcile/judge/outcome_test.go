@@ -229,7 +229,7 @@ func TestPresets(t *testing.T) {
 	}{
 		{"as many errors as stable pass", errorsVs, func(w *trial) { serve(w, 1000, 4) }, Pass, "0.4 % of 1,000 requests failed, stable 0.4 % of 10,000; at most 1.5 times"},
 		{"ten times the errors of stable fail", errorsVs, func(w *trial) { serve(w, 1000, 40) }, Fail, "4 % of 1,000 requests failed, stable 0.4 % of 10,000"},
-		{"errors above max fail", errorsMax, func(w *trial) { serve(w, 412, 21) }, Fail, "5.1 % of 412 requests failed, stable 0.4 % of 10,000; at most 1 % is allowed; evidence 1:"},
+		{"errors above max fail", errorsMax, func(w *trial) { serve(w, 412, 21) }, Fail, "5.1 % of 412 requests failed, stable 0.4 % of 10,000; at most 1 % is allowed; the odds against it are "},
 		{"an error where none is allowed fails", spec.Check{Metric: spec.ErrorRatio, Max: limit(0)}, func(w *trial) { serve(w, 1000, 1) }, Fail, ""},
 		{"no error where none is allowed passes", spec.Check{Metric: spec.ErrorRatio, Max: limit(0)}, func(w *trial) { serve(w, 1000, 0) }, Pass, ""},
 		{"a max of 1 never fails", spec.Check{Metric: spec.ErrorRatio, Max: limit(1)}, func(w *trial) { serve(w, 1000, 1000) }, Pass, ""},
@@ -369,7 +369,7 @@ func TestAFigureBeyondItsBoundNeverPasses(t *testing.T) {
 	}{
 		{
 			"errors", errorsMax, func(w *trial) { w.serve("new", 40, 1) }, func(w *trial) { w.serve("new", 200, 0) },
-			"2.5 % of 40 requests failed; at most 1 % is allowed; evidence 1:1 against it (fails at 1:100); " +
+			"2.5 % of 40 requests failed; at most 1 % is allowed; nothing speaks against it (it fails at odds of 100 to 1); " +
 				"what was measured is beyond the bound, but 40 requests in this step are not enough to tell it from chance",
 		},
 		{

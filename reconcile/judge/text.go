@@ -80,13 +80,20 @@ func part(a, of float64) float64 {
 	return a / of
 }
 
-// strength says how strong the case against the candidate is.
+// strength says how strong the case against the candidate is, as a bet would: what the
+// samples have made of 1 that was put on its being beyond the bound.
 func (l *look) strength() string {
-	measure := "evidence 1:"
-	if l.verdict.Evidence >= maxEvidence {
-		measure = "evidence above 1:"
+	fails := number(math.Round(l.verdict.Threshold)) + " to 1"
+	switch e := l.verdict.Evidence; {
+	case e <= 1:
+		return "nothing speaks against it (it fails at odds of " + fails + ")"
+	case e >= maxEvidence:
+		return "the odds against it are above " + number(e) + " to 1 (it fails at " + fails + ")"
+	case e < 10:
+		return "the odds against it are " + plainNumber(math.Floor(10*e)/10) + " to 1 (it fails at " + fails + ")"
+	default:
+		return "the odds against it are " + number(math.Floor(e)) + " to 1 (it fails at " + fails + ")"
 	}
-	return measure + number(math.Floor(l.verdict.Evidence)) + " against it (fails at 1:" + number(math.Round(l.verdict.Threshold)) + ")"
 }
 
 // allowed says what a bound allows.

@@ -65,6 +65,8 @@ type Move struct {
 	Act    Act
 	Next   *journal.ProposalRecord // of Conclude and Note
 	Reason string                  // for people, and the journal
+	// Waits, of a Rest: people's word is all that is wanted, and Reason tells no more.
+	Waits bool
 }
 
 // Ended returns what became of a wish that people have decided about; nil: nothing
@@ -103,12 +105,13 @@ func Step(r journal.ProposalRecord, want Want, seen Seen, now time.Time) Move {
 	}
 	switch {
 	case seen.theirs():
-		return Move{Act: Rest, Reason: "somebody else has written to its branch, and goes on with it"}
+		return Move{Act: Rest, Reason: "somebody else's commit is on its branch, which is not touched any more; merge it, or close it"}
 	case seen.Conflicts && want.Wish != nil: // a version that was made stays as it was proposed
 		return Move{Act: Push, Reason: "it cannot be merged as it is: it is made anew on the newest commit"}
 	}
 	m := pull(&r, want.Wish, &seen, now)
 	if m.Act == Rest && want.Unknown != "" {
+		m.Waits = false
 		m.Reason += "; whether it is wanted still is not known: " + want.Unknown
 	}
 	return m
@@ -278,13 +281,13 @@ func pull(r *journal.ProposalRecord, wish *Wish, seen *Seen, now time.Time) Move
 	open := r.Open
 	switch {
 	case !seen.Forge:
-		return Move{Act: Rest, Reason: "it waits for people: merge the branch " + open.Branch}
+		return Move{Act: Rest, Waits: true, Reason: "it waits for people: merge the branch " + open.Branch}
 	case open.Pull == 0:
 		return Move{Act: OpenPull, Reason: open.Title}
 	case wish != nil && (wish.Title != open.Title || wish.Body != open.Body) && !now.Before(r.Since.Add(editPause)):
 		return Move{Act: EditPull, Reason: wish.Title}
 	default:
-		return Move{Act: Rest, Reason: fmt.Sprintf("it waits for people: #%d", open.Pull)}
+		return Move{Act: Rest, Waits: true, Reason: fmt.Sprintf("it waits for people: #%d", open.Pull)}
 	}
 }
 

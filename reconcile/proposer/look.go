@@ -223,6 +223,7 @@ func (l *look) tell(m *propose.Move, err error) {
 	}
 	if open := r.Open; open != nil {
 		s.State, s.Title, s.Branch, s.Pull, s.URL, s.Since = "open", open.Title, open.Branch, open.Pull, open.URL, open.Since
+		s.Waits = m.Waits || m.Act != propose.Rest
 	}
 	if err != nil {
 		s.Error = err.Error()

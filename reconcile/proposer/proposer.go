@@ -71,16 +71,19 @@ type Status struct {
 	Kind  journal.ProposalKind `json:"kind"`
 	Model string               `json:"model"`
 	// Include is whose repo it is proposed to; "": the config repo itself.
-	Include string                 `json:"include,omitempty"`
-	Title   string                 `json:"title"`
-	Branch  string                 `json:"branch,omitempty"`
-	Pull    int                    `json:"pull,omitempty"`
-	URL     string                 `json:"url,omitempty"`
-	Since   time.Time              `json:"since,omitzero"`
-	State   string                 `json:"state"` // open, blocked, or an outcome
-	Reason  string                 `json:"reason,omitempty"`
-	Error   string                 `json:"error,omitempty"` // of the last attempt
-	Last    *journal.EndedProposal `json:"last,omitempty"`
+	Include string    `json:"include,omitempty"`
+	Title   string    `json:"title"`
+	Branch  string    `json:"branch,omitempty"`
+	Pull    int       `json:"pull,omitempty"`
+	URL     string    `json:"url,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	State   string    `json:"state"` // open, blocked, or an outcome
+	Reason  string    `json:"reason,omitempty"`
+	// Waits: it is open, and waits for nothing but people's word. Where it is open and does
+	// not, Reason says what there is to know.
+	Waits bool                   `json:"waits,omitempty"`
+	Error string                 `json:"error,omitempty"` // of the last attempt
+	Last  *journal.EndedProposal `json:"last,omitempty"`
 }
 
 // New returns a Proposer that does nothing before Run.

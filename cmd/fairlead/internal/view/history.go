@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/run"
 )
@@ -15,8 +16,9 @@ import (
 type History struct {
 	FormatVersion string          `json:"format_version"`
 	Environment   string          `json:"environment"`
-	From          string          `json:"from,omitempty"` // the repository or directory that was read; "": a daemon was asked
-	Entries       []journal.Entry `json:"entries"`        // newest first
+	From          string          `json:"from,omitempty"`  // the repository or directory that was read; "": a daemon was asked
+	Chain         *app.Chain      `json:"chain,omitempty"` // likewise
+	Entries       []journal.Entry `json:"entries"`         // newest first
 }
 
 // History prints a line per decision.
@@ -103,11 +105,12 @@ func actionColor(a journal.Action) string {
 
 // Live is what serves at a time.
 type Live struct {
-	FormatVersion string    `json:"format_version"`
-	Environment   string    `json:"environment"`
-	At            time.Time `json:"at"`
-	From          string    `json:"from,omitempty"` // as in History
-	Models        []Serving `json:"models"`
+	FormatVersion string     `json:"format_version"`
+	Environment   string     `json:"environment"`
+	At            time.Time  `json:"at"`
+	From          string     `json:"from,omitempty"` // as in History
+	Chain         *app.Chain `json:"chain,omitempty"`
+	Models        []Serving  `json:"models"`
 }
 
 // Serving is what was decided to serve for one model.

@@ -105,7 +105,8 @@ func TestStatusTellsWhatWaitsForPeople(t *testing.T) {
 		Proposals: []proposer.Status{
 			{Key: "done", State: "merged", Title: "not shown"},
 			{Key: "pin-digits", State: "blocked", Title: "digits: image digits:2", Reason: "what it wants is written by hand"},
-			{Key: "promote-fraud", State: "open", Title: "Promote fraud", URL: "https://git.example.com/12", Since: ago(2 * time.Hour)},
+			{Key: "promote-churn", State: "open", Title: "Promote churn", URL: "https://git.example.com/11", Since: ago(time.Hour), Reason: "somebody else's commit is on its branch, which is not touched any more; merge it, or close it"},
+			{Key: "promote-fraud", State: "open", Title: "Promote fraud", URL: "https://git.example.com/12", Since: ago(2 * time.Hour), Waits: true, Reason: "it waits for people: #12"},
 			{Key: "revert-fraud", State: "open", Title: "Revert fraud to 1.3.9", Branch: "fairlead/prod/revert-fraud", Since: ago(time.Hour), Error: "push: no answer"},
 		},
 		Pulls: []app.PullStatus{
@@ -126,6 +127,8 @@ func TestWatchTellsOfProposals(t *testing.T) {
 	open := proposer.Status{Key: "revert-fraud", State: "open", Title: "Revert fraud", Branch: "fairlead/prod/revert-fraud"}
 	pulled := open
 	pulled.URL = "https://git.example.com/12"
+	theirs := pulled
+	theirs.Reason = "somebody else's commit is on its branch"
 	blocked := proposer.Status{Key: "pin-fraud", State: "blocked", Title: "x", Reason: "by hand"}
 	refused := app.RefusalStatus{Head: strings.Repeat("9", 40), Rule: "trust.signed", Reason: "it is not signed"}
 	for _, s := range []*app.DaemonStatus{
@@ -134,6 +137,8 @@ func TestWatchTellsOfProposals(t *testing.T) {
 		{Proposals: []proposer.Status{pulled}},
 		{Proposals: []proposer.Status{blocked, pulled}},
 		{Proposals: []proposer.Status{blocked, pulled}},
+		{Proposals: []proposer.Status{blocked, theirs}},
+		{Proposals: []proposer.Status{blocked, theirs}},
 		{Proposals: []proposer.Status{{Key: "revert-fraud", Last: &journal.EndedProposal{Outcome: journal.ProposalMerged, Title: "Revert fraud"}}}},
 		{Refusals: []app.RefusalStatus{refused}},
 		{Refusals: []app.RefusalStatus{refused}},
@@ -145,6 +150,7 @@ func TestWatchTellsOfProposals(t *testing.T) {
 	want := `14:00:00 proposal revert-fraud: Revert fraud, branch fairlead/prod/revert-fraud
 14:00:00 proposal revert-fraud: https://git.example.com/12
 14:00:00 proposal pin-fraud is not made: by hand
+14:00:00 proposal revert-fraud: somebody else's commit is on its branch
 14:00:00 proposal revert-fraud was merged: Revert fraud
 14:00:00 commit 9999999 is refused by trust.signed: it is not signed
 `

@@ -70,6 +70,9 @@ func (p *printer) proposals(all []proposer.Status, now time.Time) {
 			first = false
 		}
 		p.line("  proposal %s  %s", s.Key, text)
+		if s.State == "open" && !s.Waits && s.Reason != "" {
+			p.line("           %s %s", p.v.paint(yellow, "!"), firstLine(s.Reason))
+		}
 		if s.Error != "" {
 			p.line("           %s", p.v.paint(red, firstLine(s.Error)))
 		}
@@ -162,6 +165,8 @@ func reviewChanges(before, s *app.DaemonStatus) []string {
 			say("proposal %s: %s, %s", now.Key, now.Title, cmp.Or(now.URL, "branch "+now.Branch))
 		case now.State == "open" && now.URL != was.URL && now.URL != "":
 			say("proposal %s: %s", now.Key, now.URL)
+		case now.State == "open" && !now.Waits && now.Reason != "" && was.Reason != now.Reason:
+			say("proposal %s: %s", now.Key, firstLine(now.Reason))
 		case now.State == "blocked" && now.Reason != "" && (was.State != now.State || was.Reason != now.Reason):
 			say("proposal %s is not made: %s", now.Key, firstLine(now.Reason))
 		}

@@ -264,7 +264,7 @@ func checkNumbers(c *controller.CheckStatus) string {
 		add("candidate", v.Candidate, v.CandidateSamples)
 		add("stable", v.Stable, v.StableSamples)
 		if v.Threshold > 0 {
-			parts = append(parts, fmt.Sprintf("evidence against it %.3g of %.3g", v.Evidence, v.Threshold))
+			parts = append(parts, fmt.Sprintf("odds against it %.3g to 1, fails at %.3g to 1", v.Evidence, v.Threshold))
 		}
 	}
 	if c.Looks > 0 {

@@ -69,7 +69,7 @@ func heldModel() controller.ModelStatus {
 
 func steadyModel() controller.ModelStatus {
 	stable := sampleRelease("1.0.0", "dddddddddddd", "")
-	return controller.ModelStatus{Address: model("digits"), Name: "digits", Phase: rollout.Steady, Version: "1.0.0", Serving: "dddddddddddd", Ready: 2, Replicas: 2, Stable: &stable, Since: ago(time.Minute)}
+	return controller.ModelStatus{Address: model("digits"), Name: "digits", Phase: rollout.Steady, Version: "1.0.0", Revision: "dddddddddddd", Serving: "dddddddddddd", Ready: 2, Replicas: 2, Stable: &stable, Since: ago(time.Minute)}
 }
 
 func TestRolloutShowsStepsChecksAndWhatIsKept(t *testing.T) {

@@ -157,11 +157,11 @@ func (p *printer) trouble(what, text string) {
 }
 
 func (p *printer) models(models []controller.ModelStatus, now time.Time) {
-	rows := [][]string{{"MODEL", "PHASE", "READY", "VERSION", "SERVING", "ROLLOUT", "SINCE", "WHY"}}
+	rows := [][]string{{"MODEL", "PHASE", "READY", "SERVES", "GIT WANTS", "ROLLOUT", "SINCE", "WHY"}}
 	for i := range models {
 		m := &models[i]
 		rows = append(rows, []string{
-			m.Name, string(m.Phase), fmt.Sprintf("%d/%d", m.Ready, m.Replicas), cmp.Or(m.Version, "-"), cmp.Or(m.Serving, "-"), rolloutCell(m),
+			m.Name, string(m.Phase), fmt.Sprintf("%d/%d", m.Ready, m.Replicas), cmp.Or(serving(m), "-"), wantedCell(m), rolloutCell(m),
 			since(m.Since, now), firstLine(cmp.Or(m.Error, m.Reason)),
 		})
 	}
@@ -171,6 +171,32 @@ func (p *printer) models(models []controller.ModelStatus, now time.Time) {
 		}
 		return ""
 	})
+}
+
+// serving is the release that takes the requests; "" for none.
+func serving(m *controller.ModelStatus) string {
+	version := ""
+	switch {
+	case m.Serving == "":
+	case m.Serving == m.Revision:
+		version = m.Version
+	case m.Stable != nil && m.Stable.Revision == m.Serving:
+		version = m.Stable.Version
+	case m.Rollout != nil && m.Rollout.Candidate.Revision == m.Serving:
+		version = m.Rollout.Candidate.Version
+	}
+	return named(version, m.Serving)
+}
+
+// wantedCell is the release that Git wants, where it is not the one that serves.
+func wantedCell(m *controller.ModelStatus) string {
+	switch {
+	case m.Revision == "":
+		return cmp.Or(m.Version, "-")
+	case m.Revision == m.Serving:
+		return "the same"
+	}
+	return named(m.Version, m.Revision)
 }
 
 // rolloutCell is a rollout under way in a few signs: weight, step, and a sign for

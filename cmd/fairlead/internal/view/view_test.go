@@ -117,8 +117,8 @@ func sampleStatus() *controller.Status {
 		Engine:  controller.EngineStatus{Error: "the container engine is not available\nis it running?"},
 		Gateway: controller.GatewayStatus{Phase: rollout.Steady, Listens: "0.0.0.0:8080", Table: 12, Error: "no answer"},
 		Models: []controller.ModelStatus{
-			{Address: model("digits"), Name: "digits", Phase: rollout.Steady, Ready: 2, Replicas: 2, Version: "1.1.0", Serving: "7ba6e27da12e", Since: now.Add(-49 * time.Hour)},
-			{Address: model("fraud"), Name: "fraud", Phase: rollout.Degraded, Replicas: 12, Version: "1.4.0", Serving: "36cbc3a60313", Since: now.Add(-3 * time.Minute), Reason: "replica 1 keeps ending\nexit code 3"},
+			{Address: model("digits"), Name: "digits", Phase: rollout.Steady, Ready: 2, Replicas: 2, Version: "1.1.0", Revision: "7ba6e27da12e", Serving: "7ba6e27da12e", Since: now.Add(-49 * time.Hour)},
+			{Address: model("fraud"), Name: "fraud", Phase: rollout.Degraded, Replicas: 12, Version: "1.4.0", Revision: "36cbc3a60313", Serving: "36cbc3a60313", Since: now.Add(-3 * time.Minute), Reason: "replica 1 keeps ending\nexit code 3"},
 			{Address: model("new"), Name: "new", Phase: rollout.Rolling, Ready: 0, Replicas: 1},
 		},
 	}
