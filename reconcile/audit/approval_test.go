@@ -50,6 +50,21 @@ func TestVersionThatWaitedIsTracedToItsPullRequest(t *testing.T) {
 	}
 }
 
+// Where no rule asks for reviews, the pull request is looked for when the commit is
+// followed already, and noted in an entry of its own.
+func TestPullRequestThatIsFoundLaterCounts(t *testing.T) {
+	bare := accepts(2, "c1")
+	bare.RepoRecord.Before = "c0"
+	later := accepts(3, "c1", "model.digits")
+	later.RepoRecord.Before = "c0"
+	again := accepts(9, "c1", "model.other") // it is followed once more, after another one
+	again.RepoRecord.Before = "c5"
+	a, ok := WhoApproved([]journal.Entry{decided(2, journal.ActionStart, "1.2", "c1")}, newestFirst(bare, later, again), "digits", "1.2")
+	if !ok || len(a.Pulls) != 1 || a.Pulls[0].Number != 30 || !a.Accepted.Equal(bare.At) {
+		t.Errorf("got %+v, %v", a, ok)
+	}
+}
+
 // What an included repository declares came by a commit of that repository, whatever the
 // root's was meanwhile.
 func TestVersionOfAnIncludeIsTracedInItsOwnRepository(t *testing.T) {

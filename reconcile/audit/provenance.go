@@ -15,7 +15,7 @@ type Provenance struct {
 
 // NewProvenance reads entries with their records, in any order. Those that accept no
 // commit are passed over. Of a commit that was accepted several times the first one
-// counts.
+// counts, with the pull requests that were found out about it later.
 func NewProvenance(entries []journal.Entry) *Provenance {
 	p := &Provenance{byCommit: map[string]int{}}
 	accepts := make([]journal.Entry, 0, len(entries))
@@ -25,14 +25,37 @@ func NewProvenance(entries []journal.Entry) *Provenance {
 		}
 	}
 	slices.SortStableFunc(accepts, func(a, b journal.Entry) int { return a.At.Compare(b.At) })
-	for i, e := range accepts {
+	for _, e := range accepts {
+		if p.completes(e.RepoRecord) {
+			continue
+		}
+		at := len(p.records)
 		p.records = append(p.records, e.RepoRecord)
-		p.know(e.RepoRecord.Accepted, i)
+		p.know(e.RepoRecord.Accepted, at)
 		for _, c := range e.RepoRecord.Commits {
-			p.know(c.ID, i)
+			p.know(c.ID, at)
 		}
 	}
 	return p
+}
+
+// completes takes over from a record what it says beyond the one before it about the same
+// step: where no rule asks for reviews, the pull requests are found out afterwards.
+func (p *Provenance) completes(r *journal.RepoRecord) bool {
+	at, known := p.byCommit[r.Accepted]
+	if !known {
+		return false
+	}
+	first := p.records[at]
+	if first.Repo != r.Repo || first.Accepted != r.Accepted || first.Before != r.Before {
+		return false
+	}
+	if len(first.Pulls) == 0 && len(r.Pulls) > 0 {
+		whole := *first
+		whole.Pulls = r.Pulls
+		p.records[at] = &whole
+	}
+	return true
 }
 
 func (p *Provenance) know(commit string, at int) {

@@ -204,7 +204,15 @@ func (s *Site) brought(include, commit string) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), broughtTimeout)
 	defer cancel()
-	return of.gate.Brought(ctx, commit)
+	if who := of.gate.Brought(ctx, commit); who != "" || include == "" {
+		return who
+	}
+	if f := s.followed.Load(); f != nil {
+		if part := of.part(f.tree); part != nil && part.Commit().ID == commit {
+			return part.Commit().Author
+		}
+	}
+	return ""
 }
 
 // mailbox holds the newest commit that somebody has to look after.

@@ -77,11 +77,13 @@ func TestIncludedRepositoryIsReviewedWhereItIs(t *testing.T) {
 	team.shows(merged, "success")
 	r.nothingProposed()
 
-	commit("Digits 1.2.0", r.teamDigits("1.2.0", r.image, strings.Replace(byPeople, "3s", "1s", 1)))
+	next := r.teamDigits("1.2.0", r.image, strings.Replace(byPeople, "3s", "1s", 1))
+	next["models.hcl"] = strings.Replace(next["models.hcl"], `THREADS = "1"`, `THREADS = "2"`, 1)
+	commit("Digits 1.2.0", next)
 	approval := team.proposed("fairlead/promote/team_digits")
 	r.included(team.merge(approval.Number), rollout.Steady)
-	if got := r.serving("team_digits"); got != "1.2.0" {
-		t.Errorf("version %q serves", got)
+	if s, ok := r.status(); !ok || s.Models[1].Stable.Version != "1.2.0" || s.Models[1].Serving != s.Models[1].Revision {
+		t.Errorf("the team's model is %+v", s.Models[1])
 	}
 	approved := r.decided(journal.ActionApprove)
 	if len(approved) != 1 || !strings.Contains(approved[0].Actor, ben) || !strings.HasPrefix(approved[0].Include, "team@") {
