@@ -30,6 +30,9 @@ type DatasetSource struct {
 	Location string     `json:"location"` // path in the repo, URL, oci://REF, or name of a volume
 	// File is the name of the file as steps see it; of a source with one file.
 	File string `json:"file,omitempty"`
+	// Public: of a URL only public addresses are reached, as an included repo declares it
+	// that was not granted the host.
+	Public bool `json:"public,omitempty"`
 	// Data is the content of a file of the repo. It is not written with a run.
 	Data []byte `json:"-"`
 }

@@ -31,7 +31,7 @@ var above = map[string][]string{
 var homes = map[string][]string{
 	"code.gitea.io/sdk/gitea":                        {"providers/forge/gitea"},
 	"github.com/ProtonMail/go-crypto":                {"providers/git/signature"},
-	"code.dny.dev/ssrf":                              {"providers/notify"},
+	"code.dny.dev/ssrf":                              {"providers/download", "providers/notify"},
 	"filippo.io/age":                                 {"providers/secret"},
 	"github.com/Masterminds/semver/v3":               {"reconcile/update", "spec/lang"},
 	"github.com/adhocore/gronx":                      {"reconcile/schedule", "spec/lang"},

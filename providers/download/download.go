@@ -18,6 +18,10 @@ import (
 type Client struct {
 	// HTTP may be nil: then a client with the proxy of the environment is made.
 	HTTP *http.Client
+	// Public: nothing but public addresses are reached, neither this host nor its
+	// networks. It is for what others say. Where a proxy is asked, it is for the proxy to
+	// say what it reaches.
+	Public bool
 	// Idle is how long a server may send nothing; 0 is a minute.
 	Idle time.Duration
 }
@@ -60,6 +64,9 @@ func (c *Client) Get(ctx context.Context, address, version string) (content io.R
 		if errors.Is(err, context.Canceled) && !watchdog.Stop() {
 			err = fmt.Errorf("it did not answer within %s", idle)
 		}
+		if errors.Is(err, errNotPublic) {
+			return nil, "", fmt.Errorf("fetch %s: %w", shown, err)
+		}
 		return nil, "", &awayError{fmt.Errorf("fetch %s: %w", shown, err)}
 	}
 	now = response.Header.Get("ETag")
@@ -82,7 +89,11 @@ func (c *Client) client() *http.Client {
 	if c.HTTP != nil {
 		return c.HTTP
 	}
-	return &http.Client{CheckRedirect: func(request *http.Request, via []*http.Request) error {
+	var transport http.RoundTripper
+	if c.Public {
+		transport = public{}
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(request *http.Request, via []*http.Request) error {
 		if len(via) >= maxRedirects {
 			return fmt.Errorf("it is redirected more than %d times", maxRedirects)
 		}

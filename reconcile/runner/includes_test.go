@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/reconcile/runner"
@@ -126,6 +129,37 @@ func TestARunHasNoSecretOfAnotherRepository(t *testing.T) {
 		}
 		if got := s.startedNodes(); len(got) > 0 {
 			t.Errorf("it started %v", got)
+		}
+	}
+}
+
+// What an included repository says to fetch is not fetched by who reaches this host's own
+// services.
+func TestDataOfAnIncludeIsFetchedFromOutside(t *testing.T) {
+	for pipeline, want := range map[string][2]int{"r_p": {1, 0}, "b_p": {0, 1}} {
+		s, inside, outside := newSite(t, digitsRepo), &internal{}, &internal{}
+		repo := func(prefix string) string {
+			return strings.ReplaceAll("dataset \"P_data\" {\n  source = \"http://10.0.0.1/d.csv\"\n}\npipeline \"P_p\" {\n  step \"split\" {\n    image = \"steps:1\"\n    inputs = { data = dataset.P_data }\n    outputs = [\"test\"]\n  }\n}\n", "P_", prefix)
+		}
+		tree := spec.NewTree(spec.Commit{ID: strings.Repeat("ab", 20)}, []spec.Content{
+			content("repo.hcl", repo("r_")+"include \"b\" {\n  repo = \"https://example.com/b.git\"\n}\n"), content(spec.IncludeDir+"b/repo.hcl", repo("b_")),
+		})
+		cfg, diags := lang.NewLoader().Load(tree, lang.Options{})
+		if err := diags.Err(); err != nil {
+			t.Fatal(err)
+		}
+		opts := runner.Options{
+			Scope: scope, Runtime: s.engine.Runtime(scope), Artifacts: s.blobs, Store: s.store, Journal: s.journal, Secrets: secrets{s.secret},
+			SecretVersion: func(name string, _ spec.Sensitive) string { return name },
+			Download:      inside, PublicDownload: outside, Publisher: s.pushed, Parallel: 4, Interval: time.Second, Log: slog.New(slog.DiscardHandler),
+		}
+		i := slices.IndexFunc(cfg.Pipelines, func(p *spec.Pipeline) bool { return p.Name == pipeline })
+		preview, err := runner.Preview(t.Context(), &opts, &runner.Wanted{Config: cfg, Tree: tree}, cfg.Pipelines[i], nil, nil)
+		if err != nil || preview.Problem != "" {
+			t.Fatalf("%v, %v", preview, err)
+		}
+		if got := [2]int{inside.asked, outside.asked}; got != want {
+			t.Errorf("%s: who reaches the inside was asked %d times, who does not %d times; want %v", pipeline, got[0], got[1], want)
 		}
 	}
 }

@@ -148,7 +148,7 @@ func (j *job) bring(ctx context.Context, d *spec.Dataset) (reconcile.Content, st
 		content, err := opts.Artifacts.PutFile(ctx, d.Source.File, bytes.NewReader(d.Source.Data))
 		return content, digestText(sum[:]), err
 	case spec.SourceHTTP:
-		body, _, err := opts.Download.Get(ctx, d.Source.Location, "")
+		body, _, err := opts.download(d).Get(ctx, d.Source.Location, "")
 		if err != nil {
 			return reconcile.Content{}, "", err
 		}
@@ -175,6 +175,14 @@ func (j *job) bring(ctx context.Context, d *spec.Dataset) (reconcile.Content, st
 	default:
 		return reconcile.Content{}, "", fmt.Errorf("a source of the kind %q cannot be read here", d.Source.Kind)
 	}
+}
+
+// download is what may fetch a dataset.
+func (o *Options) download(d *spec.Dataset) Download {
+	if d.Source.Public {
+		return o.PublicDownload
+	}
+	return o.Download
 }
 
 // maxDownload bounds a dataset that comes over HTTP, in bytes.
@@ -226,7 +234,7 @@ func peeked(ctx context.Context, opts *Options, d *spec.Dataset, before peek) (p
 		digest, err := opts.Artifacts.Resolve(ctx, d.Source.Location)
 		return peek{digest: digest}, err
 	case d.Source.Kind == spec.SourceHTTP:
-		body, version, err := opts.Download.Get(ctx, d.Source.Location, before.version)
+		body, version, err := opts.download(d).Get(ctx, d.Source.Location, before.version)
 		if err != nil || body == nil {
 			return before, err
 		}

@@ -29,6 +29,9 @@ type Options struct {
 	// SecretVersion is a keyed hash of a secret's value, as revisions have it.
 	SecretVersion func(name string, value spec.Sensitive) string
 	Download      Download
+	// PublicDownload reaches nothing but public addresses. It fetches what included repos
+	// declare.
+	PublicDownload Download
 	// Publisher turns a version into a proposal.
 	Publisher Publisher
 	Lineage   run.Lineage // may be nil

@@ -80,7 +80,8 @@ func (s section) source() spec.DatasetSource {
 
 func (s section) webSource(text string) spec.DatasetSource {
 	u, err := url.Parse(text)
-	src := spec.DatasetSource{Kind: spec.SourceHTTP, Location: text}
+	_, public := s.denied(spec.GrantHost)
+	src := spec.DatasetSource{Kind: spec.SourceHTTP, Location: text, Public: public}
 	switch {
 	case err != nil || u.Host == "":
 		s.errorf(s.at("source"), "Invalid source", "This is no URL: write https://HOST/PATH/FILE.")

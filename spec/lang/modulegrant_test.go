@@ -71,6 +71,21 @@ func TestWhatTheRootHasToAllow(t *testing.T) {
 	}
 }
 
+// Of a URL in an included repo nothing inside of the host's network is reached.
+func TestDataOfAnIncludeIsPublic(t *testing.T) {
+	l := NewLoader()
+	for allow, public := range map[string]bool{"": true, "publish": true, "host": false} {
+		cfg := mustLoad(t, l, granting(allow, "dataset \"a_b_d\" {\n  source = \"http://10.0.0.1/d.csv\"\n}\n"), Options{})
+		if got := cfg.Datasets[0].Source.Public; got != public {
+			t.Errorf("with %q: %t", allow, got)
+		}
+	}
+	cfg := mustLoad(t, l, tree{"m.hcl": "dataset \"d\" {\n  source = \"http://10.0.0.1/d.csv\"\n}\n"}, Options{})
+	if cfg.Datasets[0].Source.Public {
+		t.Error("the root's is public")
+	}
+}
+
 func TestTheRootNeedsNoGrant(t *testing.T) {
 	_, diags := NewLoader().Load(tree{"m.hcl": "model \"m\" {\n  image = \"m:1\"\n  privileged = true\n  network = host\n  mount \"/d\" {\n    type = bind\n    source = \"/srv\"\n  }\n}\ndataset \"d\" {\n  source = \"volume://v\"\n}\n"}, Options{})
 	if diags.HasErrors() {

@@ -68,7 +68,7 @@ func (s *Site) openPreviews() (options *runner.Options, done func() error, err e
 	}
 	return &runner.Options{
 		Scope: c.scope(), Runtime: s.Runtime, Artifacts: looked, Store: store, Secrets: s.Binder.Secrets,
-		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{},
+		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{}, PublicDownload: &download.Client{Public: true},
 	}, done, nil
 }
 

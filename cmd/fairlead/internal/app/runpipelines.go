@@ -48,7 +48,7 @@ func (s *Site) openPipelines(ctx context.Context, log *slog.Logger) error {
 	publisher := &publisher{site: s}
 	s.runnerOptions = &runner.Options{
 		Scope: c.scope(), Runtime: s.Runtime, Artifacts: s.Artifacts, Store: store, Journal: s.Journal, Secrets: s.Binder.Secrets,
-		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{}, Publisher: publisher, Lineage: lineage,
+		SecretVersion: s.Binder.SecretVersion, Download: &download.Client{}, PublicDownload: &download.Client{Public: true}, Publisher: publisher, Lineage: lineage,
 		LiveVersions: s.liveVersions, KeepModels: s.keepModels, Parallel: c.PipelineParallel, Interval: c.Interval, Log: log,
 	}
 	s.Runner = runner.New(*s.runnerOptions)
