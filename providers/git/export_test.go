@@ -20,6 +20,3 @@ func MergedTree(ctx context.Context, path, ours, theirs string) (string, error) 
 
 // JoinEach has a journal join packs as soon as there are n of a size.
 func JoinEach(j *Journal, n int) { j.store.fan = n }
-
-// Dir is the repository of a journal on this host.
-func (j *Journal) Dir() string { return j.options.Dir }

@@ -395,6 +395,9 @@ func (j *Journal) reading(ctx context.Context, read func(*repository, plumbing.H
 	return nil
 }
 
+// Dir is the repository on this host.
+func (j *Journal) Dir() string { return j.options.Dir }
+
 // Delivery implements journal.Journal.
 func (j *Journal) Delivery() journal.Delivery {
 	j.mu.Lock()

@@ -24,7 +24,8 @@ func ReadJournal(ctx context.Context, c Config) (_ journal.Journal, done func() 
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a place for the journal: %w", err)
 	}
-	done = func() error { return os.RemoveAll(dir) }
+	stop := func() {}
+	done = func() error { stop(); return os.RemoveAll(dir) }
 	branch := journal.Branch(c.Environment)
 	j, err := git.NewJournal(git.JournalOptions{
 		Dir: filepath.Join(dir, "journal"), URL: c.Repo, Auth: c.GitAuth, Branch: branch, Timeout: c.GitTimeout, ReadOnly: true,
@@ -32,6 +33,7 @@ func ReadJournal(ctx context.Context, c Config) (_ journal.Journal, done func() 
 	if err != nil {
 		return nil, nil, errors.Join(err, done())
 	}
+	stop = j.Close
 	records, err := j.Open(ctx)
 	if err == nil {
 		if problem := j.Delivery().Error; problem != "" {
@@ -48,6 +50,9 @@ func ReadJournal(ctx context.Context, c Config) (_ journal.Journal, done func() 
 	}
 	return j, done, nil
 }
+
+// PlaceOf names the repository that ReadJournal reads. A password in its URL is left out.
+func PlaceOf(c Config) string { return redact(c.Repo) }
 
 // LeftJournal is the journal that a daemon has left in its data directory. The
 // error is fs.ErrNotExist where there is none.

@@ -113,7 +113,7 @@ Exit codes: 0 fine, 1 error.`,
 			if !end.IsZero() && end.Before(begin) {
 				return fmt.Errorf("--to %s is before --from %s", to, from)
 			}
-			past, _, err := p.openPast(cmd, &f)
+			past, c, err := p.openPast(cmd, &f)
 			if err != nil {
 				return err
 			}
@@ -122,10 +122,14 @@ Exit codes: 0 fine, 1 error.`,
 			if err != nil {
 				return err
 			}
-			return p.export(rows.Rows, format == "csv", output)
+			chain, err := p.chainOf(cmd.Context(), c, past)
+			if err != nil {
+				return err
+			}
+			return believed(chain, p.export(rows.Rows, format == "csv", output))
 		},
 	}
-	f.registerPast(cmd.Flags())
+	f.registerChain(cmd.Flags())
 	cmd.Flags().StringVar(&from, "from", "", "`TIME` of the oldest: how long ago (90d), or a date or time (default: the first)")
 	cmd.Flags().StringVar(&to, "to", "", "`TIME` of the newest (default: now)")
 	cmd.Flags().StringVar(&format, "format", "jsonl", "`FORMAT`: jsonl or csv")
@@ -174,7 +178,7 @@ cannot, for example by a timer on another host.
 Exit codes: 0 fine, 1 error.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			past, _, err := p.openPast(cmd, &f)
+			past, c, err := p.openPast(cmd, &f)
 			if err != nil {
 				return err
 			}
@@ -183,10 +187,14 @@ Exit codes: 0 fine, 1 error.`,
 			if err != nil {
 				return err
 			}
-			return p.view.AuditHead(head)
+			chain, err := p.chainOf(cmd.Context(), c, past)
+			if err != nil {
+				return err
+			}
+			return believed(chain, p.view.AuditHead(head))
 		},
 	}
-	f.registerPast(cmd.Flags())
+	f.registerChain(cmd.Flags())
 	return cmd
 }
 
@@ -227,10 +235,13 @@ Exit codes: 0 it is known how it came, 1 it never came, or error.`,
 			if err != nil {
 				return err
 			}
-			return p.show(a, func() error { return p.view.Approval(a) })
+			if a.Chain, err = p.chainOf(cmd.Context(), c, past); err != nil {
+				return err
+			}
+			return believed(a.Chain, p.show(a, func() error { return p.view.Approval(a) }))
 		},
 	}
-	f.registerPast(cmd.Flags())
+	f.registerChain(cmd.Flags())
 	return cmd
 }
 

@@ -23,7 +23,8 @@ import (
 const whereFrom = `
 Asks the daemon. Where none runs, the journal in --data is read; with --repo that
 of a repository is read in any case: the branch fairlead/journal/ENVIRONMENT. It
-is only read.
+is only read. With --journal-signers a journal that is read here is verified first;
+one that was changed is shown, and the exit code is 1.
 `
 
 func (p *program) historyCommand() *cobra.Command {
@@ -75,11 +76,15 @@ Exit codes: 0 fine, 1 error.`,
 			if err != nil {
 				return err
 			}
-			h := view.History{FormatVersion: app.HistoryFormat, Environment: c.Environment, From: past.place, Entries: entries}
-			return p.show(h, func() error { return p.view.History(&h) })
+			chain, err := p.chainOf(cmd.Context(), c, past)
+			if err != nil {
+				return err
+			}
+			h := view.History{FormatVersion: app.HistoryFormat, Environment: c.Environment, From: past.place, Chain: chain, Entries: entries}
+			return believed(chain, p.show(h, func() error { return p.view.History(&h) }))
 		},
 	}
-	f.registerPast(cmd.Flags())
+	f.registerChain(cmd.Flags())
 	cmd.Flags().IntVar(&limit, "limit", 20, "show so many `DECISIONS` at the most")
 	cmd.Flags().StringVar(&since, "since", "", "`TIME` of the oldest: how long ago (24h, 7d), or a date or time")
 	cmd.Flags().StringVar(&until, "until", "", "`TIME` of the newest")
@@ -157,11 +162,15 @@ Exit codes: 0 fine, 1 error.`,
 			if err != nil {
 				return err
 			}
-			live.Environment, live.From = c.Environment, past.place
-			return p.show(live, func() error { return p.view.Live(live, when != "") })
+			chain, err := p.chainOf(cmd.Context(), c, past)
+			if err != nil {
+				return err
+			}
+			live.Environment, live.From, live.Chain = c.Environment, past.place, chain
+			return believed(chain, p.show(live, func() error { return p.view.Live(live, when != "") }))
 		},
 	}
-	f.registerPast(cmd.Flags())
+	f.registerChain(cmd.Flags())
 	cmd.Flags().StringVar(&when, "at", "", "`TIME`: how long ago (24h, 7d), or a date or time (default: now)")
 	return cmd
 }
@@ -171,6 +180,12 @@ func (f *siteFlags) registerPast(flags *pflag.FlagSet) {
 	f.registerDaemon(flags)
 	flags.StringVar(&f.Repo, "repo", "", "`URL` or path of a repository whose journal is read, instead of asking a daemon")
 	f.registerGitAuth(flags)
+}
+
+// registerChain is registerPast for commands that say whether the journal can be relied on.
+func (f *siteFlags) registerChain(flags *pflag.FlagSet) {
+	f.registerPast(flags)
+	f.registerSigners(flags)
 }
 
 // servedName is the name under which a model is in the journal.
@@ -183,6 +198,30 @@ func servedName(arg string) (string, error) {
 		return "", fmt.Errorf("%q is not a model; write its name, for example digits, or its address, model.digits", arg)
 	}
 	return a.ServedName(), nil
+}
+
+// chainOf verifies the journal that is read here, and says so beside the answer. It is nil
+// where a daemon answers, who knows his own journal.
+func (p *program) chainOf(ctx context.Context, c app.Config, from *past) (*app.Chain, error) {
+	if from.journal == nil {
+		return nil, nil
+	}
+	chain, err := app.CheckChain(ctx, c, from.journal)
+	if err != nil {
+		return nil, fmt.Errorf("verify the journal that is read: %w", err)
+	}
+	if !chain.Checked && from.place == c.Data { // which only its daemon writes to
+		return chain, nil
+	}
+	return chain, p.view.Chain(chain, from.place)
+}
+
+// believed is err, or else the exit code of an answer that cannot be relied on.
+func believed(chain *app.Chain, err error) error {
+	if err == nil && chain.Broken() {
+		return &exit{code: exitError}
+	}
+	return err
 }
 
 // past answers what was decided: a daemon, or a journal.
@@ -226,7 +265,7 @@ func (f *siteFlags) past(ctx context.Context, c app.Config, named bool) (*past, 
 // pastOf reads the journal of a repository.
 func pastOf(ctx context.Context, c app.Config) (*past, error) {
 	j, done, err := app.ReadJournal(ctx, c)
-	return &past{place: c.Repo, journal: j, close: done}, err
+	return &past{place: app.PlaceOf(c), journal: j, close: done}, err
 }
 
 func (p *past) history(ctx context.Context, q journal.Query) ([]journal.Entry, error) {
