@@ -17,7 +17,7 @@ func includeBlock(trust *Block) *Block {
 			{Name: "ref", Type: String, Note: "its default branch", Example: `"main"`, Doc: "Branch that is followed, or the full id of a commit."},
 			{Name: "prefix", Type: String, Note: "the label, with _ for -, and _", Example: `"team_a_"`, Doc: "Begins the name of everything that it declares. It ends in _ or -. Nothing else may have such names."},
 			{Name: "token", Type: Secret, Example: "secret.team_a", Doc: "The secret that the repo is fetched with. Without one nothing is sent that proves who asks, but to the host of this repo itself."},
-			{Name: "allow", Type: KeywordList, Keywords: []string{"host", "publish"}, Note: "nothing", Example: "[host]", Doc: "What of the root's it may ask for, too. `host`: what the operator lets specs have of the daemon's host, which are volumes, directories, devices, capabilities, privileged mode and the host's network. `publish`: any repository that the daemon can write to; otherwise a part of the path has to be the prefix, with - for _ and none at its end, or the last part begin with the prefix."},
+			{Name: "allow", Type: KeywordList, Keywords: []string{"host", "publish"}, Note: "nothing", Example: "[host]", Doc: "What of the root's it may ask for, too. `host`: what the operator lets specs have of the daemon's host, which are volumes, directories, devices, capabilities, privileged mode and the host's network, and data of addresses inside of its networks. `publish`: any repository that the daemon can write to; otherwise a part of the path has to be the prefix, with - for _ and none at its end, or the last part begin with the prefix."},
 		},
 		Blocks: []*Block{trust},
 	}
