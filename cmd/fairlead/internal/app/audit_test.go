@@ -143,7 +143,7 @@ func TestPinningTellsUnknownImagesFromRegistriesThatAreAway(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, ref := range unknown {
-		if p, there := got[ref]; !there || p.Ref != "" || p.Why == "" {
+		if p, there := got[ref]; !there || p.Ref != "" || p.Why == "" || p.Unasked != (ref == "away:1") {
 			t.Errorf("%s: got %+v", ref, p)
 		}
 	}

@@ -17,6 +17,8 @@ import (
 type Pinned struct {
 	Ref string // with the digest; empty: no registry has it
 	Why string // it is not known
+	// Unasked: the registry could not be asked, so it may have the image.
+	Unasked bool
 }
 
 // pinParallel is how many registries are asked at one time.
@@ -73,11 +75,21 @@ func pinImage(ctx context.Context, ask registries, ref string) (Pinned, error) {
 	switch {
 	case err == nil:
 		return Pinned{Ref: image.With(image.Tag, digest).String()}, nil
-	case errors.Is(err, reconcile.ErrImageNotFound) || maybeLocal(image, err):
+	case errors.Is(err, reconcile.ErrImageNotFound):
 		return Pinned{Why: err.Error()}, nil
+	case maybeLocal(image, err):
+		return atHome(err), nil
 	default:
 		return Pinned{}, err
 	}
+}
+
+// atHome is what is said of an image that may be on this host only.
+func atHome(err error) Pinned {
+	if errors.Is(err, reconcile.ErrUnavailable) {
+		return Pinned{Unasked: true, Why: fmt.Sprintf("a name without a registry means Docker Hub, which cannot be asked now, so whether it has the image is not known: %v", err)}
+	}
+	return Pinned{Why: fmt.Sprintf("a name without a registry means Docker Hub, which does not give it; an image that is on this host only has no digest to be pinned to, so push it to a registry and name that: %v", err)}
 }
 
 // maybeLocal tells whether an image is perhaps on this host only. One that was built here

@@ -108,7 +108,7 @@ func pinned(ctx context.Context, c app.Config, tree spec.Tree, check bool) (*vie
 		}
 		for _, ref := range refs {
 			if found[ref].Ref == "" {
-				pins.Unknown = append(pins.Unknown, view.UnknownAt{Image: ref, Reason: found[ref].Why})
+				pins.Unknown = append(pins.Unknown, view.UnknownAt{Image: ref, Reason: found[ref].Why, Unasked: found[ref].Unasked})
 				continue
 			}
 			want[ref] = found[ref].Ref

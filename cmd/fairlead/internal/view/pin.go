@@ -1,13 +1,16 @@
 package view
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Pins is what became of the images in a repo.
 type Pins struct {
 	FormatVersion string      `json:"format_version"`
 	Check         bool        `json:"check,omitempty"` // nothing was changed
 	Changes       []Pin       `json:"changes"`
-	Unknown       []UnknownAt `json:"unknown,omitempty"` // no registry has them
+	Unknown       []UnknownAt `json:"unknown,omitempty"` // of which no registry tells the digest
 	ByHand        []ByHand    `json:"by_hand,omitempty"`
 }
 
@@ -26,6 +29,8 @@ type Pin struct {
 type UnknownAt struct {
 	Image  string `json:"image"`
 	Reason string `json:"reason"`
+	// Unasked: its registry could not be asked, so it may have the image.
+	Unasked bool `json:"unasked,omitempty"`
 }
 
 // ByHand is what a person has to edit.
@@ -59,6 +64,9 @@ func (v *View) Pins(pins *Pins) error {
 	}
 	for _, u := range pins.Unknown {
 		out.line("%s %s stays as it is: %s", v.paint(yellow, "!"), u.Image, firstLine(u.Reason))
+	}
+	if slices.ContainsFunc(pins.Unknown, func(u UnknownAt) bool { return u.Unasked }) {
+		out.line("%s Not every registry could be asked; do it again when they answer.", v.paint(yellow, "!"))
 	}
 	for _, b := range pins.ByHand {
 		out.line("%s %s  %s by hand: image = %s; %s", v.paint(yellow, "!"), v.paint(dim, fmt.Sprintf("%s:%d", b.File, b.Line)), b.Address, b.Expression, b.Remedy)

@@ -162,7 +162,7 @@ func TestWatchTellsOfProposals(t *testing.T) {
 func TestPinsSayWhatIsLeft(t *testing.T) {
 	pins := &view.Pins{
 		Changes: []view.Pin{{File: "a.hcl", Line: 3, From: "x:1", To: "x:1@sha256:abc"}},
-		Unknown: []view.UnknownAt{{Image: "local:1", Reason: "no registry has it\nmore"}},
+		Unknown: []view.UnknownAt{{Image: "local:1", Reason: "no registry has it\nmore"}, {Image: "away:1", Reason: "Docker Hub cannot be asked now", Unasked: true}},
 		ByHand:  []view.ByHand{{Address: "model.b", File: "b.hcl", Line: 2, Expression: "var.image", Remedy: "write it where it comes from"}},
 	}
 	golden(t, "pins", func(v *view.View) error { return v.Pins(pins) })
