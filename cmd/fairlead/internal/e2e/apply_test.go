@@ -53,6 +53,7 @@ func (e *environment) unchanged(dir string) {
 }
 
 func TestSecondApplyChangesNothing(t *testing.T) {
+	t.Parallel()
 	e := newEnvironment(t)
 	e.set("SECRET_TOKEN", "canary")
 	dir := tree(t, model{
@@ -93,6 +94,7 @@ func randomSpecs() int {
 }
 
 func TestSecondApplyChangesNothingWhateverTheSpecs(t *testing.T) {
+	t.Parallel()
 	e := newEnvironment(t)
 	e.set("SECRET_A", "first value")
 	e.set("SECRET_B", "second value")
@@ -156,6 +158,7 @@ func anyModel(t *rapid.T, name, image string) model {
 // A rename is no delete: the containers go on under the new name, and a second
 // apply has nothing to do.
 func TestMovedModelKeepsItsContainers(t *testing.T) {
+	t.Parallel()
 	e := newEnvironment(t)
 	m := model{name: "digits", image: e.image, version: "1", replicas: 2}
 	dir := tree(t, m.hcl())
@@ -183,6 +186,7 @@ func TestMovedModelKeepsItsContainers(t *testing.T) {
 
 // A removed block with destroy = false leaves the containers alone for good.
 func TestForgottenModelIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	e := newEnvironment(t)
 	m := model{name: "digits", image: e.image, version: "1", replicas: 1}
 	keep := model{name: "fraud", image: e.image, version: "1", replicas: 1}
@@ -200,6 +204,7 @@ func TestForgottenModelIsLeftAlone(t *testing.T) {
 // A commit that would empty the environment, or most of it, looks like an
 // accident: nothing happens before somebody says that it is none.
 func TestMassDeleteIsRefusedUntilItIsMeant(t *testing.T) {
+	t.Parallel()
 	e, r := newEnvironment(t), newRepo(t)
 	e.set("ALLOW_EMPTY", "false")
 	e.set("ALLOW_DESTROY", "false")

@@ -83,6 +83,7 @@ func (e *environment) dieOnce(r *repo, n int, when moment, models []model) bool 
 // Whatever the daemon was about to do when it died, the next one finds and
 // finishes, and no request notices.
 func TestKilledBetweenTwoCallsTheNextDaemonConverges(t *testing.T) {
+	t.Parallel()
 	e, r := newEnvironment(t), newRepo(t)
 	base := model{name: "digits", image: e.image, version: "0", replicas: 2}
 	extra := model{name: "fraud", image: e.image, version: "0", replicas: 2}
@@ -151,7 +152,8 @@ func boundaries() int {
 	return 100
 }
 
-// The same for the first start of all: network, gateway and its image.
+// The same for the first start of all: network, gateway and its image. It has to be alone:
+// the tests of one run share the image.
 func TestKilledDuringTheFirstStartTheNextDaemonConverges(t *testing.T) {
 	tried := 0
 	for _, when := range []moment{beforeCall, afterEffect} {

@@ -27,6 +27,7 @@ func serveDigits(t *testing.T) (*environment, *repo, model) {
 }
 
 func TestWithoutItsRemoteADaemonKeepsTheLastGoodRevision(t *testing.T) {
+	t.Parallel()
 	e, r := newEnvironment(t), newRepo(t)
 	m := model{name: "digits", image: e.image, version: "1", replicas: 2}
 	commit := r.commit(m)
@@ -73,6 +74,7 @@ func TestWithoutItsRemoteADaemonKeepsTheLastGoodRevision(t *testing.T) {
 }
 
 func TestAnswerThatIsLostLeaksNothing(t *testing.T) {
+	t.Parallel()
 	e, r, m := serveDigits(t)
 	for _, call := range []string{
 		"POST /containers/create", "POST /containers/*/start", "POST /containers/*/stop", "DELETE /containers/*",
@@ -99,6 +101,7 @@ func TestAnswerThatIsLostLeaksNothing(t *testing.T) {
 // Of 300 changes nobody tells the daemon: the stream of events is cut, and what
 // it misses are containers with its own labels that come and go.
 func TestMissedEventsCostNothingButTime(t *testing.T) {
+	t.Parallel()
 	e, _, m := serveDigits(t)
 	var streams atomic.Int64
 	e.proxy.OnCall(func(call providertest.EngineCall) providertest.EngineFault {
@@ -144,6 +147,7 @@ func (e *environment) strayReplica() (id string) {
 }
 
 func TestEngineThatIsAwayForAWhileIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	e, r, m := serveDigits(t)
 	requests := startLoad(t, e.url("digits"))
 	e.proxy.SetDown(true)
@@ -160,6 +164,7 @@ func TestEngineThatIsAwayForAWhileIsWaitedFor(t *testing.T) {
 }
 
 func TestSecondDaemonStandsByAndTakesOver(t *testing.T) {
+	t.Parallel()
 	e, r, m := serveDigits(t)
 	second := *e
 	second.env, second.api, second.daemon = slices.Clone(e.env), nil, nil
@@ -205,6 +210,7 @@ func takesOverWithin() time.Duration {
 // Two daemons that were started alike, as by a deployment that starts the new one
 // before it stops the old one.
 func TestSecondDaemonOnTheSameDataStandsByAndTakesOver(t *testing.T) {
+	t.Parallel()
 	e, r, m := serveDigits(t)
 	second := *e
 	second.serve(r.dir)
@@ -222,6 +228,7 @@ func TestSecondDaemonOnTheSameDataStandsByAndTakesOver(t *testing.T) {
 }
 
 func TestTwoOwnersDoNotSeeEachOther(t *testing.T) {
+	t.Parallel()
 	e, _, m := serveDigits(t)
 	before := e.engine.containers(e.owner)
 	other := newEnvironment(t)
@@ -247,6 +254,7 @@ func TestTwoOwnersDoNotSeeEachOther(t *testing.T) {
 }
 
 func TestBrokenCommitChangesNothingAndTheNextIsFollowed(t *testing.T) {
+	t.Parallel()
 	e, r, m := serveDigits(t)
 	good := r.git("rev-parse", "HEAD")
 	e.proxy.Forget()

@@ -10,6 +10,7 @@ import (
 
 // What somebody does to containers by hand is put right, without a commit.
 func TestWhatIsAlteredByHandIsPutRight(t *testing.T) {
+	t.Parallel()
 	e, _, m := serveDigits(t)
 	gateway := func() string { return e.replicas("")[0] } // the one without a model
 	replica := func() string { return e.replicas("digits")[0] }

@@ -284,6 +284,7 @@ func (v *vault) models(bad []string) []model {
 }
 
 func TestSecretsShowNowhereButInTheContainer(t *testing.T) {
+	t.Parallel()
 	v := newVault(t)
 	v.good()
 	bad := v.bad()
@@ -434,6 +435,7 @@ func stored(t *testing.T, dir string) string {
 
 // Credentials of Git show nowhere either, also where a server sends them back.
 func TestCredentialsOfGitShowNowhere(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
