@@ -139,7 +139,7 @@ func TestSSHChecksBothSides(t *testing.T) {
 	known := fmt.Sprintf("[%s]:%s %s\n", host, port, k.read(t, "host.pub"))
 	wrong := fmt.Sprintf("[%s]:%s %s\n", host, port, k.read(t, "other.pub"))
 	locked := k.write(t, "locked", k.read(t, "client")+"\n")
-	if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-p", "-P", "", "-N", "open sesame", "-f", locked).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "ssh-keygen", "-q", "-p", "-a", "1", "-P", "", "-N", "open sesame", "-f", locked).CombinedOutput(); err != nil {
 		t.Fatalf("ssh-keygen: %v\n%s", err, out)
 	}
 	for name, c := range map[string]struct {
