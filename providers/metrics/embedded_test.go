@@ -1,7 +1,12 @@
 package metrics_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairlead/fairlead/providers/metrics"
 	"github.com/fairlead/fairlead/providers/providertest"
@@ -34,4 +39,25 @@ func TestEmbeddedKeepsTheContractOfMetrics(t *testing.T) {
 			}
 		}}
 	})
+}
+
+func TestNothingIsCompressedOnTheWayToAScrape(t *testing.T) {
+	asked := make(chan string, 1)
+	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- r.Header.Get("Accept-Encoding"):
+		default:
+		}
+		_, _ = io.WriteString(w, "test_requests_total 1\n")
+	}))
+	t.Cleanup(endpoint.Close)
+	open(t, metrics.Options{}).Scrape(target(strings.TrimPrefix(endpoint.URL, "http://")))
+	select {
+	case encoding := <-asked:
+		if encoding != "identity" {
+			t.Errorf("the scraper takes %q", encoding)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("nothing is scraped")
+	}
 }

@@ -143,6 +143,9 @@ func poolConfig(job string, i int, token string) *config.ScrapeConfig {
 	c.AlwaysScrapeClassicHistograms = &classic
 	c.ScrapeProtocols = config.DefaultProtoFirstScrapeProtocols
 	c.ScrapeFallbackProtocol = config.PrometheusText0_0_4
+	// Gateway and models are on this host, where a compressor costs more than it saves:
+	// above a megabyte of memory for each scrape.
+	c.EnableCompression = false
 	c.BodySizeLimit = maxBody
 	c.SampleLimit = maxSamples
 	c.LabelLimit = maxLabels
