@@ -295,6 +295,8 @@ func (e *notFoundError) Error() string {
 		msg += "; there are " + strings.Join(e.have, ", ")
 	case e.wanted.follow:
 		msg += "; push a first commit to it, or name another branch with --branch"
+	case e.wanted.ref != "":
+		msg += "; name a branch, a tag or the full id of a commit that it has"
 	}
 	return msg
 }

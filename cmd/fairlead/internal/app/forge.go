@@ -60,7 +60,7 @@ func openForge(c Config, log *slog.Logger) (reconcile.Forge, error) {
 	if f.Kind == "" {
 		return nil, nil
 	}
-	address, repo, err := forgeOf(c.Repo)
+	address, repo, _ := forgeOf(c.Repo) // both may be said, and then need not follow from it
 	if f.URL != "" {
 		address = f.URL
 	}
@@ -68,7 +68,7 @@ func openForge(c Config, log *slog.Logger) (reconcile.Forge, error) {
 		repo = f.Repo
 	}
 	if address == "" || repo == "" {
-		return nil, fmt.Errorf("where the repo is on the forge does not follow from --repo; set --forge-url and --forge-repo (%w)", errors.Join(err, errNoForgeAddress))
+		return nil, fmt.Errorf("where %s is on the forge does not follow from its name, which is no URL with a host and a path; say it: --forge-url https://HOST --forge-repo OWNER/NAME", redact(c.Repo))
 	}
 	switch f.Kind {
 	case "github":

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/providers/statefile"
@@ -42,6 +44,11 @@ func (s *Site) Plan(ctx context.Context) (*review.Report, spec.Tree, error) {
 	}
 	if err := plan.Guard(r.Plan, desired, s.Config.Limits); err != nil {
 		r.Error = err.Error()
+	}
+	if !slices.ContainsFunc(tree.Files(), func(f spec.File) bool {
+		return strings.HasSuffix(f.Path, ".hcl") || strings.HasSuffix(f.Path, ".hcl.json")
+	}) {
+		r.Notes = append(r.Notes, "there is no .hcl or .hcl.json file here, so nothing is declared; if that is not meant, name the directory that holds the specs (--path in a repository)")
 	}
 	s.beside(ctx, r, &runner.Wanted{Config: cfg, Tree: tree})
 	return r, tree, nil

@@ -76,7 +76,7 @@ func (p *program) validateTrust(path string, args []string) error {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("read the rules of --trust: %w", err)
+		return fmt.Errorf("read the rules of --trust: %w; name the HCL file with the trust block, as in fairlead serve --trust", err)
 	}
 	rules, diags := lang.ParseTrust(data, path)
 	sources := func(name string) []byte {
