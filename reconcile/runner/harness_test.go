@@ -152,12 +152,16 @@ func (s *site) load(text string) {
 }
 
 // merge is what Git wants with these versions in it: another configuration, as the one
-// before is the runner's.
+// before is the runner's. It waits until that is followed.
 func (s *site) merge(versions ...*spec.Version) {
+	s.t.Helper()
 	cfg := *s.wanted.Config
 	cfg.Versions = versions
+	first := *cfg.Pipelines[0]
+	cfg.Pipelines = slices.Concat([]*spec.Pipeline{&first}, cfg.Pipelines[1:])
 	s.wanted = &runner.Wanted{Config: &cfg, Tree: s.wanted.Tree}
 	s.runner.Follow(s.wanted)
+	s.await("the versions are known", func() bool { return s.runner.Status().Pipelines[0].Definition == &first })
 }
 
 func content(path, text string) spec.Content {

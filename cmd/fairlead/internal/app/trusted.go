@@ -20,14 +20,6 @@ import (
 	"github.com/fairlead/fairlead/spec/lang"
 )
 
-// commits is the history of the config repo; nil where it is none of Git.
-func (s *Site) commits() reconcile.Commits {
-	if s.own == nil {
-		return nil
-	}
-	return s.own.source
-}
-
 // readTrust reads the operator's rules; nil where there are none.
 func readTrust(path string) (*spec.Trust, error) {
 	if path == "" {

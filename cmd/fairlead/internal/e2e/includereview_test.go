@@ -42,7 +42,9 @@ func TestIncludedRepositoryIsReviewedWhereItIs(t *testing.T) {
 	r := newReviewed(t)
 	team := *r
 	team.forge = r.team("team/models")
-	commit := func(message string, files map[string]string) string { return commitTo(t, team.forge, ann, message, files) }
+	commit := func(message string, files map[string]string) string {
+		return commitTo(t, team.forge, ann, message, files)
+	}
 	good := r.teamDigits("1.0.0", r.image, byErrors)
 	first := commit("Digits of the team", good)
 	root := r.commit("Digits, and what the team has", map[string]string{
