@@ -116,7 +116,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.log.Info("reconciling", "environment", d.site.Config.Environment, "owner", d.site.Config.Owner, "repo", redact(d.site.Config.Repo), "gateway", d.site.Config.Gateway)
 	c := d.site.Controller([]reconcile.Hints{hints, d.hooked}, d.observe)
 	d.current.Store(c)
-	tidy := tidying{log: d.log}
+	var tidy tidying
 	c.Run(ctx, func(s *controller.Status) (done bool) {
 		now := time.Now()
 		d.metrics.decided(s, now)

@@ -1,12 +1,10 @@
 package app
 
 import (
-	"log/slog"
 	"os"
 	"runtime/debug"
 	"time"
 
-	"github.com/fairlead/fairlead/cmd/fairlead/internal/footprint"
 	"github.com/fairlead/fairlead/reconcile/controller"
 )
 
@@ -27,7 +25,6 @@ func collectOften() {
 // while later, when what follows from it is done too: bringing up many models takes
 // several times of what looking after them does.
 type tidying struct {
-	log  *slog.Logger
 	due  int // times that it is still to be done
 	last time.Time
 }
@@ -45,7 +42,4 @@ func (t *tidying) decided(s *controller.Status, now time.Time) {
 	}
 	t.due, t.last = t.due-1, now
 	debug.FreeOSMemory()
-	if err := footprint.ReleaseProgram(); err != nil {
-		t.log.Debug("the pages of the program stay resident", "error", err)
-	}
 }

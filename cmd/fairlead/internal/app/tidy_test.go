@@ -1,7 +1,6 @@
 package app
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
@@ -10,7 +9,7 @@ import (
 
 func TestMemoryIsGivenBackWhenWorkIsDoneAndOnceMore(t *testing.T) {
 	start := time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)
-	tidy := tidying{log: slog.New(slog.DiscardHandler)}
+	tidy := tidying{}
 	for _, step := range []struct {
 		after     time.Duration
 		converged bool
