@@ -49,6 +49,16 @@ func (b *beside) halt() {
 	<-done
 }
 
+// wait waits until what is at work has ended.
+func (b *beside) wait() {
+	b.mu.Lock()
+	at, done := b.cancel != nil, b.done
+	b.mu.Unlock()
+	if at {
+		<-done
+	}
+}
+
 // close is halt, and nothing begins any more.
 func (b *beside) close() {
 	b.mu.Lock()

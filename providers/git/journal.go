@@ -263,10 +263,16 @@ func (j *Journal) tidy() {
 			j.note(fmt.Sprintf("the journal in %s grows: %s", j.options.Dir, err))
 		}
 	})
-	if begun {
+	switch {
+	case begun:
 		j.small = 0
+	case j.small > maxUnjoined*j.store.fan:
+		j.tidying.wait() // decisions come faster than packs are joined
 	}
 }
+
+// maxUnjoined bounds the packs that nobody joins, in multiples of how many are joined.
+const maxUnjoined = 16
 
 // Close ends what the journal does beside its callers, and waits for that. Every decision
 // is durable without it. A journal that is closed still takes decisions, and leaves their

@@ -55,7 +55,7 @@ func TestDecisionsDoNotWaitForPacksToBeJoined(t *testing.T) {
 func TestReadersBesideADaemonSeeWhatIsThere(t *testing.T) {
 	t.Parallel()
 	j := small(t, "")
-	j.store.fan = 2
+	j.store.fan = 4
 	appendMany(t, j, 0, 3)
 	ctx, stop := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
@@ -76,7 +76,7 @@ func TestReadersBesideADaemonSeeWhatIsThere(t *testing.T) {
 			}
 		})
 	}
-	appendMany(t, j, 3, 120)
+	appendMany(t, j, 3, 80)
 	stop()
 	readers.Wait()
 }
@@ -121,7 +121,7 @@ func TestPacksThatHaveTheSameObjectsAreJoined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.store.packAnew(t.Context(), twice.fresh[:len(twice.fresh)-1]); err != nil {
+	if _, err := j.store.packAnew(t.Context(), bySize[1][:1], twice.fresh[:len(twice.fresh)-1]); err != nil {
 		t.Fatal(err)
 	}
 	appendMany(t, j, 35, 36)

@@ -115,8 +115,9 @@ func refOf(repo *repository, name plumbing.ReferenceName) (plumbing.Hash, error)
 	return ref.Hash(), nil
 }
 
-// looks is how often a damage is looked at, while packs come and go.
-const looks = 5
+// looks is how often a damage is looked at, at the most, while packs come and go: a reader
+// who is slow meets more than one.
+const looks = 20
 
 // steady calls read, and again where it finds a damage and packs came and went meanwhile:
 // a daemon beside this process joins them. A damage is believed at the second look at the

@@ -17,6 +17,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // Packs are joined when there are many of one size, so that n entries need
@@ -115,7 +117,7 @@ func (s *store) join(ctx context.Context, group []pack, class int) error {
 	var joined string
 	var err error
 	if class == 0 {
-		joined, err = s.packAnew(ctx, slices.Collect(maps.Keys(all)))
+		joined, err = s.packAnew(ctx, group, slices.Collect(maps.Keys(all)))
 	} else {
 		var made []pack
 		if parts, made, err = s.distinct(ctx, parts); err != nil {
@@ -167,7 +169,7 @@ func (s *store) distinct(ctx context.Context, parts []part) (distinct []part, ma
 			if ctx.Err() != nil {
 				return nil, nil, context.Cause(ctx)
 			}
-			base, err := s.packAnew(ctx, p.fresh)
+			base, err := s.packAnew(ctx, []pack{p.pack}, p.fresh)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -200,20 +202,36 @@ func (s *store) removePacks(group []pack, except string) error {
 	return nil
 }
 
-// packAnew encodes objects into one pack, as differences where that is shorter.
-func (s *store) packAnew(ctx context.Context, ids []plumbing.Hash) (string, error) {
+// packAnew encodes objects of some packs into one, as differences where that is shorter. It
+// reads no others: what it takes must not grow with the journal.
+func (s *store) packAnew(ctx context.Context, from []pack, ids []plumbing.Hash) (string, error) {
+	all := memory.NewStorage()
+	for _, p := range from {
+		if err := unpack(all, p.base+".pack"); err != nil {
+			return "", err
+		}
+	}
 	slices.SortFunc(ids, func(a, b plumbing.Hash) int { return slices.Compare(a[:], b[:]) })
-	var packed io.Reader
-	err := s.view(func(repo *clone) (err error) {
-		packed, err = encodePack(repo.stores[0], ids, packWindow)
-		return err
-	})
+	packed, err := encodePack(all, ids, packWindow)
 	if err != nil {
 		return "", err
 	}
 	into := openClone(s.dir)
 	defer into.close()
 	return into.storePack(ctx, packed, s.limits)
+}
+
+// unpack reads the objects of a pack, each by its own bytes.
+func unpack(to *memory.Storage, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // read only
+	if err := packfile.UpdateObjectStorage(to, f); err != nil {
+		return fmt.Errorf("%w: %s: %w", errUnreadable, path, err)
+	}
+	return nil
 }
 
 // concatenate puts packs one behind the other. Differences within a pack name
