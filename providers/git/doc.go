@@ -70,7 +70,8 @@
 // A [Journal] has a bare repository of its own on this host. Append writes one
 // small pack with the entry's commit, trees and record, then replaces the ref;
 // each is synced, because go-git syncs nothing. A crash at any point leaves the
-// commit before or the new one. When there are 64 packs of a size they are joined:
+// commit before or the new one. When there are 64 packs of a size they are joined, beside
+// the decisions, which do not wait for that; Close ends it:
 // 10,000 entries are about 100 files and 9 MB, and no number needs more than about 500.
 //
 // [Journal.Run] delivers to the same branch of the remote: over http or ssh as a
@@ -84,7 +85,9 @@
 // Where an [Author] has a [Signer], each commit is signed, so that git verify-commit
 // agrees. With [JournalOptions.Trusted] a remote's entries are only taken if one of those
 // keys signed them: what is here counts until a person has put the remote right. The
-// newest entry is written to [JournalOptions.HeadFile].
+// newest entry is written to [JournalOptions.HeadFile]. What a journal finds that nobody
+// may have meant, [JournalOptions.Found] is told: entries that do not count, entries that
+// are gone, a head that cannot be written.
 //
 // [VerifyJournal] walks over all of a journal, without the network: signatures over raw
 // bytes, one parent each, the one file that the entry is about, times, and the heads that
