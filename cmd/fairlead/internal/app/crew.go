@@ -108,11 +108,6 @@ func (c *crews) settle() {
 // start begins with a repository, when nothing about one of that name runs any more.
 func (c *crews) start(r *repository) {
 	before := c.leaving[r.name()]
-	if r.include != nil { // of the config repo itself that is done, and an error ends the start
-		if err := r.propose(c.log); err != nil {
-			c.log.Warn("nothing is proposed to an included repository", "include", r.name(), "error", err)
-		}
-	}
 	at := newCrew(r, c.log)
 	ctx, stop := context.WithCancel(c.ctx)
 	at.stop = stop

@@ -71,6 +71,11 @@ func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.I
 		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: i.Trust, Load: load,
 		Path: i.Path, Branch: options.Branch, URL: redact(i.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
+	if s.Journal != nil { // else nobody proposes anything
+		if err := repo.propose(s.log); err != nil {
+			return nil, err
+		}
+	}
 	s.included.Store(i.Name, repo)
 	return &toldSource{Source: repo.gate, repo: repo}, nil
 }

@@ -243,7 +243,11 @@ func (w *pullWatch) followed() string {
 
 // look plans what is open, as merged with a commit.
 func (w *pullWatch) look(ctx context.Context, base string) error {
-	pulls, err := w.repo.forge.Pulls(ctx, reconcile.PullQuery{Base: w.repo.base()})
+	into := w.repo.base()
+	if into == "" {
+		return nil // the repository was not read yet since the start
+	}
+	pulls, err := w.repo.forge.Pulls(ctx, reconcile.PullQuery{Base: into})
 	if err != nil {
 		return err
 	}

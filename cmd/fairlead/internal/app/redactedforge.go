@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/fairlead/fairlead/reconcile"
 )
@@ -19,7 +20,9 @@ type redactedForge struct {
 // OpenPull implements reconcile.Forge.
 func (f redactedForge) OpenPull(ctx context.Context, p reconcile.NewPull) (reconcile.Pull, error) {
 	p.Title, p.Body = f.redact(p.Title), f.redact(p.Body)
-	p.Base = cmp.Or(p.Base, f.base())
+	if p.Base = cmp.Or(p.Base, f.base()); p.Base == "" {
+		return reconcile.Pull{}, fmt.Errorf("%w: the repository was not read yet, so it is not known which branch is its default one", reconcile.ErrUnavailable)
+	}
 	return f.Forge.OpenPull(ctx, p)
 }
 

@@ -29,7 +29,7 @@ type repository struct {
 	forge   reconcile.Forge        // nil: it is on none that is known
 	ref     atomic.Pointer[string] // that was read last
 
-	// Of who proposes, from propose on.
+	// Of who proposes, from propose on; nil where nothing is, or can be.
 	proposals reconcile.Proposals
 	proposer  *proposer.Proposer
 }
