@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
@@ -193,6 +194,15 @@ func (c *clone) beginWriting() (done func()) {
 func openClone(path string) *clone {
 	store := newStorage(osfs.New(path, osfs.WithBoundOS()))
 	return &clone{repository: repository{path: path, stores: []*filesystem.Storage{store}}}
+}
+
+// note makes a ref of the clone name an object. It is replaced as a whole: go-git empties
+// the file first, and who lists the refs meanwhile would take that for a damage.
+func (c *clone) note(name plumbing.ReferenceName, id plumbing.Hash) error {
+	if was, err := refOf(&c.repository, name); err == nil && was == id {
+		return nil
+	}
+	return writeRef(c.path, name, id)
 }
 
 // packs counts the pack files: each fetch adds one.

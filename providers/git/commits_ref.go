@@ -95,7 +95,7 @@ func (s *Source) fetchInto(ctx context.Context, into *clone, name plumbing.Refer
 	if !into.has(remote.object) {
 		return plumbing.ZeroHash, fmt.Errorf("%w: the fetch succeeded without the commit %s", errUnreadable, remote.object)
 	}
-	if err := into.stores[0].SetReference(plumbing.NewHashReference(noted, remote.object)); err != nil {
+	if err := into.note(noted, remote.object); err != nil {
 		return plumbing.ZeroHash, fmt.Errorf("note the fetched ref in the clone: %w", err)
 	}
 	return into.peel(remote.object)

@@ -53,7 +53,7 @@ func (c *clone) noteTags(tags map[string]plumbing.Hash) error {
 	}
 	for name, id := range tags {
 		if noted[name] != id {
-			err = errors.Join(err, c.stores[0].SetReference(plumbing.NewHashReference(plumbing.ReferenceName(tagsRef+name), id)))
+			err = errors.Join(err, c.note(plumbing.ReferenceName(tagsRef+name), id))
 		}
 	}
 	if err != nil {

@@ -50,7 +50,8 @@ func (c *clone) storePack(ctx context.Context, pack io.Reader, limits Limits) (s
 	case received > limits.Transfer:
 		return "", fmt.Errorf("the remote sends more than %d bytes; a config repo should hold no large files", limits.Transfer)
 	case received == 0:
-		return "", nil // the remote found that the clone has everything
+		c.stores[0].Reindex() // somebody else may have stored it since it was looked for
+		return "", nil        // the remote found that the clone has everything
 	}
 	if err := vet(ctx, temp, limits); err != nil {
 		return "", err
@@ -62,32 +63,38 @@ func (c *clone) storePack(ctx context.Context, pack io.Reader, limits Limits) (s
 	return c.install(temp, checksum, index)
 }
 
-// install gives a complete pack its name, durably.
+// install gives a complete pack its name, durably. Somebody else may be at the same pack,
+// so each file gets its name when it is whole, and only what has none is removed: an index
+// that is left without its pack harms nobody.
 func (c *clone) install(temp *os.File, checksum plumbing.Hash, index *idxfile.MemoryIndex) (string, error) {
 	dir := filepath.Dir(temp.Name())
 	base := filepath.Join(dir, "pack-"+checksum.String())
+	defer c.stores[0].Reindex()
 	if _, err := os.Stat(base + ".pack"); err == nil {
 		return base, nil // the same objects are there already
 	}
 	// Both files are synced at one time, as each waits for the disk.
 	synced := make(chan error, 1)
 	go func() { synced <- temp.Sync() }()
-	err := errors.Join(writeIndex(base+".idx", index), <-synced)
+	indexed, err := writeIndex(dir, index)
+	err = errors.Join(err, <-synced)
+	defer func() { _ = os.Remove(indexed) }() // has another name by now if all went well
 	if err == nil && c.adopt != nil {
-		err = errors.Join(c.adopt(temp.Name()), c.adopt(base+".idx"))
+		err = errors.Join(c.adopt(temp.Name()), c.adopt(indexed))
+	}
+	if err == nil {
+		err = os.Rename(indexed, base+".idx")
 	}
 	if err == nil {
 		err = errors.Join(os.Rename(temp.Name(), base+".pack"), syncDir(dir))
 	}
 	if err != nil {
-		_ = os.Remove(base + ".idx") // of a pack that is not there
 		return "", explainDisk(err)
 	}
-	c.stores[0].Reindex()
 	return base, nil
 }
 
-// unfinished is the pattern of temporary packs.
+// unfinished is the pattern of temporary packs and indexes.
 const unfinished = "tmp_pack_*"
 
 // removeUnfinished removes what a killed process left behind. What is young may
@@ -212,13 +219,14 @@ func indexOf(pack io.ReadSeeker) (plumbing.Hash, *idxfile.MemoryIndex, error) {
 	return checksum, index, nil
 }
 
-func writeIndex(path string, index *idxfile.MemoryIndex) error {
-	f, err := os.Create(path)
+// writeIndex writes an index to a temporary file, and returns its path.
+func writeIndex(dir string, index *idxfile.MemoryIndex) (path string, err error) {
+	f, err := os.CreateTemp(dir, unfinished)
 	if err != nil {
-		return err
+		return "", err
 	}
 	_, err = idxfile.NewEncoder(f).Encode(index)
-	return errors.Join(err, f.Sync(), f.Close())
+	return f.Name(), errors.Join(err, f.Sync(), f.Close())
 }
 
 // explainDisk says what a full disk means.

@@ -183,7 +183,8 @@ func (s *Source) fetch(ctx context.Context, into *clone, remote target) (plumbin
 		// The trap: a fetch that succeeds and brings nothing.
 		return plumbing.ZeroHash, fmt.Errorf("%w: the fetch succeeded without the commit %s", errUnreadable, remote.object)
 	}
-	if err := into.stores[0].SetReference(plumbing.NewHashReference(fetchedRef, remote.object)); err != nil {
+	// Also where it is the same: by its time sweep knows that the clone is in use.
+	if err := writeRef(into.path, fetchedRef, remote.object); err != nil {
 		return plumbing.ZeroHash, fmt.Errorf("note the fetched commit in the clone: %w", err)
 	}
 	if err := into.noteTags(remote.tags); err != nil {
