@@ -21,8 +21,11 @@ type Options struct {
 	// it is an error, and the tree is passed on as it is: loading it says why.
 	Includes func(tree spec.Tree) ([]*spec.Include, error)
 	// Open makes the Source of an include, which passes on only what may be followed. It
-	// is called anew when the block changes.
+	// is called anew when the block changes, and what it returned then takes the place of
+	// what it returned before.
 	Open func(ctx context.Context, i *spec.Include) (reconcile.Source, error)
+	// Closed is told the name of an include that is none any more; nil: nobody asks.
+	Closed func(name string)
 	// Check loads a composed tree. The error is for people.
 	Check func(ctx context.Context, tree spec.Tree) error
 	// Last is the tree that was followed before this program started; the error wraps
@@ -70,9 +73,14 @@ func (s *Source) Latest(ctx context.Context) (reconcile.Snapshot, error) {
 		return s.aside(ctx, err)
 	}
 	blocks, err := s.blocksOf(root.Tree)
-	if err != nil || len(blocks) == 0 {
+	if err != nil {
 		s.last = nil
 		return root, nil //nolint:nilerr // whoever loads the tree tells
+	}
+	if len(blocks) == 0 {
+		s.last = nil
+		s.forget(blocks)
+		return root, nil
 	}
 	return s.compose(ctx, root, blocks)
 }
@@ -158,9 +166,7 @@ func prefixed(name string, notes []string) []string {
 
 // settle opens what is new among the includes, and forgets what is gone.
 func (s *Source) settle(ctx context.Context, blocks []*spec.Include) error {
-	wanted := map[string]bool{}
 	for _, b := range blocks {
-		wanted[b.Name] = true
 		block := *b
 		block.Pos = spec.Pos{}
 		if r := s.repos[b.Name]; r != nil && r.open && sameBlock(&r.block, &block) {
@@ -176,12 +182,21 @@ func (s *Source) settle(ctx context.Context, blocks []*spec.Include) error {
 		}
 		s.repos[b.Name] = r
 	}
+	s.forget(blocks)
+	return nil
+}
+
+// forget closes what is included no more.
+func (s *Source) forget(blocks []*spec.Include) {
 	for name := range s.repos {
-		if !wanted[name] {
-			delete(s.repos, name)
+		if slices.ContainsFunc(blocks, func(b *spec.Include) bool { return b.Name == name }) {
+			continue
+		}
+		delete(s.repos, name)
+		if s.opts.Closed != nil {
+			s.opts.Closed(name)
 		}
 	}
-	return nil
 }
 
 // unopened stands for a repository that could not be opened.

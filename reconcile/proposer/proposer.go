@@ -22,8 +22,14 @@ import (
 type Options struct {
 	Environment string
 	// Include is the name of the include whose repo is proposed to; "": it is the config
-	// repo itself. Of the proposals in the journal each Proposer knows those to its own.
-	Include   string
+	// repo itself.
+	Include string
+	// Mine tells which of the proposals in the journal this Proposer looks after, where
+	// several share it; nil: those to the repo of Include. It is asked after Input.
+	Mine func(r *journal.ProposalRecord) bool
+	// After is closed when the one that looked after the same proposals before has ended:
+	// no two write about one. nil: there was none.
+	After     <-chan struct{}
 	Proposals reconcile.Proposals
 	Forge     reconcile.Forge // nil: proposals are branches
 	Base      string          // branch that is proposed to, of the forge
@@ -44,6 +50,9 @@ type Options struct {
 	Log               *slog.Logger
 }
 
+// ErrClosed: another Proposer looks after the repository by now.
+var ErrClosed = errors.New("the repository was opened anew meanwhile; it is tried again with what it is now")
+
 // ErrByHand: the change has to be made by a person.
 var ErrByHand = errors.New("it has to be changed by hand")
 
@@ -53,6 +62,7 @@ type Proposer struct {
 	wake chan struct{}
 	ask  chan struct{}
 	turn chan struct{} // holds one token: one look at a time
+	over chan struct{} // closed by Close
 
 	// Of whoever has the turn.
 	records map[string]journal.ProposalRecord
@@ -89,7 +99,7 @@ type Status struct {
 // New returns a Proposer that does nothing before Run.
 func New(o Options) *Proposer {
 	p := &Proposer{
-		opts: o, wake: make(chan struct{}, 1), ask: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		opts: o, wake: make(chan struct{}, 1), ask: make(chan struct{}, 1), turn: make(chan struct{}, 1), over: make(chan struct{}),
 		records: map[string]journal.ProposalRecord{}, sights: map[string]sight{}, status: map[string]Status{},
 	}
 	p.turn <- struct{}{}
@@ -177,7 +187,7 @@ func (p *Proposer) Glance(ctx context.Context) { p.run(ctx, &round{}) }
 func (p *Proposer) run(ctx context.Context, at *round) {
 	bound, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	if err := p.look(bound, at); err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) {
+	if err := p.look(bound, at); err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrClosed) && !errors.Is(err, ErrClosed) {
 		p.opts.Log.Warn("proposals", "error", err)
 	}
 }
@@ -257,10 +267,34 @@ func (p *Proposer) log(at *round) {
 	}
 }
 
+// Close ends the Proposer: what is under way is waited for, and nothing is done any more
+// when it returns. It is called once.
+func (p *Proposer) Close() {
+	close(p.over)
+	<-p.turn
+}
+
 func (p *Proposer) take(ctx context.Context) (giveBack func(), err error) {
+	if after := p.opts.After; after != nil {
+		select {
+		case <-after:
+		case <-p.over:
+			return nil, ErrClosed
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 	select {
 	case <-p.turn:
-		return func() { p.turn <- struct{}{} }, nil
+		select {
+		case <-p.over:
+			p.turn <- struct{}{}
+			return nil, ErrClosed
+		default:
+			return func() { p.turn <- struct{}{} }, nil
+		}
+	case <-p.over:
+		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -276,12 +310,19 @@ func (p *Proposer) remember(ctx context.Context) error {
 		return fmt.Errorf("read what was proposed before: %w", err)
 	}
 	for key, r := range records {
-		if r.Include == p.opts.Include {
+		if p.mine(&r) {
 			p.records[key] = r
 		}
 	}
 	p.open = true
 	return nil
+}
+
+func (p *Proposer) mine(r *journal.ProposalRecord) bool {
+	if p.opts.Mine != nil {
+		return p.opts.Mine(r)
+	}
+	return r.Include == p.opts.Include
 }
 
 // forget drops what is kept of keys about which there is nothing to say any more.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/journal"
@@ -221,4 +222,34 @@ func TestEachProposesToItsOwnRepository(t *testing.T) {
 			t.Errorf("of include %q the status is %+v", f.options.Include, s)
 		}
 	}
+}
+
+// Who takes over waits until the one before has ended, and that one takes nothing on any
+// more.
+func TestOneFollowsOnTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(true)
+		before := f.subject
+		f.look(t)
+		ended := make(chan struct{})
+		f.options.After = ended
+		f.restart()
+		looked := make(chan struct{})
+		go func() { f.subject.Look(t.Context()); close(looked) }()
+		synctest.Wait()
+		select {
+		case <-looked:
+			t.Error("it looked while the one before was at work")
+		default:
+		}
+		before.Close()
+		if _, err := before.Offer(t.Context(), tree(), &propose.Wish{Key: "retrain-x"}); !errors.Is(err, proposer.ErrClosed) {
+			t.Errorf("what is offered to one that has ended: %v", err)
+		}
+		close(ended)
+		<-looked
+		if s := f.subject.Status(); len(s) != 1 || s[0].Pull != 1 || len(f.pulls) != 1 {
+			t.Errorf("it did not go on with what there was: %+v", s)
+		}
+	})
 }

@@ -25,7 +25,7 @@ func (r *Report) Markdown() string {
 	if r.Failed() {
 		mark = "❌"
 	}
-	p.line("%s", Marker(r.Environment))
+	p.line("%s", Marker(r.Environment, r.Include))
 	p.line("### %s Fairlead plan for %s: %s", mark, markdown.Code(r.Environment), markdown.Escape(r.Headline()))
 	p.line("")
 	r.problems(&p)

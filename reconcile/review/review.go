@@ -19,9 +19,11 @@ const FormatVersion = "1.0"
 type Report struct {
 	FormatVersion string `json:"format_version"`
 	Environment   string `json:"environment"`
-	Pull          int    `json:"pull,omitempty"`
-	Head          string `json:"head"` // commit that is proposed
-	Base          string `json:"base"` // commit that it was merged with, in memory
+	// Include is whose repo the pull request is to; "": the config repo itself.
+	Include string `json:"include,omitempty"`
+	Pull    int    `json:"pull,omitempty"`
+	Head    string `json:"head"` // commit that is proposed
+	Base    string `json:"base"` // commit that it was merged with, in memory
 	// Root is the directory of the specs in the repository; "" for its top.
 	Root string `json:"root,omitempty"`
 
@@ -48,11 +50,23 @@ type PolicyResult struct {
 	New bool `json:"new,omitempty"`
 }
 
-// Marker is how Fairlead finds its comment again. Each environment has its own.
-func Marker(environment string) string { return "<!-- fairlead plan " + environment + " -->" }
+// Marker is how Fairlead finds its comment again. Each environment has its own, and each
+// include: one repository may be composed in several ways.
+func Marker(environment, include string) string {
+	return "<!-- fairlead plan " + scope(environment, include) + " -->"
+}
 
 // Context is the name of the check.
-func Context(environment string) string { return "fairlead/plan " + environment }
+func Context(environment, include string) string {
+	return "fairlead/plan " + scope(environment, include)
+}
+
+func scope(environment, include string) string {
+	if include == "" {
+		return environment
+	}
+	return environment + "/" + include
+}
 
 // PoliciesOf picks what does not pass, and tells what is new of it.
 func PoliciesOf(before, after []gate.Result) []PolicyResult {
@@ -161,7 +175,7 @@ func changes(s *plan.Summary) string {
 // Status is the check beside the commit.
 func (r *Report) Status(url string) reconcile.CommitStatus {
 	s := reconcile.CommitStatus{
-		Context: Context(r.Environment), State: reconcile.CommitSuccess, Text: r.Headline(), URL: url, Summary: r.Markdown(), Annotations: r.Annotations(),
+		Context: Context(r.Environment, r.Include), State: reconcile.CommitSuccess, Text: r.Headline(), URL: url, Summary: r.Markdown(), Annotations: r.Annotations(),
 	}
 	if r.Failed() {
 		s.State = reconcile.CommitFailure

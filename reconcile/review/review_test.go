@@ -227,7 +227,7 @@ func TestACommentNeverExceedsWhatForgesTake(t *testing.T) {
 			r.Plan.Changes = append(r.Plan.Changes, c)
 		}
 		text := r.Markdown()
-		if len(text) > 65_000 || strings.Count(text, "<details>") != strings.Count(text, "</details>") || !strings.HasPrefix(text, review.Marker("prod")) {
+		if len(text) > 65_000 || strings.Count(text, "<details>") != strings.Count(text, "</details>") || !strings.HasPrefix(text, review.Marker("prod", "")) {
 			t.Fatalf("%d bytes, %d details opened and %d closed", len(text), strings.Count(text, "<details>"), strings.Count(text, "</details>"))
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fairlead/fairlead/reconcile/gate"
 	"github.com/fairlead/fairlead/reconcile/plan"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/spec"
@@ -13,6 +14,7 @@ import (
 // Share leaves of a report what is about one included repository: who reads that one may
 // not read what others declare. Places are as they are in that repository.
 func (r *Report) Share(i *spec.Include) {
+	r.Include = i.Name
 	foreign := func(name string) bool { return !strings.HasPrefix(name, i.Prefix) }
 	if r.Plan != nil {
 		r.Plan = r.Plan.Only(func(c *plan.Change) bool { return !foreign(c.Address.ServedName()) })
@@ -25,7 +27,7 @@ func (r *Report) Share(i *spec.Include) {
 		r.Declared[n].Pos = at(i, r.Declared[n].Pos)
 	}
 	r.Pipelines = slices.DeleteFunc(r.Pipelines, func(p run.Preview) bool { return foreign(p.Pipeline) })
-	r.Policies = slices.DeleteFunc(r.Policies, func(p PolicyResult) bool { return foreign(subject(p.Subject)) })
+	r.Policies = slices.DeleteFunc(r.Policies, func(p PolicyResult) bool { return Foreign(i, &p.Result) })
 	for n := range r.Policies {
 		r.Policies[n].Pos = at(i, r.Policies[n].Pos) // of the root's: it has no line to show
 	}
@@ -71,6 +73,11 @@ func at(i *spec.Include, pos spec.Pos) spec.Pos {
 	}
 	pos.File = below
 	return pos
+}
+
+// Foreign tells whether what a policy judged is none of an include's.
+func Foreign(i *spec.Include, r *gate.Result) bool {
+	return !strings.HasPrefix(subject(r.Subject), i.Prefix)
 }
 
 // subject is the name of what a policy judged: digits of model.digits.

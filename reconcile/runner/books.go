@@ -60,6 +60,11 @@ func (l *loop) append(pipeline string, e journal.Entry, record journal.PipelineR
 	if e.Actor == "" {
 		e.Actor = journal.Daemon
 	}
+	if l.wanted != nil {
+		if i := l.wanted.Config.IncludeOf(pipeline); i != nil {
+			e.Include = l.wanted.Tree.Commit().Included(i.Name)
+		}
+	}
 	if err := l.opts.Journal.Append(l.ctx, e); err != nil {
 		l.problems[pipeline] = fmt.Sprintf("the journal cannot be written, so nothing starts: %v", err)
 		return false

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -15,17 +16,23 @@ import (
 	"github.com/fairlead/fairlead/spec"
 )
 
-// statusContext is the name of the check that says what became of a commit.
-func statusContext(environment string) string { return "fairlead/" + environment }
+// statusContext is the name of the check that says what became of a commit. Each include
+// has its own: one repository may be composed in several ways.
+func statusContext(environment, include string) string {
+	if include == "" {
+		return "fairlead/" + environment
+	}
+	return "fairlead/" + environment + "/" + include
+}
 
 // statusOf is what became of the commit that is followed, and of the newest one where
 // that is refused; waiting: for nothing but its review. It is pure. The text is of the
 // first model that is not at rest.
-func statusOf(s *controller.Status, waiting bool) map[string]reconcile.CommitStatus {
+func statusOf(s *controller.Status, include string, waiting bool) map[string]reconcile.CommitStatus {
 	all := map[string]reconcile.CommitStatus{}
 	put := func(commit string, state reconcile.CommitState, text string) {
 		if commit != "" {
-			all[commit] = reconcile.CommitStatus{Context: statusContext(s.Environment), State: state, Text: oneLine(text)}
+			all[commit] = reconcile.CommitStatus{Context: statusContext(s.Environment, include), State: state, Text: oneLine(text)}
 		}
 	}
 	if s.Commit.ID != "" && s.Models != nil {
@@ -84,7 +91,7 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 func (r *repository) share(s *controller.Status) *controller.Status {
 	own := *s
 	own.Commit = spec.Commit{ID: s.Commit.Includes[r.name()]}
-	own.Source, own.Models, own.Converged = controller.SourceStatus{}, nil, true
+	own.Source, own.Models, own.Converged = controller.SourceStatus{}, []controller.ModelStatus{}, true
 	followed := r.site.followed.Load()
 	if followed == nil {
 		return &own
@@ -102,25 +109,28 @@ func (r *repository) share(s *controller.Status) *controller.Status {
 }
 
 // reasonURL is the page that says why a commit has its state: the pull request that would
-// end a hold, else the newest decision of the journal.
-func (s *Site) reasonURL(state reconcile.CommitState) string {
-	if url := s.wayOut(state); url != "" {
+// end a hold, else the newest decision of the journal, which is in the config repo.
+func (r *repository) reasonURL(state reconcile.CommitState) string {
+	if url := r.wayOut(state); url != "" {
 		return url
 	}
-	if head := s.journalHead(); head != "" {
-		return s.own.forge.CommitURL(head)
+	if head := r.site.journalHead(); head != "" && r.include == nil {
+		return r.forge.CommitURL(head)
 	}
 	return ""
 }
 
 // wayOut is the page of the pull request that would end a hold; "" as long as there is
-// none.
-func (s *Site) wayOut(state reconcile.CommitState) string {
+// none. One in another repository is for who keeps what includes that, and only they.
+func (r *repository) wayOut(state reconcile.CommitState) string {
 	if state != reconcile.CommitHeld {
 		return ""
 	}
-	held := s.held()
-	for _, p := range s.crews.proposals() {
+	held := r.site.held()
+	for _, p := range r.site.crews.proposals() {
+		if r.include != nil && p.Include != r.name() {
+			continue
+		}
 		if p.URL != "" && held[p.Model] && (p.Kind == journal.ProposeRevert || p.Kind == journal.ProposePromote) {
 			return p.URL
 		}
@@ -153,10 +163,22 @@ type commitStatuses struct {
 	log  *slog.Logger
 	wake chan struct{}
 	sent map[string]reconcile.CommitStatus
+	// failed are attempts that the forge refused: each look would be refused again.
+	failed map[string]failedStatus
 }
 
+// failedStatus is a status that could not be set.
+type failedStatus struct {
+	status reconcile.CommitStatus
+	reason string
+	at     time.Time
+}
+
+// refusedPause is how long a status that a forge refused is left alone, unless it changes.
+const refusedPause = 10 * time.Minute
+
 func newCommitStatuses(r *repository, log *slog.Logger) *commitStatuses {
-	return &commitStatuses{repo: r, log: log, wake: make(chan struct{}, 1), sent: map[string]reconcile.CommitStatus{}}
+	return &commitStatuses{repo: r, log: log, wake: make(chan struct{}, 1), sent: map[string]reconcile.CommitStatus{}, failed: map[string]failedStatus{}}
 }
 
 // Wake says that a status may have changed. It never blocks.
@@ -187,7 +209,7 @@ func (c *commitStatuses) Run(ctx context.Context) {
 			if c.repo.include != nil {
 				status = c.repo.share(status)
 			}
-			c.send(ctx, statusOf(status, c.repo.waiting()))
+			c.send(ctx, statusOf(status, c.repo.name(), c.repo.waiting()))
 		}
 		retry.Reset(site.Config.Interval)
 		pause := time.NewTimer(statusPause)
@@ -220,18 +242,42 @@ func (c *commitStatuses) settle(ctx context.Context, all map[string]reconcile.Co
 
 func (c *commitStatuses) send(ctx context.Context, all map[string]reconcile.CommitStatus) {
 	for commit, status := range all {
-		wayOut := c.repo.site.wayOut(status.State) // which comes later
+		wayOut := c.repo.wayOut(status.State) // which comes later
 		if before, known := c.sent[commit]; known && before.State == status.State && before.Text == status.Text && (wayOut == "" || wayOut == before.URL) {
 			continue
 		}
-		status.URL = c.repo.site.reasonURL(status.State)
+		status.URL = c.repo.reasonURL(status.State)
+		before := c.failed[commit]
+		if before.status.State == status.State && before.status.Text == status.Text && time.Since(before.at) < refusedPause {
+			continue
+		}
+		delete(c.failed, commit)
 		if _, err := c.repo.forge.Status(ctx, commit, status); err != nil {
-			if ctx.Err() == nil {
-				c.log.Warn("set the status of a commit", "commit", short(commit), "error", err)
-			}
+			c.fail(ctx, commit, failedStatus{status, err.Error(), time.Now()}, before.reason, err)
 			continue
 		}
 		c.sent[commit] = status
 	}
 	c.settle(ctx, all)
 }
+
+// fail notes that a status could not be set. What may pass is tried again at the next
+// look; the rest after a while, and it is told once.
+func (c *commitStatuses) fail(ctx context.Context, commit string, f failedStatus, told string, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	if f.reason != told {
+		c.log.Warn("set the status of a commit", "commit", short(commit), "error", err)
+	}
+	if errors.Is(err, reconcile.ErrUnavailable) {
+		f.at = time.Time{}
+	}
+	if len(c.failed) >= maxFailedStatuses {
+		clear(c.failed)
+	}
+	c.failed[commit] = f
+}
+
+// maxFailedStatuses bounds what is kept of them.
+const maxFailedStatuses = 100

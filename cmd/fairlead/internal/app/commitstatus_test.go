@@ -31,19 +31,19 @@ func TestTheStatusOfACommit(t *testing.T) {
 		},
 	} {
 		s := &controller.Status{Environment: "prod", Commit: spec.Commit{ID: "one"}, Models: c.models, Converged: c.converged}
-		all := statusOf(s, false)
+		all := statusOf(s, "", false)
 		if got := all["one"]; len(all) != 1 || got.State != c.state || got.Text != c.text || got.Context != "fairlead/prod" {
 			t.Errorf("%s: got %+v", name, all)
 		}
 		s.Source = controller.SourceStatus{Commit: "two", Refused: true, Error: "it is not signed"}
-		if got := statusOf(s, false)["two"]; got.State != reconcile.CommitFailure || got.Text != "refused: it is not signed" {
+		if got := statusOf(s, "", false)["two"]; got.State != reconcile.CommitFailure || got.Text != "refused: it is not signed" {
 			t.Errorf("%s: a refused commit has %+v", name, got)
 		}
-		if got := statusOf(s, true)["two"]; got.State != reconcile.CommitPending || got.Text != "waits: it is not signed" {
+		if got := statusOf(s, "", true)["two"]; got.State != reconcile.CommitPending || got.Text != "waits: it is not signed" {
 			t.Errorf("%s: one that waits has %+v", name, got)
 		}
 	}
-	if all := statusOf(&controller.Status{Commit: spec.Commit{ID: "one"}}, false); len(all) != 0 {
+	if all := statusOf(&controller.Status{Commit: spec.Commit{ID: "one"}}, "", false); len(all) != 0 {
 		t.Errorf("before models were looked at there is nothing to say: %+v", all)
 	}
 }

@@ -34,8 +34,8 @@ func (c *crew) run(ctx context.Context) {
 	defer close(c.done)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	if c.repo.proposer != nil {
-		wg.Go(func() { c.repo.proposer.Run(ctx) })
+	if p := c.repo.proposer; p != nil {
+		wg.Go(func() { p.Run(ctx); p.Close() })
 	}
 	if c.pulls != nil {
 		wg.Go(func() { c.pulls.Run(ctx) })
@@ -62,51 +62,51 @@ type crews struct {
 	// leaving are the ends of crews that were stopped: no two write about the same.
 	leaving map[string]<-chan struct{}
 	// Set by begin.
-	site *Site
-	log  *slog.Logger
-	ctx  context.Context //nolint:containedctx // of all of them: they are begun when a commit brings them
-	wg   *sync.WaitGroup
+	log *slog.Logger
+	ctx context.Context //nolint:containedctx // of all of them: they are begun when a commit brings them
+	wg  *sync.WaitGroup
 }
 
 // begin has all work until ctx ends.
 func (c *crews) begin(ctx context.Context, wg *sync.WaitGroup, s *Site, log *slog.Logger) {
 	c.mu.Lock()
-	c.site, c.log, c.ctx, c.wg = s, log, ctx, wg
-	c.all, c.leaving = map[string]*crew{}, map[string]<-chan struct{}{}
+	defer c.mu.Unlock()
+	c.log, c.ctx, c.wg = log, ctx, wg
+	c.all = map[string]*crew{}
 	if s.own != nil {
-		c.start(s.own)
+		c.work(s.own)
 	}
-	c.mu.Unlock()
-	c.settle()
+	for _, r := range s.includedRepos() {
+		c.work(r)
+	}
 }
 
-// settle makes the repositories that are included now those that are spoken about, and
-// wakes who proposes: another commit is followed.
-func (c *crews) settle() {
+// stop ends the work on an include. What it returns is closed when nothing of it runs
+// any more; nil: nothing ever did.
+func (c *crews) stop(name string) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ctx == nil || c.ctx.Err() != nil {
-		return
-	}
-	for name, at := range c.all {
-		if name != "" && c.site.repo(name) != at.repo { // gone, or opened anew as its block has changed
-			at.stop()
-			c.leaving[name] = at.done
-			delete(c.all, name)
+	if at := c.all[name]; at != nil {
+		at.stop()
+		delete(c.all, name)
+		if c.leaving == nil {
+			c.leaving = map[string]<-chan struct{}{}
 		}
+		c.leaving[name] = at.done
 	}
-	for _, r := range c.site.includedRepos() {
-		if c.all[r.name()] == nil {
-			c.start(r)
-		}
-	}
-	for _, at := range c.all {
-		at.wakeProposer(false)
+	return c.leaving[name]
+}
+
+// start has the work on an include begin, when that of before has ended.
+func (c *crews) start(r *repository) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx != nil && c.ctx.Err() == nil {
+		c.work(r)
 	}
 }
 
-// start begins with a repository, when nothing about one of that name runs any more.
-func (c *crews) start(r *repository) {
+func (c *crews) work(r *repository) {
 	before := c.leaving[r.name()]
 	at := newCrew(r, c.log)
 	ctx, stop := context.WithCancel(c.ctx)
@@ -119,6 +119,14 @@ func (c *crews) start(r *repository) {
 		}
 		at.run(ctx)
 	})
+}
+
+// wake has everybody look at what is to be proposed: another commit is followed, or
+// something was decided.
+func (c *crews) wake() {
+	for _, at := range c.list() {
+		at.wakeProposer(false)
+	}
 }
 
 // list are all that work, that of the config repo first.

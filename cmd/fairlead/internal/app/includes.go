@@ -34,6 +34,7 @@ func (s *Site) composeSource(store reconcile.Store) {
 		Open: func(ctx context.Context, i *spec.Include) (reconcile.Source, error) {
 			return s.openInclude(ctx, store, i)
 		},
+		Closed: s.closeIncluded,
 		Check: func(ctx context.Context, tree spec.Tree) error {
 			_, err := s.loadNext(ctx, tree) // all that could keep the composition from being followed
 			return err
@@ -67,16 +68,18 @@ func (s *Site) openInclude(ctx context.Context, store reconcile.Store, i *spec.I
 	repo := &repository{site: s, include: i, options: options, source: source}
 	repo.reviewedOn(forge)
 	repo.gate = trust.New(trust.Options{
-		Name: i.Name, Forge: repo.forge, Source: source, Commits: source, Signatures: &signature.Verifier{},
+		Name: i.Name, Forge: repo.forge, Source: &noted{source, repo}, Commits: source, Signatures: &signature.Verifier{},
 		Memory: &acceptance{store: store, site: s, name: i.Name, keep: true}, Root: i.Trust, Load: load,
 		Path: i.Path, Branch: options.Branch, URL: redact(i.Repo), Dialect: dialectOf(s.Config.Forge.Kind),
 	})
+	before := s.crews.stop(i.Name)
 	if s.Journal != nil { // else nobody proposes anything
-		if err := repo.propose(s.log); err != nil {
+		if err := repo.propose(s.log, before); err != nil {
 			return nil, err
 		}
 	}
 	s.included.Store(i.Name, repo)
+	s.crews.start(repo)
 	return &toldSource{Source: repo.gate, repo: repo}, nil
 }
 
@@ -96,7 +99,7 @@ func (s *Site) forgeOfInclude(i *spec.Include) (reconcile.Forge, error) {
 }
 
 // toldSource tells people of a commit of an included repository that is refused. The
-// composition only notes it: nothing else waits for it. It notes which branch was read.
+// composition only notes it: nothing else waits for it.
 type toldSource struct {
 	reconcile.Source
 	repo *repository
@@ -106,22 +109,31 @@ type toldSource struct {
 // Latest implements reconcile.Source. One look at an include is under way at a time.
 func (t *toldSource) Latest(ctx context.Context) (reconcile.Snapshot, error) {
 	snapshot, err := t.Source.Latest(ctx)
-	if err == nil {
-		ref := snapshot.Tree.Commit().Ref
-		t.repo.ref.Store(&ref)
-	}
 	refusal, refused := errors.AsType[*reconcile.Refusal](err)
 	switch {
-	case !refused:
+	case err == nil && t.told != "":
 		t.told = ""
+		t.tell(func(scene notify.Scene) reconcile.Message {
+			return scene.Accepted(t.repo.name(), snapshot.Tree.Commit().ID, nil, time.Now())
+		})
+	case !refused:
 	case t.told != refusal.Error():
 		t.told = refusal.Error()
-		s := t.repo.site
-		s.log.Error(t.told, "include", refusal.Repo)
+		t.repo.site.log.Error(t.told, "include", refusal.Repo)
 		at := time.Now()
-		s.tell(func(scene notify.Scene) (reconcile.Message, bool) { return scene.Refused(refusal, nil, at), true })
+		t.tell(func(scene notify.Scene) reconcile.Message { return scene.Refused(refusal, nil, at) })
 	}
 	return snapshot, err
+}
+
+// tell sends a message that links to commits where the repository is.
+func (t *toldSource) tell(words func(notify.Scene) reconcile.Message) {
+	t.repo.site.tell(func(scene notify.Scene) (reconcile.Message, bool) {
+		if scene.CommitURL = nil; t.repo.forge != nil {
+			scene.CommitURL = t.repo.forge.CommitURL
+		}
+		return words(scene), true
+	})
 }
 
 // includeOptions say how an included repository is read. What proves who this daemon is

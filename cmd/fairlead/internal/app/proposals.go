@@ -30,7 +30,7 @@ func (s *Site) openProposals(log *slog.Logger) error {
 		return nil
 	}
 	s.updates = newUpdates(s.registries, log)
-	return s.own.propose(log)
+	return s.own.propose(log, nil)
 }
 
 // wishing is how things stand, for wishes about what the repository declares; nil before
@@ -41,7 +41,7 @@ func (r *repository) wishing(ctx context.Context) (*propose.Input, spec.Tree, er
 	if followed == nil || c == nil || c.Status().Models == nil {
 		return nil, nil, nil
 	}
-	part := r.part(followed.tree)
+	part := r.part(followed.cfg, followed.tree)
 	if part == nil {
 		return nil, nil, nil // it is included no more
 	}

@@ -75,7 +75,7 @@ func (p *planner) Plan(ctx context.Context, pull reconcile.Pull, base string) (*
 		return nil, fmt.Errorf("%w: it was %s, and is %s", reconcile.ErrStale, short(pull.HeadSHA), short(head))
 	}
 	r := &review.Report{
-		FormatVersion: review.FormatVersion, Environment: s.Config.Environment, Pull: pull.Number, Head: head, Base: base, Root: p.repo.options.Path,
+		FormatVersion: review.FormatVersion, Environment: s.Config.Environment, Include: p.repo.name(), Pull: pull.Number, Head: head, Base: base, Root: p.repo.options.Path,
 	}
 	merged, err := commits.Merge(ctx, base, head)
 	if conflict, is := errors.AsType[*reconcile.MergeConflict](err); is {
@@ -113,7 +113,7 @@ func (p *planner) fill(ctx context.Context, r *review.Report, before, after spec
 		old = &spec.Config{Environment: cfg.Environment} // what is there does not load: all is new
 	}
 	now := time.Now()
-	results := gate.Check(cfg, now)
+	results := p.own(gate.Check(cfg, now))
 	r.Policies, r.Judged = review.PoliciesOf(gate.Check(old, now), results), len(results)
 	p.asks.reviewed(old)
 	desired, err := p.binder.Bind(ctx, cfg, after.Commit())
@@ -131,6 +131,15 @@ func (p *planner) fill(ctx context.Context, r *review.Report, before, after spec
 	r.Declared = review.DeclaredOf(old, cfg)
 	p.previews(ctx, r, &runner.Wanted{Config: cfg, Tree: after, Reviewed: old})
 	return nil
+}
+
+// own are the results about what the repository declares.
+func (p *planner) own(results []gate.Result) []gate.Result {
+	i := p.repo.include
+	if i == nil {
+		return results
+	}
+	return slices.DeleteFunc(results, func(r gate.Result) bool { return review.Foreign(i, &r) })
 }
 
 // previews says what runs of the pipelines that change would do.
@@ -158,6 +167,7 @@ type pullWatch struct {
 	planner *planner
 	log     *slog.Logger
 	wake    chan struct{}
+	trouble string // that was logged last
 
 	mu     sync.Mutex
 	status map[int]PullStatus
@@ -212,9 +222,7 @@ func (w *pullWatch) Status() []PullStatus {
 func (w *pullWatch) Run(ctx context.Context) {
 	for {
 		if base := w.followed(); base != "" {
-			if err := w.look(ctx, base); err != nil && ctx.Err() == nil {
-				w.log.Warn("plan pull requests", "error", err)
-			}
+			w.say(ctx, w.look(ctx, base))
 		}
 		timer := time.NewTimer(w.repo.site.Config.Interval)
 		select {
@@ -228,13 +236,21 @@ func (w *pullWatch) Run(ctx context.Context) {
 	}
 }
 
+// say logs why pull requests cannot be looked at, once for each reason.
+func (w *pullWatch) say(ctx context.Context, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != w.trouble && ctx.Err() == nil {
+		w.log.Warn("plan pull requests", "include", w.repo.name(), "error", err)
+	}
+	w.trouble = text
+}
+
 // followed is the commit of the repository that is followed; "" before one is.
 func (w *pullWatch) followed() string {
-	f := w.repo.site.followed.Load()
-	if f == nil {
-		return ""
-	}
-	part := w.repo.part(f.tree)
+	part := w.repo.followed()
 	if part == nil {
 		return ""
 	}
@@ -300,7 +316,7 @@ func (w *pullWatch) show(ctx context.Context, pull reconcile.Pull, r *review.Rep
 	shown.Base = "" // that it is merged with a newer commit, and the same comes of it, is no news
 	same := shown.Markdown()
 	if before.head != pull.HeadSHA || before.markdown != same {
-		if err := w.repo.forge.Comment(ctx, pull.Number, review.Marker(r.Environment), text); err != nil {
+		if err := w.repo.forge.Comment(ctx, pull.Number, review.Marker(r.Environment, r.Include), text); err != nil {
 			return err
 		}
 		if _, err := w.repo.forge.Status(ctx, pull.HeadSHA, r.Status(pull.URL)); err != nil {

@@ -68,12 +68,28 @@ func (r *repository) commitOf(release *journal.Release) string {
 	}
 }
 
-// part is the repository's tree of a composition; nil where it is not in there.
-func (r *repository) part(composed spec.Tree) spec.Tree {
+// part is the repository's tree of a composition; nil where it is not in there, or the
+// include of its name is another repository.
+func (r *repository) part(cfg *spec.Config, composed spec.Tree) spec.Tree {
 	if r.include == nil {
 		return composed
 	}
+	if !slices.ContainsFunc(cfg.Includes, func(i *spec.Include) bool {
+		return i.Name == r.include.Name && i.Repo == r.include.Repo && i.Path == r.include.Path
+	}) {
+		return nil
+	}
 	return include.Part(composed, r.include.Name)
+}
+
+// followed is the repository's tree of what is followed; nil before, and where it is not
+// part of that.
+func (r *repository) followed() spec.Tree {
+	f := r.site.followed.Load()
+	if f == nil {
+		return nil
+	}
+	return r.part(f.cfg, f.tree)
 }
 
 // whole composes a tree of the repository with what is followed of all others.
@@ -106,17 +122,15 @@ func (r *repository) base() string {
 	if ref := r.ref.Load(); ref != nil {
 		return strings.TrimPrefix(*ref, "refs/heads/")
 	}
-	if f := r.site.followed.Load(); f != nil {
-		if part := r.part(f.tree); part != nil {
-			return strings.TrimPrefix(part.Commit().Ref, "refs/heads/")
-		}
+	if part := r.followed(); part != nil {
+		return strings.TrimPrefix(part.Commit().Ref, "refs/heads/")
 	}
 	return ""
 }
 
 // propose opens what proposes changes of the repository, if anything can be proposed to
-// it.
-func (r *repository) propose(log *slog.Logger) error {
+// it; after is the end of who did before.
+func (r *repository) propose(log *slog.Logger, after <-chan struct{}) error {
 	if r.fixed() != nil {
 		return nil
 	}
@@ -128,10 +142,19 @@ func (r *repository) propose(log *slog.Logger) error {
 	r.proposals = redactedProposals{proposals, s.redact}
 	editor := &editor{repo: r}
 	r.proposer = proposer.New(proposer.Options{
-		Environment: s.Config.Environment, Include: r.name(), Proposals: r.proposals, Forge: r.forge, Journal: s.Journal, Commits: r.source,
+		Environment: s.Config.Environment, Include: r.name(), Mine: r.owns, After: after, Proposals: r.proposals, Forge: r.forge, Journal: s.Journal, Commits: r.source,
 		Input: r.wishing, Edit: editor.edit, Interval: s.Config.Interval, Log: log,
 	})
 	return nil
+}
+
+// owns tells whether a proposal of the journal is the repository's: by the model where
+// that is declared, as its include may have another name by now.
+func (r *repository) owns(p *journal.ProposalRecord) bool {
+	if f := r.site.followed.Load(); f != nil && f.cfg.Model(p.Model) != nil {
+		return r.declares(f.cfg, p.Model)
+	}
+	return p.Include == r.name()
 }
 
 // fixed says why nothing can be proposed to the repository.
@@ -174,11 +197,24 @@ func (s *Site) includedRepos() []*repository {
 	return all
 }
 
-// forgetIncluded drops repositories that are included no more.
-func (s *Site) forgetIncluded(cfg *spec.Config) {
-	for _, r := range s.includedRepos() {
-		if !slices.ContainsFunc(cfg.Includes, func(i *spec.Include) bool { return i.Name == r.include.Name }) {
-			s.included.CompareAndDelete(r.include.Name, r)
-		}
+// closeIncluded ends what is done about an include that is none any more.
+func (s *Site) closeIncluded(name string) {
+	s.crews.stop(name)
+	s.included.Delete(name)
+}
+
+// noted notes the branch that was read last: also of a commit that is refused then.
+type noted struct {
+	reconcile.Source
+	repo *repository
+}
+
+// Latest implements reconcile.Source.
+func (n *noted) Latest(ctx context.Context) (reconcile.Snapshot, error) {
+	snapshot, err := n.Source.Latest(ctx)
+	if err == nil {
+		ref := snapshot.Tree.Commit().Ref
+		n.repo.ref.Store(&ref)
 	}
+	return snapshot, err
 }

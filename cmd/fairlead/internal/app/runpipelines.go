@@ -117,10 +117,8 @@ func (p *publisher) at(w *runner.Wanted, model string) (*repository, spec.Tree, 
 		return nil, nil, fmt.Errorf("the included repository that declares model %s is not open now: %w", model, reconcile.ErrUnavailable)
 	case r.fixed() != nil:
 		return nil, nil, r.fixed()
-	case r.proposer == nil:
-		return nil, nil, fmt.Errorf("nothing can be proposed to the repository that declares model %s; the log says why", model)
 	}
-	tree := r.part(w.Tree)
+	tree := r.part(w.Config, w.Tree)
 	if tree == nil {
 		return nil, nil, fmt.Errorf("include %q is not part of the commit that is followed", r.name())
 	}

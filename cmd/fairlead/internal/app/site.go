@@ -443,9 +443,8 @@ func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
 		s.Runner.Follow(&runner.Wanted{Config: cfg, Tree: tree})
 	}
 	s.settleNotifiers(cfg)
-	s.forgetIncluded(cfg)
 	if s.own != nil && s.own.gate != nil {
 		s.accepting.put(tree.Commit())
 	}
-	s.crews.settle()
+	s.crews.wake()
 }

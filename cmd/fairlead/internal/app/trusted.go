@@ -199,10 +199,8 @@ func (s *Site) brought(include, commit string) string {
 	if who := of.gate.Brought(ctx, commit); who != "" || include == "" {
 		return who
 	}
-	if f := s.followed.Load(); f != nil {
-		if part := of.part(f.tree); part != nil && part.Commit().ID == commit {
-			return part.Commit().Author
-		}
+	if part := of.followed(); part != nil && part.Commit().ID == commit {
+		return part.Commit().Author
 	}
 	return ""
 }

@@ -160,9 +160,7 @@ func (s *Site) runUpdates(ctx context.Context) {
 		if f := s.followed.Load(); f != nil && slices.ContainsFunc(f.cfg.Models, func(m *spec.Model) bool { return m.Update != nil }) {
 			records, err := s.recent.records(ctx, s)
 			if err == nil && s.updates.look(ctx, f.cfg, records, time.Now()) {
-				for _, c := range s.crews.list() {
-					c.wakeProposer(false)
-				}
+				s.crews.wake()
 			}
 		}
 		timer := time.NewTimer(s.Config.Interval)

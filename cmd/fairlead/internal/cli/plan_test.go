@@ -78,7 +78,7 @@ func TestPullRequestIsPlannedByHand(t *testing.T) {
 	if len(comments) != 1 || !strings.Contains(comments[0].Body, "1 error in the specs") {
 		t.Errorf("the comments are %+v", comments)
 	}
-	if len(statuses) == 0 || statuses[0].Context != review.Context("default") {
+	if len(statuses) == 0 || statuses[0].Context != review.Context("default", "") {
 		t.Errorf("the statuses are %+v", statuses)
 	}
 

@@ -41,7 +41,7 @@ func TestIncludedRepositoryIsReviewedWhereItIs(t *testing.T) {
 	t.Parallel()
 	r := newReviewed(t)
 	team := *r
-	team.forge = r.team("team/models")
+	team.forge, team.name = r.team("team/models"), "team"
 	commit := func(message string, files map[string]string) string {
 		return commitTo(t, team.forge, ann, message, files)
 	}

@@ -33,6 +33,7 @@ type reviewed struct {
 	*environment
 	world *forgetest.World
 	forge *forgetest.Repo
+	name  string // of the include that the repository is; "" for the root
 	relay *relay
 	bad   string // image of a model server of which half of the answers are failures
 }

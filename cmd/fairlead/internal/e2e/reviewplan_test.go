@@ -19,7 +19,7 @@ func (r *reviewed) planned(number int, state string, texts ...string) (comment s
 	r.t.Helper()
 	r.untilNothing(func() string {
 		comments := r.forge.Comments(number)
-		if len(comments) != 1 || comments[0].By != bot || !strings.Contains(comments[0].Body, review.Marker("default")) {
+		if len(comments) != 1 || comments[0].By != bot || !strings.Contains(comments[0].Body, review.Marker("default", r.name)) {
 			return fmt.Sprintf("the comments of #%d are %+v, want one plan", number, comments)
 		}
 		comment = comments[0].Body
@@ -33,7 +33,7 @@ func (r *reviewed) planned(number int, state string, texts ...string) (comment s
 			return err.Error()
 		}
 		shown := r.forge.Statuses(p.HeadSHA)
-		if len(shown) != 1 || shown[0].Context != review.Context("default") || shown[0].State != state {
+		if len(shown) != 1 || shown[0].Context != review.Context("default", r.name) || shown[0].State != state {
 			return fmt.Sprintf("the checks of #%d are %+v, want %s", number, shown, state)
 		}
 		return ""
