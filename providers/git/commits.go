@@ -62,10 +62,13 @@ func readOnce[T any](ctx context.Context, s *Source, before state, work func(con
 func fetched(clones clones) (*clone, error) {
 	have, err := clones.current()
 	if err == nil && have == nil {
-		err = errors.New("nothing of it has been fetched yet")
+		err = errNotFetched
 	}
 	return have, err
 }
+
+// errNotFetched: there is no clone of the remote.
+var errNotFetched = errors.New("nothing of it has been fetched yet")
 
 // commitID reads a full commit id.
 func commitID(id string) (plumbing.Hash, error) {

@@ -54,13 +54,13 @@ func (s *Source) fetchRef(ctx context.Context, name plumbing.ReferenceName) (str
 	})
 	switch {
 	case errors.Is(err, errOutlived):
-		return "", s.link.explain(ctx, context.Cause(ctx))
+		return "", s.explain(ctx, context.Cause(ctx))
 	case err != nil:
 		if giveBack, busy := take(ctx, s.turn); busy == nil { // or the next one finds the same
 			s.distrust(err)
 			giveBack()
 		}
-		return "", s.link.explain(ctx, err)
+		return "", s.explain(ctx, err)
 	}
 	return id.String(), nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,4 +130,37 @@ func (l link) withoutSecrets(text string) string {
 		lines[i] = printable(line)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// passingError is one that may pass by itself.
+type passingError struct{ cause error }
+
+func (e *passingError) Error() string   { return e.cause.Error() }
+func (e *passingError) Unwrap() []error { return []error{e.cause, reconcile.ErrUnavailable} }
+
+// passing marks an error that may pass by itself: the network, a server in
+// trouble, a race, a clone that is not there yet or is being replaced.
+func passing(err error) error {
+	if err == nil {
+		return nil
+	}
+	status, isStatus := errors.AsType[*githttp.Err](err)
+	_, isNet := errors.AsType[net.Error](err)
+	_, redirected := errors.AsType[*redirectError](err)
+	switch {
+	case redirected:
+		return err
+	case isStatus:
+		if code := status.StatusCode(); code < 500 && code != 429 {
+			return err
+		}
+	case isNet, isAny(err, context.DeadlineExceeded, io.ErrUnexpectedEOF, errUnreadable, errMoved, errLocked, errBehind, errNotFetched):
+	default:
+		return err
+	}
+	return &passingError{err}
+}
+
+func isAny(err error, kinds ...error) bool {
+	return slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) })
 }

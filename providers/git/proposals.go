@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 
 	"github.com/fairlead/fairlead/providers/git/signature"
 	"github.com/fairlead/fairlead/reconcile"
@@ -350,30 +347,4 @@ func (p *Proposals) Tag(ctx context.Context, name, commit, message string) error
 func subjectOf(message string) string {
 	subject, _, _ := strings.Cut(strings.TrimLeft(message, "\n"), "\n")
 	return subject
-}
-
-// passingError is one that may pass by itself.
-type passingError struct{ cause error }
-
-func (e *passingError) Error() string   { return e.cause.Error() }
-func (e *passingError) Unwrap() []error { return []error{e.cause, reconcile.ErrUnavailable} }
-
-// passing marks an error that may pass by itself: the network, a server in
-// trouble, a race, a clone that is being replaced.
-func passing(err error) error {
-	if err == nil {
-		return nil
-	}
-	status, isStatus := errors.AsType[*githttp.Err](err)
-	_, isNet := errors.AsType[net.Error](err)
-	switch {
-	case isStatus:
-		if code := status.StatusCode(); code < 500 && code != 429 {
-			return err
-		}
-	case isNet, errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errUnreadable), errors.Is(err, errMoved), errors.Is(err, errLocked), errors.Is(err, errBehind):
-	default:
-		return err
-	}
-	return &passingError{err}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // Source reads one branch of one repository. It implements reconcile.Source and
-// reconcile.Commits.
+// reconcile.Commits. An error that may pass by itself wraps reconcile.ErrUnavailable: the
+// network, a server in trouble, a clone that is not there yet or is made anew.
 type Source struct {
 	options Options
 	link    link
@@ -104,10 +105,10 @@ func inTurn[T any](ctx context.Context, s *Source, work func(context.Context, st
 		if clones.writing.Load() {
 			s.abandonClone()
 		}
-		return none, s.link.explain(ctx, context.Cause(ctx))
+		return none, s.explain(ctx, context.Cause(ctx))
 	case err != nil:
 		s.distrust(err)
-		return none, s.link.explain(ctx, err)
+		return none, s.explain(ctx, err)
 	}
 	keep(value)
 	return value, nil
@@ -117,9 +118,19 @@ func inTurn[T any](ctx context.Context, s *Source, work func(context.Context, st
 func (s *Source) take(ctx context.Context, token chan struct{}) (giveBack func(), err error) {
 	giveBack, err = take(ctx, token)
 	if err != nil {
-		return nil, s.link.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", err))
+		return nil, s.explain(ctx, fmt.Errorf("waiting for another read of it to end: %w", err))
 	}
 	return giveBack, nil
+}
+
+// explain is that of the link, and marks what may pass by itself. A repository on this
+// machine that does not read is nobody's to mend but its owner's.
+func (s *Source) explain(ctx context.Context, err error) error {
+	explained := s.link.explain(ctx, err)
+	if s.link.location.local() && errors.Is(err, errUnreadable) {
+		return explained
+	}
+	return passing(explained)
 }
 
 // errOutlived: an operation has not ended in its time, and goes on for itself.
