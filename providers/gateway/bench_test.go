@@ -50,6 +50,7 @@ func serveRole(role string) error {
 	if role == "gateway" {
 		server, err := gateway.NewServer(gateway.Config{
 			Listen: os.Getenv(benchListen), Admin: os.Getenv(benchAdmin), Token: token, TablePath: os.Getenv(benchTable),
+			Limits: gateway.Limits{ConnectTimeout: patience}, // as in start
 		})
 		if err != nil {
 			return err

@@ -195,6 +195,21 @@ func outlasting(t *testing.T, check func(timeout time.Duration) error) {
 	}
 }
 
+// within checks that something takes no longer than a limit, which is less than what
+// would do without the setting under test. On a busy machine one of several tries may be
+// slow. took does it once and says how long that was.
+func within(t *testing.T, limit time.Duration, took func() time.Duration) {
+	t.Helper()
+	least := took()
+	for tries := 0; tries < 4 && least > limit; tries++ {
+		t.Logf("once more: it took %s", least)
+		least = min(least, took())
+	}
+	if least > limit {
+		t.Errorf("it took %s at the least, want at most %s", least, limit)
+	}
+}
+
 // backend is a model server whose health and answers a test sets.
 type backend struct {
 	*httptest.Server

@@ -323,27 +323,32 @@ func dribble(t *testing.T, g *rig, text string) net.Conn {
 
 func TestHeaderThatDoesNotEndIsShed(t *testing.T) {
 	g := oneModel(t, func(c *gateway.Config) { c.Limits.HeaderTimeout = 100 * time.Millisecond }, nil)
-	var all []net.Conn
-	for range 50 {
-		all = append(all, dribble(t, g, "GET /v2 HTTP/1.1\r\nHost: x\r\nX-Slow: "))
-	}
-	g.lives(t) // meanwhile
-	for _, connection := range all {
-		if _, err := io.ReadAll(connection); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("still held: %v", err)
+	within(t, 4*time.Second, func() time.Duration { // the default is 5 s
+		began := time.Now()
+		var all []net.Conn
+		for range 50 {
+			all = append(all, dribble(t, g, "GET /v2 HTTP/1.1\r\nHost: x\r\nX-Slow: "))
 		}
-	}
+		g.lives(t) // meanwhile
+		for _, connection := range all {
+			if _, err := io.ReadAll(connection); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("still held: %v", err)
+			}
+		}
+		return time.Since(began)
+	})
 }
 
 func TestSlowClientsAreShed(t *testing.T) {
+	const limit = 15 * time.Second // the default stall time-out is 30 s
 	g := oneModel(t, func(c *gateway.Config) { c.Limits.StallTimeout = 500 * time.Millisecond }, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = w.Write(make([]byte, 64<<20))
 	})
-	for name, header := range map[string]string{"small": "Content-Length: 10", "large": "Content-Length: 100000", "chunked": "Transfer-Encoding: chunked"} {
-		t.Run("a "+name+" body that does not end", func(t *testing.T) {
-			connection := dribble(t, g, "POST /v2/models/digits/infer HTTP/1.1\r\nHost: x\r\n"+header+"\r\n\r\n4\r\nabcd")
-			answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
+	timedOut := func(t *testing.T, ask func() (*http.Response, error)) {
+		within(t, limit, func() time.Duration {
+			began := time.Now()
+			answer, err := ask()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -351,31 +356,39 @@ func TestSlowClientsAreShed(t *testing.T) {
 			if answer.StatusCode != http.StatusRequestTimeout {
 				t.Errorf("got %s, want 408", answer.Status)
 			}
+			return time.Since(began)
+		})
+	}
+	for name, header := range map[string]string{"small": "Content-Length: 10", "large": "Content-Length: 100000", "chunked": "Transfer-Encoding: chunked"} {
+		t.Run("a "+name+" body that does not end", func(t *testing.T) {
+			timedOut(t, func() (*http.Response, error) {
+				connection := dribble(t, g, "POST /v2/models/digits/infer HTTP/1.1\r\nHost: x\r\n"+header+"\r\n\r\n4\r\nabcd")
+				return http.ReadResponse(bufio.NewReader(connection), nil)
+			})
 		})
 	}
 	t.Run("a body over HTTP/2 that does not end", func(t *testing.T) {
-		body, input := io.Pipe()
-		defer func() { _ = input.Close() }()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/v2/models/digits/infer", body)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var protocols http.Protocols
 		protocols.SetUnencryptedHTTP2(true)
 		transport := &http.Transport{Protocols: &protocols}
 		defer transport.CloseIdleConnections()
-		answer, err := transport.RoundTrip(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = answer.Body.Close()
-		if answer.StatusCode != http.StatusRequestTimeout {
-			t.Errorf("got %s, want 408", answer.Status)
-		}
+		timedOut(t, func() (*http.Response, error) {
+			body, input := io.Pipe()
+			t.Cleanup(func() { _ = input.Close() })
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/v2/models/digits/infer", body)
+			if err != nil {
+				return nil, err
+			}
+			return transport.RoundTrip(request)
+		})
 	})
 	t.Run("an answer that nobody takes", func(t *testing.T) {
-		dribble(t, g, "GET /v2/models/digits HTTP/1.1\r\nHost: x\r\n\r\n")
-		g.await(t, "the request is off the books", func(r reconcile.Report) bool { return r.Replicas["a"].InFlight == 0 })
+		within(t, limit, func() time.Duration {
+			began := time.Now()
+			dribble(t, g, "GET /v2/models/digits HTTP/1.1\r\nHost: x\r\n\r\n")
+			g.await(t, "the request is off the books", func(r reconcile.Report) bool { return r.Replicas["a"].InFlight == 0 })
+			return time.Since(began)
+		})
 	})
 }
 

@@ -309,12 +309,18 @@ func TestDrainFinishesOpenRequests(t *testing.T) {
 }
 
 func TestDrainEndsAtItsDeadline(t *testing.T) {
+	within(t, gateway.DefaultDrainTimeout/2, func() time.Duration { return drains(t, 50*time.Millisecond) })
+}
+
+// drains stops a gateway while a request is open that never ends, and says how long that took.
+func drains(t *testing.T, deadline time.Duration) time.Duration {
+	t.Helper()
 	arrived := make(chan struct{})
 	b := newBackend(t, "a", func(_ http.ResponseWriter, r *http.Request) {
 		close(arrived)
 		<-r.Context().Done()
 	})
-	g := start(t, func(c *gateway.Config) { c.DrainTimeout = 50 * time.Millisecond })
+	g := start(t, func(c *gateway.Config) { c.DrainTimeout = deadline })
 	g.push(t, model("digits", revision("r1", 100, b.replica())))
 	g.ready(t)
 	ended := make(chan struct{})
@@ -334,8 +340,7 @@ func TestDrainEndsAtItsDeadline(t *testing.T) {
 	<-arrived
 	began := time.Now()
 	g.stop()
-	if took := time.Since(began); took > patience {
-		t.Errorf("the drain took %s, want about its 50ms", took)
-	}
+	took := time.Since(began)
 	<-ended
+	return took
 }

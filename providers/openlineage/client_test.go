@@ -223,28 +223,6 @@ func TestCloseFlushesAndIsBounded(t *testing.T) {
 	}
 }
 
-func TestCloseEndsAServiceThatNeverAnswers(t *testing.T) {
-	s := newService(t)
-	release := make(chan struct{})
-	s.does(func(_ http.ResponseWriter, r *http.Request) bool {
-		select {
-		case <-r.Context().Done():
-		case <-release:
-		}
-		return false
-	})
-	defer close(release)
-	c := client(t, openlineage.Options{URL: s.URL})
-	c.Emit(t.Context(), event(0))
-	began := time.Now()
-	if err := c.Close(); err == nil {
-		t.Error("nothing was said")
-	}
-	if took := time.Since(began); took > time.Minute {
-		t.Errorf("it took %s", took)
-	}
-}
-
 func TestBadURLsAreRefusedWithoutTheirSecrets(t *testing.T) {
 	for _, text := range []string{"", "marquez:5000", "ftp://marquez/x?code=hidden", "http://", "http://ada:hidden@marquez/x", "http://marquez/%zz?code=hidden"} {
 		c, err := openlineage.New(openlineage.Options{URL: text})

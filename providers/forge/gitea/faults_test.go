@@ -185,13 +185,18 @@ func TestServerThatHangsIsGivenUp(t *testing.T) {
 	f, err := gitea.New(gitea.Options{BaseURL: server.URL, Repo: "acme/models", TokenFile: tokenFile(t, canary), Timeout: 100 * time.Millisecond})
 	check(t, err)
 	defer f.Close()
+	const limit = 15 * time.Second // without the option it is 20 s
 	for call, do := range calls(f) {
-		start := time.Now()
-		if err := do(t.Context()); !errors.Is(err, reconcile.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v", call, err)
+		least := time.Hour
+		for tries := 0; tries < 3 && least > limit; tries++ { // the machine may be busy
+			start := time.Now()
+			if err := do(t.Context()); !errors.Is(err, reconcile.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v", call, err)
+			}
+			least = min(least, time.Since(start))
 		}
-		if took := time.Since(start); took > time.Minute {
-			t.Errorf("%s took %s", call, took)
+		if least > limit {
+			t.Errorf("%s took %s at the least", call, least)
 		}
 	}
 }
