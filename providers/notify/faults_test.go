@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -126,16 +125,30 @@ func TestDeadReceiversEndInTime(t *testing.T) {
 	} {
 		for kind, o := range overHTTP(url) {
 			o.Timeout = 200 * time.Millisecond
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // without its own it would never end
-			err := open(t, o).Notify(ctx, rollback())
-			if ctx.Err() != nil {
-				t.Errorf("%s, %s: it did not end by itself", name, kind)
-			}
-			cancel()
-			if err == nil || !errors.Is(err, reconcile.ErrUnavailable) || strings.Contains(err.Error(), "CANARY") {
-				t.Errorf("%s, %s: %v", name, kind, err)
-			}
+			within(t, belowDefault, func() {
+				if err := open(t, o).Notify(t.Context(), rollback()); err == nil || !errors.Is(err, reconcile.ErrUnavailable) || strings.Contains(err.Error(), "CANARY") {
+					t.Errorf("%s, %s: %v", name, kind, err)
+				}
+			})
 		}
+	}
+}
+
+// belowDefault is less than a call may take whose Timeout is not set, which is 10 s.
+const belowDefault = 7 * time.Second
+
+// within checks that something takes no longer than a limit. On a busy machine one of
+// several tries may be slow.
+func within(t *testing.T, limit time.Duration, do func()) {
+	t.Helper()
+	least := time.Hour
+	for tries := 0; tries < 3 && least > limit; tries++ {
+		started := time.Now()
+		do()
+		least = min(least, time.Since(started))
+	}
+	if least > limit {
+		t.Errorf("it took %s at the least, want at most %s", least, limit)
 	}
 }
 

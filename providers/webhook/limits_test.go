@@ -145,15 +145,33 @@ func TestAFloodIsSlowedDownByAddress(t *testing.T) {
 }
 
 // TestSlowBodiesDoNotPileUp on a real server: those that never end hold a few places,
-// and lose them.
+// and lose them when the sender breaks off, long before their time is over. A busy
+// machine may not get to that in time.
 func TestSlowBodiesDoNotPileUp(t *testing.T) {
+	const limit = 10 * time.Second // for a body
+	held := pileUp(t)
+	for tries := 0; tries < 3 && held >= limit; tries++ {
+		held = pileUp(t)
+	}
+	if held >= limit {
+		t.Errorf("places were held for %s: what broke off is waited for", held)
+	}
+}
+
+// pileUp takes all places with bodies that do not end, breaks off, and says how long after
+// the last of them began there was room again.
+func pileUp(t *testing.T) (held time.Duration) {
+	t.Helper()
 	w := newWorld(t)
 	w.clock = time.Now // the rate of one address lets more through with time
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = webhook.NewServer(w)
 	server.Start()
 	defer server.Close()
-	open := func() net.Conn {
+	var slow []net.Conn
+	var last time.Time
+	open := func() {
+		last = time.Now()
 		c, err := (&net.Dialer{Timeout: time.Minute}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -163,11 +181,10 @@ func TestSlowBodiesDoNotPileUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c
+		slow = append(slow, c)
 	}
-	var slow []net.Conn
 	for range 8 {
-		slow = append(slow, open())
+		open()
 	}
 	// When all places are taken the next is told at once. A place is lost after 10 s,
 	// which a busy machine may need to get here.
@@ -191,7 +208,7 @@ func TestSlowBodiesDoNotPileUp(t *testing.T) {
 			t.Fatal("there is no limit")
 		}
 		if status == 200 {
-			slow = append(slow, open())
+			open()
 		}
 	}
 	for _, c := range slow {
@@ -204,6 +221,7 @@ func TestSlowBodiesDoNotPileUp(t *testing.T) {
 			t.Fatal("the places are not free again")
 		}
 	}
+	return time.Since(last)
 }
 
 func TestOptionsThatAreRefused(t *testing.T) {
