@@ -73,7 +73,7 @@ func WhoApproved(entries, accepted []journal.Entry, model, version string) (Appr
 		if e.To != first.To {
 			if e.Action == journal.ActionStart && !again[e.To] {
 				again[e.To] = true
-				a.Notes = append(a.Notes, fmt.Sprintf("%s %s came again as another revision, %s, on %s, by the commit %s", model, version, e.To, e.At.UTC().Format(time.RFC3339), short(declaredIn(e))))
+				a.Notes = append(a.Notes, fmt.Sprintf("%s %s came again as another revision, %s, on %s, by the commit %s", model, version, e.To, e.At.UTC().Format(time.RFC3339), short(e.DeclaredIn())))
 			}
 			continue
 		}
@@ -87,7 +87,7 @@ func WhoApproved(entries, accepted []journal.Entry, model, version string) (Appr
 	if first == nil {
 		return Approval{}, false
 	}
-	a.Entry, a.Started, a.Revision, a.Commit = first.ID, first.At.UTC(), first.To, declaredIn(*first)
+	a.Entry, a.Started, a.Revision, a.Commit = first.ID, first.At.UTC(), first.To, first.DeclaredIn()
 	a.trace(NewProvenance(accepted), first.Action)
 	return a, true
 }

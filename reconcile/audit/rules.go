@@ -178,12 +178,17 @@ func contradiction(e *journal.Entry) string {
 		}
 	}
 	switch {
-	case e.Action == journal.ActionRemove:
+	case e.Action == journal.ActionRemove && !onlyLedger(e.Record):
 		return "it is there, and the entry removes it"
 	case !since.IsZero() && !since.Equal(e.At):
 		return fmt.Sprintf("it is of %s, and the entry of %s", clock(since), clock(e.At))
 	}
 	return ""
+}
+
+// onlyLedger: nothing is left of a model that was removed but what was rejected of it.
+func onlyLedger(r *journal.Record) bool {
+	return r != nil && len(r.Rejected) > 0 && r.Stable == nil && r.Previous == nil && r.Rollout == nil && r.Last == nil
 }
 
 func clock(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

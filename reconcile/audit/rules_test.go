@@ -50,9 +50,11 @@ func TestGoodCommitBreaksNoRule(t *testing.T) {
 	late := stored(t, back)
 	late.Committer.When = before.Committer.When
 	removed := stored(t, journal.Entry{At: day.Add(time.Hour), Action: journal.ActionRemove, Model: "digits", Actor: journal.Daemon})
+	ledger := &journal.Record{Rejected: []journal.Rejection{{Release: journal.Release{Revision: "bad"}, Cause: journal.CauseFailed, At: day}}, Since: day.Add(time.Hour)}
+	left := stored(t, journal.Entry{At: day.Add(time.Hour), Action: journal.ActionRemove, Model: "digits", Actor: journal.Daemon, Record: ledger})
 	never := removed
 	never.Changes = nil
-	for name, c := range map[string]Commit{"next": stored(t, promoted(6)), "a clock that goes back": late, "a removal": removed, "a removal of nothing": never} {
+	for name, c := range map[string]Commit{"next": stored(t, promoted(6)), "a clock that goes back": late, "a removal": removed, "a removal that leaves the ledger": left, "a removal of nothing": never} {
 		if problems := strict.Check(c, &before); len(problems) > 0 {
 			t.Errorf("%s: %v", name, problems)
 		}
@@ -128,6 +130,11 @@ func TestEachRuleIsNamed(t *testing.T) {
 		"another file":       {func(c *Commit) { c.Changes = append(c.Changes, Change{Path: "models/other.json", Removed: true}) }, RuleTree, "models/other.json"},
 		"a link":             {func(c *Commit) { c.Changes[0].Regular = false }, RuleTree, "plain file"},
 		"record of another":  {func(c *Commit) { c.Changes[0].Data = []byte(`{"format_version": 1, "model": "other"}`) }, RuleRecord, "other"},
+		"not removed": {func(c *Commit) {
+			e := promoted(6)
+			e.Action = journal.ActionRemove
+			c.Message = stored(t, e).Message
+		}, RuleRecord, "the entry removes it"},
 		"no record":          {func(c *Commit) { c.Changes[0].Data = []byte(`no`) }, RuleRecord, "parse"},
 		"record of its past": {func(c *Commit) { c.Changes[0].Data = stored(t, promoted(4)).Changes[0].Data }, RuleRecord, "contradicts"},
 	} {

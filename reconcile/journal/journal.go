@@ -120,6 +120,9 @@ type Entry struct {
 // Subject is the name of what the entry is about.
 func (e *Entry) Subject() string { return cmp.Or(e.Model, e.Pipeline, e.Repo, e.Proposal) }
 
+// DeclaredIn is the commit that declares what the entry is about, of the repo that does.
+func (e *Entry) DeclaredIn() string { return declaredIn(e.Commit, e.Include) }
+
 // Daemon is the actor of what Fairlead decides by itself.
 const Daemon = "fairlead"
 

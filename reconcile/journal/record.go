@@ -3,6 +3,7 @@ package journal
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
@@ -50,6 +51,17 @@ type Release struct {
 	// Signature is the contract that its replicas are verified by. The request of
 	// its warm-up is not kept: it may be large.
 	Signature *spec.Signature `json:"signature,omitempty"`
+}
+
+// DeclaredIn is the commit that declares it, of the repo that does: the config repo, or
+// one that it includes. "" where that is not known.
+func (r *Release) DeclaredIn() string { return declaredIn(r.Commit, r.Include) }
+
+func declaredIn(commit, include string) string {
+	if _, theirs, included := strings.Cut(include, "@"); included {
+		return theirs
+	}
+	return commit
 }
 
 // Previous is a release that was replaced, and until when it is kept.

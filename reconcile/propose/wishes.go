@@ -141,7 +141,7 @@ func revertBody(m *spec.Model, j *journal.Rejection, stable *journal.Release) st
 	}
 	fmt.Fprintf(&b, "\n| | version | revision | commit | image |\n|---|---|---|---|---|\n")
 	row := func(what string, r *journal.Release) {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", what, markdown.Escape(r.Version), markdown.Code(r.Revision), markdown.Escape(r.Commit[:min(len(r.Commit), 7)]), markdown.Code(brief(r.Image)))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", what, markdown.Escape(r.Version), markdown.Code(r.Revision), markdown.Escape(short(r.DeclaredIn())), markdown.Code(brief(r.Image)))
 	}
 	row("rejected", &j.Release)
 	row("serves", stable)
@@ -151,6 +151,8 @@ func revertBody(m *spec.Model, j *journal.Rejection, stable *journal.Release) st
 	b.WriteString("\nTo try it again as it is instead, close this and run `fairlead rollout retry " + m.Name + "`. What is closed is not proposed again.\n")
 	return b.String()
 }
+
+func short(commit string) string { return commit[:min(len(commit), 7)] }
 
 func at(t time.Time) string { return "at " + t.UTC().Format("2006-01-02 15:04:05 MST") }
 

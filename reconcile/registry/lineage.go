@@ -263,7 +263,7 @@ type held struct {
 }
 
 func (h held) place(model string) Place {
-	return Place{Model: model, Role: h.role, Revision: h.release.Revision, Commit: h.release.Commit, Weight: h.weight, Reason: h.reason}
+	return Place{Model: model, Role: h.role, Revision: h.release.Revision, Commit: h.release.DeclaredIn(), Weight: h.weight, Reason: h.reason}
 }
 
 // releases are those that a record holds.

@@ -60,10 +60,8 @@ func (l *loop) append(pipeline string, e journal.Entry, record journal.PipelineR
 	if e.Actor == "" {
 		e.Actor = journal.Daemon
 	}
-	if l.wanted != nil {
-		if i := l.wanted.Config.IncludeOf(pipeline); i != nil {
-			e.Include = l.wanted.Tree.Commit().Included(i.Name)
-		}
+	if i := l.includeOf(pipeline); i != nil {
+		e.Commit, e.Include = l.commit(), l.wanted.Tree.Commit().Included(i.Name)
 	}
 	if err := l.opts.Journal.Append(l.ctx, e); err != nil {
 		l.problems[pipeline] = fmt.Sprintf("the journal cannot be written, so nothing starts: %v", err)
@@ -73,6 +71,14 @@ func (l *loop) append(pipeline string, e journal.Entry, record journal.PipelineR
 	delete(l.next, pipeline)
 	l.opts.Log.Info(e.Reason, "event", "pipeline_"+string(e.Action), "object", "pipeline."+pipeline, "run", e.Run, "commit", e.Commit, "actor", e.Actor)
 	return true
+}
+
+// includeOf is the include that declares a pipeline; nil where none does.
+func (l *loop) includeOf(pipeline string) *spec.Include {
+	if l.wanted == nil {
+		return nil
+	}
+	return l.wanted.Config.IncludeOf(pipeline)
 }
 
 // finish journals how a run ended, and lets go of it.

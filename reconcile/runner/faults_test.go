@@ -260,3 +260,21 @@ func TestAVersionIsMadeAgainFromItsOwnData(t *testing.T) {
 		t.Errorf("%v, %v", made, err)
 	}
 }
+
+// A version that was published without a profile, which has no digest then, keeps nothing
+// from being tidied up.
+func TestWhatIsPublishedWithoutAProfileIsTidiedUpBeside(t *testing.T) {
+	s := newSite(t, digitsRepo)
+	s.up()
+	r := s.run(nil)
+	if r.Outcome != run.Succeeded || s.pushed.all()[0].Profile != "" {
+		t.Fatalf("%s %s, %+v", r.Outcome, r.Reason, s.pushed.all())
+	}
+	s.stop()
+	s.up() // looks what there is to remove
+	s.run(nil)
+	s.stop()
+	if log := s.logged.String(); strings.Contains(log, "are not removed") {
+		t.Errorf("the log says:\n%s", log)
+	}
+}

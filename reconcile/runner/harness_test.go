@@ -108,6 +108,7 @@ type site struct {
 
 	runner *runner.Runner
 	stop   func()
+	logged strings.Builder // of all runners; to be read when none is up
 }
 
 var scope = reconcile.Scope{Owner: "fairlead", Environment: "default"}
@@ -223,7 +224,7 @@ func (s *site) up() {
 	s.runner = runner.New(runner.Options{
 		Scope: scope, Runtime: s.engine.Runtime(scope), Artifacts: s.blobs, Store: s.store, Journal: s.journal, Secrets: secrets{s.secret},
 		SecretVersion: func(name string, v spec.Sensitive) string { return name + v.Reveal()[:2] },
-		Publisher:     s.pushed, Parallel: 4, Interval: time.Second, Log: slog.New(slog.DiscardHandler),
+		Publisher:     s.pushed, Parallel: 4, Interval: time.Second, Log: slog.New(slog.NewTextHandler(&s.logged, nil)),
 		KeepModels: func(context.Context, *spec.Config) (map[string]bool, error) { return nil, nil },
 	})
 	ctx, cancel := context.WithCancel(context.Background())

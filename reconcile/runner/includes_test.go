@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/run"
 	"github.com/fairlead/fairlead/reconcile/runner"
 	"github.com/fairlead/fairlead/spec"
@@ -96,6 +97,43 @@ func TestADefinitionOfAnIncludeKeepsToThatInclude(t *testing.T) {
 		t.Errorf("its own pipeline: %s %s", r.Outcome, r.Reason)
 	}
 }
+
+// A run is of the commit of the repository that declares its pipeline, and the journal
+// tells both that and what the root was.
+func TestARunIsOfItsOwnRepositorysCommit(t *testing.T) {
+	s := newSite(t, digitsRepo)
+	s.wanted = composed(t)
+	root, theirs := strings.Repeat("ab", 20), strings.Repeat("cd", 20)
+	tree := s.wanted.Tree
+	s.wanted.Tree = treeAt{tree, spec.Commit{ID: root, Includes: map[string]string{"b": theirs}}}
+	s.up()
+	for pipeline, want := range map[string]string{"r_p": root, "b_p": theirs} {
+		r, err := s.runner.Start(t.Context(), runner.StartOrder{Pipeline: pipeline, Actor: "ann"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := s.ended(r.ID); r.Commit != want {
+			t.Errorf("%s ran at %s, want %s", pipeline, r.Commit, want)
+		}
+		entries, err := s.journal.History(t.Context(), journal.Query{Pipeline: pipeline})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Commit != root || e.DeclaredIn() != want {
+				t.Errorf("%s of %s is of commit %s, %q", e.Action, pipeline, e.Commit, e.Include)
+			}
+		}
+	}
+}
+
+// treeAt is a tree as that of another commit.
+type treeAt struct {
+	spec.Tree
+	commit spec.Commit
+}
+
+func (t treeAt) Commit() spec.Commit { return t.commit }
 
 // Whatever led to a run, it has the secrets of the repository that its pipeline is of.
 func TestARunHasNoSecretOfAnotherRepository(t *testing.T) {

@@ -85,6 +85,15 @@ type Wanted struct {
 	Reviewed *spec.Config
 }
 
+// commitOf is the commit that declares what has that name, of the repo that does.
+func (w *Wanted) commitOf(name string) string {
+	commit := w.Tree.Commit()
+	if i := w.Config.IncludeOf(name); i != nil {
+		return commit.Includes[i.Name]
+	}
+	return commit.ID
+}
+
 // mayFetch tells whether a dataset may be read from where it says.
 func (w *Wanted) mayFetch(d *spec.Dataset) bool {
 	if w == nil || w.Reviewed == nil || d.Source.Kind == spec.SourceRepo {

@@ -149,13 +149,21 @@ func (l *loop) commit() string {
 	return l.wanted.Tree.Commit().ID
 }
 
+// commitOf is the commit that declares a pipeline: of an included repo, where one does.
+func (l *loop) commitOf(pipeline string) string {
+	if l.wanted == nil {
+		return ""
+	}
+	return l.wanted.commitOf(pipeline)
+}
+
 // create makes a run and queues it.
 func (l *loop) create(p *spec.Pipeline, cause run.Cause, params map[string]any, fresh bool, now time.Time) (*run.Run, error) {
 	r, err := run.New(l.nextID(p.Name), p, params, now)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	r.Commit, r.Fingerprint, r.Fresh = l.commit(), l.prints[p.Name], fresh
+	r.Commit, r.Fingerprint, r.Fresh = l.commitOf(p.Name), l.prints[p.Name], fresh
 	return r, l.enqueue(r, cause)
 }
 

@@ -84,7 +84,7 @@ func Preview(ctx context.Context, opts *Options, wanted *Wanted, p *spec.Pipelin
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	would.Environment, would.Commit = opts.Scope.Environment, wanted.Tree.Commit().ID
+	would.Environment, would.Commit = opts.Scope.Environment, wanted.commitOf(p.Name)
 	j := &job{opts: opts, run: would, wanted: wanted, live: live, preview: true}
 	prepared, err := j.prepare(ctx)
 	if err != nil {

@@ -41,6 +41,7 @@ func (l *loop) tidyUp(now time.Time) {
 			keep[digestOf(p.Artifact)] = true
 		}
 	}
+	delete(keep, "") // of what has none: a profile, an artifact by its tag
 	cfg := l.wanted.Config
 	l.removeStray()
 	l.work(func(ctx context.Context) func(*loop) {

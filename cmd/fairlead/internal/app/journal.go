@@ -135,20 +135,33 @@ func (s *Site) journalHead() string {
 	return s.gitJournal.Tip()
 }
 
+// ownJournal is the journal to write to by hand: the one that is open, or the one that a
+// daemon has left. The error wraps fs.ErrNotExist if there is none.
+func (s *Site) ownJournal() (journal.Journal, error) {
+	if s.Journal != nil {
+		return s.Journal, nil
+	}
+	if err := s.openSigner(); err != nil {
+		return nil, err
+	}
+	left, err := leftJournal(s.Config, git.JournalOptions{Author: s.author()})
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, func() error { left.Close(); return nil })
+	return left, nil
+}
+
 // forget removes the records of all models from the journal, after nothing of
 // them is left: who applies the same specs again begins with first deployments.
 // The next daemon delivers it. Without a journal there is nothing to forget.
 func (s *Site) forget(ctx context.Context, actor string) error {
-	j := s.Journal
-	if j == nil {
-		left, err := leftJournal(s.Config, false)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		j = left
+	j, err := s.ownJournal()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	records, err := j.Open(ctx)
 	if err != nil {

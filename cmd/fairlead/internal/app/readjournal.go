@@ -56,14 +56,17 @@ func PlaceOf(c Config) string { return redact(c.Repo) }
 
 // LeftJournal is the journal that a daemon has left in its data directory. The
 // error is fs.ErrNotExist where there is none.
-func LeftJournal(c Config) (journal.Journal, error) { return leftJournal(c, true) }
+func LeftJournal(c Config) (journal.Journal, error) {
+	return leftJournal(c, git.JournalOptions{ReadOnly: true})
+}
 
-func leftJournal(c Config, readOnly bool) (journal.Journal, error) {
+func leftJournal(c Config, o git.JournalOptions) (*git.Journal, error) {
 	dir := filepath.Join(c.Data, "journal")
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, fmt.Errorf("%s: %w", dir, fs.ErrNotExist)
 	}
-	return git.NewJournal(git.JournalOptions{Dir: dir, Branch: journal.Branch(c.Environment), ReadOnly: readOnly})
+	o.Dir, o.Branch = dir, journal.Branch(c.Environment)
+	return git.NewJournal(o)
 }
 
 // decided is what the journal in the data directory says about the models, if

@@ -55,6 +55,7 @@ Exit codes: 0 all models are as the specs say, 1 error, or a model that is not.`
 	f.registerSpecs(cmd.Flags())
 	f.registerGit(cmd.Flags())
 	f.registerAct(cmd.Flags())
+	f.registerJournalKey(cmd.Flags())
 	cmd.Flags().DurationVar(&timeout, "timeout", 15*time.Minute, "give up after so long")
 	return cmd
 }

@@ -58,6 +58,7 @@ Exit codes: 0 nothing is left, or listed; 1 error.`,
 	}
 	f.register(cmd.Flags())
 	f.registerEngine(cmd.Flags())
+	f.registerJournalKey(cmd.Flags())
 	cmd.Flags().BoolVar(&yes, "yes", false, "do it; there is no way back but apply")
 	return cmd
 }

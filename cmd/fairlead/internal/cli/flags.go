@@ -141,15 +141,20 @@ func (f *siteFlags) registerReview(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.Webhooks, "webhook", nil, "endpoint `NAME=KIND:FILE`: POST /hooks/NAME, signed with the secret in FILE, wakes the daemon; KIND is github, gitlab, gitea, forgejo or standard; may be repeated")
 	flags.StringVar(&f.WebhookListen, "webhook-listen", "", "`HOST:PORT` for webhooks alone (default: beside the API of --listen)")
 	flags.BoolVar(&f.NotifyPrivate, "notify-private", false, "let notifiers of the repository reach private networks and this host")
+	f.registerJournalKey(flags)
+	flags.StringVar(&f.JournalHead, "journal-head", "", "`FILE` that the newest entry of the journal is written to, for \"fairlead audit verify --head\": best out of this host's reach")
+}
+
+// registerJournalKey adds the flags of who writes to the journal.
+func (f *siteFlags) registerJournalKey(flags *pflag.FlagSet) {
 	flags.StringVar(&f.JournalKey, "journal-key", "", "SSH private key `FILE` that signs the journal and proposals")
 	flags.StringVar(&f.JournalKeyPassphrase, "journal-key-passphrase-file", "", "`FILE` with the passphrase of --journal-key")
 	f.registerSigners(flags)
-	flags.StringVar(&f.JournalHead, "journal-head", "", "`FILE` that the newest entry of the journal is written to, for \"fairlead audit verify --head\": best out of this host's reach")
 }
 
 // registerSigners adds the flags that say whose journal it is.
 func (f *siteFlags) registerSigners(flags *pflag.FlagSet) {
-	flags.StringVar(&f.JournalSigners, "journal-signers", "", "`FILE` with the public keys whose entries are taken from the remote's journal (default: any)")
+	flags.StringVar(&f.JournalSigners, "journal-signers", "", "`FILE` with the public keys of who signs the journal, as in a .pub file, authorized_keys or allowed_signers; no other's entries are believed (default: any)")
 	flags.StringVar(&f.JournalSignedSince, "journal-signed-since", "", "full `ID` of the entry after which all of the journal has to be signed (default: the first)")
 }
 

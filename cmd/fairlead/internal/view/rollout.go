@@ -376,7 +376,9 @@ func named(version, revision string) string {
 
 func releaseText(r *controller.ReleaseStatus) string {
 	text := label(r)
-	if r.Commit != "" {
+	if include, commit, included := strings.Cut(r.Include, "@"); included {
+		text += ", commit " + shortID(commit) + " of include " + include
+	} else if r.Commit != "" {
 		text += ", commit " + shortID(r.Commit)
 	}
 	if r.Image != "" {
