@@ -321,18 +321,20 @@ func (s Scene) Settled(model string, owners []string, at time.Time) reconcile.Me
 }
 
 // Tampered words that the journal is not what it was: somebody who should not has written
-// to it or taken something away. finding tells one such thing from another.
-func (s Scene) Tampered(finding, what string, at time.Time) reconcile.Message {
-	m := s.message(spec.NotifyTampered, "journal", nil, at)
+// to it or taken something away. kind is what was found, a name, and finding tells one such
+// thing from another. Each kind has a thread of its own: that one is put right says nothing
+// of the others.
+func (s Scene) Tampered(kind, finding, what string, at time.Time) reconcile.Message {
+	m := s.message(spec.NotifyTampered, "journal."+kind, nil, at)
 	m.Title = "the journal of " + s.Environment + " may have been tampered with"
 	m.Text = what
 	m.Key = s.key(m.Subject, "tampered", finding)
 	return m
 }
 
-// Untampered words that what was told by Tampered is put right.
-func (s Scene) Untampered(what string, at time.Time) reconcile.Message {
-	m := s.message(spec.NotifyTampered, "journal", nil, at)
+// Untampered words that what Tampered has told of this kind is put right.
+func (s Scene) Untampered(kind, what string, at time.Time) reconcile.Message {
+	m := s.message(spec.NotifyTampered, "journal."+kind, nil, at)
 	m.Severity, m.Resolves = spec.SeverityInfo, true
 	m.Title = "the journal of " + s.Environment + " is put right"
 	m.Text = what

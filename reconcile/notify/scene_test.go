@@ -208,14 +208,17 @@ func TestDriftIsToldOnceForTheSame(t *testing.T) {
 }
 
 func TestTamperingIsToldOnceForTheSame(t *testing.T) {
-	a, later := scene.Tampered("forged abc", "the entry abc is not signed", noon), scene.Tampered("forged abc", "the entry abc is not signed", noon.Add(60e9))
+	a, later := scene.Tampered("forged", "abc", "the entry abc is not signed", noon), scene.Tampered("forged", "abc", "the entry abc is not signed", noon.Add(60e9))
 	if a.Event != spec.NotifyTampered || a.Severity != spec.SeverityCritical || a.Key != later.Key || a.Thread == "" {
 		t.Errorf("%+v", a)
 	}
-	if other := scene.Tampered("forged abd", "", noon); other.Key == a.Key {
-		t.Error("another finding has the same key")
+	if other := scene.Tampered("forged", "abd", "", noon); other.Key == a.Key || other.Thread != a.Thread {
+		t.Errorf("another finding: %+v", other)
 	}
-	if end := scene.Untampered("it counts again", noon); !end.Resolves || end.Thread != a.Thread || end.Key == a.Key {
+	if other := scene.Tampered("lost", "abc", "", noon); other.Key == a.Key || other.Thread == a.Thread {
+		t.Errorf("a finding of another kind: %+v", other)
+	}
+	if end := scene.Untampered("forged", "it counts again", noon); !end.Resolves || end.Thread != a.Thread || end.Key == a.Key {
 		t.Errorf("the end: %+v", end)
 	}
 	unkept, kept := scene.HeadKept(false, "the disk is full", noon), scene.HeadKept(true, "", noon)

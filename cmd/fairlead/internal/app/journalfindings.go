@@ -58,8 +58,8 @@ func finding(scene dispatch.Scene, f git.Finding, at time.Time) reconcile.Messag
 	case f.Kind == git.FoundUnkept:
 		return scene.HeadKept(f.Over, f.Text, at)
 	case f.Over:
-		return scene.Untampered(f.Text, at)
+		return scene.Untampered(string(f.Kind), f.Text, at)
 	default:
-		return scene.Tampered(string(f.Kind)+" "+f.Key, f.Text, at)
+		return scene.Tampered(string(f.Kind), f.Key, f.Text, at)
 	}
 }

@@ -45,3 +45,31 @@ func TestFindingsAreWordedByWhatTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// At a start a daemon finds what was lost, and a moment later that every entry counts: the
+// one is no end of the other.
+func TestTheEndOfOneKindOfFindingResolvesNoOther(t *testing.T) {
+	scene, now := dispatch.Scene{Environment: "prod"}, time.Now()
+	kinds := []git.FindingKind{git.FoundForged, git.FoundLost, git.FoundUnkept}
+	for _, of := range kinds {
+		var box dispatch.Outbox
+		for _, kind := range kinds {
+			if m := finding(scene, git.Finding{Kind: kind, Key: "a", Text: "why"}, now); !box.Add(m, true, time.Hour, now) {
+				t.Fatalf("%s is not taken in", kind)
+			}
+		}
+		end := finding(scene, git.Finding{Kind: of, Text: "why", Over: true}, now.Add(time.Second))
+		if !box.Add(end, true, time.Hour, now.Add(time.Second)) || len(box.Open) != len(kinds)-1 {
+			t.Errorf("after %s is over, %d are open, want the others: %v", of, len(box.Open), box.Open)
+		}
+	}
+	var restarted dispatch.Outbox
+	lost := finding(scene, git.Finding{Kind: git.FoundLost, Key: "a", Text: "why"}, now)
+	restarted.Add(lost, true, time.Hour, now)
+	if restarted.Add(finding(scene, git.Finding{Kind: git.FoundForged, Text: "why", Over: true}, now), true, time.Hour, now) {
+		t.Error("that every entry counts is told where nothing else was")
+	}
+	if _, open := restarted.Open[lost.Thread]; !open || len(restarted.Queue) != 1 {
+		t.Errorf("what was lost is resolved: %+v", restarted.Queue)
+	}
+}
