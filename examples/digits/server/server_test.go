@@ -278,7 +278,7 @@ func send(t *testing.T, conn net.Conn, part []byte) {
 	}
 }
 
-// eventually asks again and again, up to ten seconds.
+// eventually asks again and again, until it holds or a busy machine has had time enough.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -11,7 +11,7 @@ notifier "channel" {
 notifier "oncall" {
   kind     = pagerduty
   token    = secret.pagerduty
-  events   = [rolled_back, held, refused_commit, run_failed]
+  events   = [rolled_back, held, refused_commit, run_failed, tampered]
   severity = warning
   enabled  = env.name == "prod"
 }
@@ -42,5 +42,5 @@ notifier "archive" {
 notifier "alerts" {
   kind   = alertmanager
   url    = "https://alertmanager.internal"
-  events = [rolled_back, held, drift_healed]
+  events = [rolled_back, held, drift_healed, tampered]
 }
