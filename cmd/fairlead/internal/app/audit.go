@@ -19,20 +19,19 @@ import (
 
 // AuditQuery says how a journal is verified.
 type AuditQuery struct {
-	Heads       []string // files with heads, or full commit ids
-	Signers     string   // file with public keys; empty: nobody's signature is looked at
-	SignedSince string   // full id of the entry after which all have to be signed
+	Heads []string // files with heads, or full commit ids
 }
 
 // VerifyJournal verifies the journal of the environment: that of Repo, where it is set,
 // else the one in the data directory. A repository elsewhere is fetched first, and that is
-// all that needs a network. The error says why nothing could be verified.
+// all that needs a network. Without JournalSigners nobody's signature is looked at. The error
+// says why nothing could be verified.
 func VerifyJournal(ctx context.Context, c Config, q AuditQuery) (audit.Report, error) {
 	heads, err := readHeads(q.Heads)
 	if err != nil {
 		return audit.Report{}, err
 	}
-	keys, err := readKeys(q.Signers)
+	keys, err := readKeys(c.JournalSigners)
 	if err != nil {
 		return audit.Report{}, err
 	}
@@ -41,7 +40,7 @@ func VerifyJournal(ctx context.Context, c Config, q AuditQuery) (audit.Report, e
 		return audit.Report{}, err
 	}
 	report, err := git.VerifyJournal(ctx, git.AuditOptions{
-		Dir: dir, Branch: journal.Branch(c.Environment), Trusted: keys, TrustedSince: q.SignedSince, Heads: heads,
+		Dir: dir, Branch: journal.Branch(c.Environment), Trusted: keys, TrustedSince: c.JournalSignedSince, Heads: heads,
 	})
 	if c.Repo != "" {
 		report.Repository = redact(c.Repo)

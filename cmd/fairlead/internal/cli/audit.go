@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/view"
@@ -42,14 +43,14 @@ by the daemon, and changes what it says and nothing else. Reads the journal in
 of a repository. Neither a daemon nor an engine is asked, and nothing is changed.
 
 Two things the journal cannot say about itself. Which key is the daemon's: name it
-with --signers. How far it had come: keep its newest entry where whoever can push
+with --journal-signers. How far it had come: keep its newest entry where whoever can push
 cannot write (serve --journal-head FILE, notifications, or "fairlead audit head"),
 and name it with --head.
 
     fairlead audit verify --data /var/lib/fairlead/prod --environment prod \
-        --signers daemon.pub --head /mnt/backup/head.json
+        --journal-signers daemon.pub --head /mnt/backup/head.json
     fairlead audit verify --repo https://git.example.com/team/models.git \
-        --environment prod --signers daemon.pub --head head.json
+        --environment prod --journal-signers daemon.pub --head head.json
 
 Exit codes: 0 nothing is wrong, 1 something is, 2 nothing could be checked.`,
 		Args: none,
@@ -66,7 +67,9 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 nothing could be checked.`,
 			if err != nil {
 				return &exit{exitUnchecked, err}
 			}
-			err = p.show(report, func() error { return p.view.AuditReport(&report, c.Environment, len(q.Heads) > 0, q.Signers != "") })
+			err = p.show(report, func() error {
+				return p.view.AuditReport(&report, c.Environment, len(q.Heads) > 0, c.JournalSigners != "")
+			})
 			if err == nil && !report.OK() {
 				err = &exit{code: exitError}
 			}
@@ -77,9 +80,18 @@ Exit codes: 0 nothing is wrong, 1 something is, 2 nothing could be checked.`,
 	cmd.Flags().StringVar(&f.Repo, "repo", "", "`URL` or path of a repository whose journal is verified, instead of the one in --data")
 	f.registerGitAuth(cmd.Flags())
 	cmd.Flags().StringArrayVar(&q.Heads, "head", nil, "`FILE` or full id of an entry that the journal is known to have had; may be repeated")
-	cmd.Flags().StringVar(&q.Signers, "signers", "", "`FILE` with the public keys that sign the journal, as in authorized_keys")
-	cmd.Flags().StringVar(&q.SignedSince, "signed-since", "", "full `ID` of the entry after which all have to be signed (default: the first)")
+	f.registerSigners(cmd.Flags())
+	cmd.Flags().SetNormalizeFunc(shortSigners)
 	return cmd
+}
+
+// shortSigners lets flags about the signers of the journal go without the word where nothing
+// but a journal is meant.
+func shortSigners(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if name == "signers" || name == "signed-since" {
+		name = "journal-" + name
+	}
+	return pflag.NormalizedName(name)
 }
 
 func (p *program) auditExportCommand() *cobra.Command {

@@ -49,7 +49,7 @@ func (v *View) AuditReport(r *audit.Report, environment string, heads, keys bool
 	out.line("")
 	out.problems(r)
 	if !keys {
-		out.line("%s Without --signers it is not known who wrote the entries: whoever can push could have made them all.", v.paint(yellow, "!"))
+		out.line("%s Without --journal-signers it is not known who wrote the entries: whoever can push could have made them all.", v.paint(yellow, "!"))
 	}
 	if !heads {
 		out.line("%s Without --head nobody sees whether the newest entries were removed, or all was replaced. Keep one out of reach: fairlead audit head", v.paint(yellow, "!"))
