@@ -236,7 +236,11 @@ func (r *reader) keywords(a *arg, expr hclsyntax.Expression) {
 		case word != "":
 			r.errorf(item.Range(), *a.place, "Unknown keyword", "%s takes one of %s.%s", a.name, strings.Join(a.schema.Keywords, ", "), didYouMean(word, a.schema.Keywords))
 		case quoted(item) != "" && contains(a.schema.Keywords, quoted(item)):
-			r.errorf(item.Range(), *a.place, "Keyword in quotes", "Keywords are bare words. Write %s = %s, without quotes.", a.name, quoted(item))
+			word = quoted(item)
+			if a.schema.Type == schema.KeywordList {
+				word = "[" + word + "]"
+			}
+			r.errorf(item.Range(), *a.place, "Keyword in quotes", "Keywords are bare words. Write %s = %s, without quotes.", a.name, word)
 		default:
 			r.errorf(item.Range(), *a.place, "Keyword expected", "%s is fixed by the text of the spec and cannot be computed. Write one of %s, without quotes.", a.name, strings.Join(a.schema.Keywords, ", "))
 		}
