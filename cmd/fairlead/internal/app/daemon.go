@@ -116,12 +116,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.log.Info("reconciling", "environment", d.site.Config.Environment, "owner", d.site.Config.Owner, "repo", redact(d.site.Config.Repo), "gateway", d.site.Config.Gateway)
 	c := d.site.Controller([]reconcile.Hints{hints, d.hooked}, d.observe)
 	d.current.Store(c)
-	var tidy tidying
+	var memory memoryRelease
 	c.Run(ctx, func(s *controller.Status) (done bool) {
 		now := time.Now()
 		d.metrics.decided(s, now)
 		d.changed()
-		tidy.decided(s, now)
+		memory.decided(s, now)
 		return false
 	})
 	d.log.Info("stopped; replicas and gateway go on")

@@ -21,25 +21,25 @@ func collectOften() {
 	}
 }
 
-// tidying gives memory back to the system when a commit has been carried out, and a
+// memoryRelease gives memory back to the system when a commit has been carried out, and a
 // while later, when what follows from it is done too: bringing up many models takes
 // several times of what looking after them does.
-type tidying struct {
+type memoryRelease struct {
 	due  int // times that it is still to be done
 	last time.Time
 }
 
-// tidyPause keeps models that come and go from costing more than they hold.
-const tidyPause = 30 * time.Second
+// releasePause keeps models that come and go from costing more than they hold.
+const releasePause = 30 * time.Second
 
-func (t *tidying) decided(s *controller.Status, now time.Time) {
+func (r *memoryRelease) decided(s *controller.Status, now time.Time) {
 	if !s.Converged {
-		t.due = 2
+		r.due = 2
 		return
 	}
-	if t.due == 0 || now.Sub(t.last) < tidyPause {
+	if r.due == 0 || now.Sub(r.last) < releasePause {
 		return
 	}
-	t.due, t.last = t.due-1, now
+	r.due, r.last = r.due-1, now
 	debug.FreeOSMemory()
 }

@@ -9,14 +9,14 @@ import (
 
 func TestMemoryIsGivenBackWhenWorkIsDoneAndOnceMore(t *testing.T) {
 	start := time.Date(2026, 3, 3, 14, 0, 0, 0, time.UTC)
-	tidy := tidying{}
+	memory := memoryRelease{}
 	for _, step := range []struct {
 		after     time.Duration
 		converged bool
 		due       int
-		tidied    time.Duration // when it was done last; -1: never
+		released  time.Duration // when it was done last; -1: never
 	}{
-		{0, true, 0, -1}, // nothing was done, so nothing is to be tidied
+		{0, true, 0, -1}, // nothing was done, so nothing is to be released
 		{time.Second, false, 2, -1},
 		{2 * time.Second, true, 1, 2 * time.Second},
 		{20 * time.Second, true, 1, 2 * time.Second}, // not so soon again
@@ -27,13 +27,13 @@ func TestMemoryIsGivenBackWhenWorkIsDoneAndOnceMore(t *testing.T) {
 		{2*time.Hour + 2*time.Second, false, 2, 2*time.Hour + time.Second},
 		{2*time.Hour + 3*time.Second, true, 2, 2*time.Hour + time.Second}, // models that come and go
 	} {
-		tidy.decided(&controller.Status{Converged: step.converged}, start.Add(step.after))
+		memory.decided(&controller.Status{Converged: step.converged}, start.Add(step.after))
 		last := time.Duration(-1)
-		if !tidy.last.IsZero() {
-			last = tidy.last.Sub(start)
+		if !memory.last.IsZero() {
+			last = memory.last.Sub(start)
 		}
-		if tidy.due != step.due || last != step.tidied {
-			t.Errorf("after %s: %d times are due and the last was at %s, want %d and %s", step.after, tidy.due, last, step.due, step.tidied)
+		if memory.due != step.due || last != step.released {
+			t.Errorf("after %s: %d times are due and the last was at %s, want %d and %s", step.after, memory.due, last, step.due, step.released)
 		}
 	}
 }
