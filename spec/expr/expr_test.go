@@ -344,6 +344,23 @@ func TestString(t *testing.T) {
 	}
 }
 
+func TestFullShortensNothing(t *testing.T) {
+	long := strings.Repeat("ä", 100)
+	for want, e := range map[string]Expr{
+		`"` + long + `"`:              Of(long),
+		`["` + long + `",1]`:          Of([]any{long, 1.0}),
+		`x == "` + long + `"`:         op(Eq, ref("x"), long),
+		`{"` + long + `":"<&>"}`:      Of(map[string]any{long: "<&>"}),
+		`"$${` + long + `${x}"`:       op(Template, "${"+long, ref("x")),
+		"0.1 + true":                  op(Add, 0.1, true),
+		"[" + `"` + long + `", null]`: op(List, long, nil),
+	} {
+		if got := e.Full(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestRefs(t *testing.T) {
 	e := op(And, op(Gt, accuracy, absent), op(Gt, accuracy, op(Index, op(Index, ref("model.routes"), 0), ref("param.x"))))
 	want := [][]string{{"step", "evaluate", "metrics", "accuracy"}, {"step", "evaluate", "metrics", "f1"}, {"model", "routes", "0"}, {"param", "x"}}

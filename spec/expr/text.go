@@ -12,6 +12,12 @@ func (e Expr) String() string {
 	return writer{}.text(&e, 0, 0)
 }
 
+// Full is String with every value at its whole length: two expressions with the same
+// text mean the same.
+func (e Expr) Full() string {
+	return writer{full: true}.text(&e, 0, 0)
+}
+
 // Refs are the paths of all facts that the expression refers to, each once, in the
 // order in which they stand.
 func (e Expr) Refs() [][]string {
@@ -41,6 +47,7 @@ func (e *Expr) walk(depth int, found func(path []string)) {
 // that has a value.
 type writer struct {
 	show func(e *Expr) (value string, is bool)
+	full bool // values are not shortened
 }
 
 // How tightly operators bind, as in HCL.
@@ -103,6 +110,9 @@ func (w writer) bare(e *Expr, depth int) string {
 	case "":
 		return ""
 	case Literal:
+		if w.full {
+			return whole(e.Value)
+		}
 		return Format(e.Value)
 	case Ref: // without a path
 		return "?"

@@ -189,6 +189,21 @@ func Format(v any) string {
 	return shorten(text, shown)
 }
 
+// whole is Format at any length.
+func whole(v any) string {
+	switch v := v.(type) {
+	case string:
+		return quoted(v)
+	case []any, map[string]any:
+		if text, err := encode(v); err == nil {
+			return text
+		}
+		return fmt.Sprint(v) // it holds what JSON cannot
+	default:
+		return Format(v)
+	}
+}
+
 // shorten cuts text to n characters.
 func shorten(text string, n int) string {
 	if utf8.RuneCountInString(text) <= n {
