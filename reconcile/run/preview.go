@@ -16,7 +16,7 @@ type Look func(key string) *Result
 // newest run of the pipeline, or nil; it tells what differs.
 func PreviewOf(r *Run, prepared *Prepared, outside expr.Facts, before *Run, look Look, now time.Time) *Preview {
 	r.Images, r.Datasets, r.Secrets = prepared.Images, prepared.Datasets, prepared.Secrets
-	p := &Preview{Pipeline: r.Pipeline, Params: r.Params}
+	p := &Preview{Pipeline: r.Pipeline, Params: r.Params, Nodes: []NodePreview{}}
 	for _, n := range r.Order() {
 		m := &machine{run: r, in: Input{Outside: outside}, now: now, facts: r.Facts(outside)}
 		p.Nodes = append(p.Nodes, m.preview(n, before, look))

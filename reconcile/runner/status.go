@@ -88,7 +88,7 @@ func Preview(ctx context.Context, opts *Options, wanted *Wanted, p *spec.Pipelin
 	j := &job{opts: opts, run: would, wanted: wanted, live: live, preview: true}
 	prepared, err := j.prepare(ctx)
 	if err != nil {
-		return &run.Preview{Pipeline: p.Name, Params: would.Params, Problem: err.Error()}, nil //nolint:nilerr // that it could not start is what is asked
+		return &run.Preview{Pipeline: p.Name, Params: would.Params, Nodes: []run.NodePreview{}, Problem: err.Error()}, nil //nolint:nilerr // that it could not start is what is asked
 	}
 	look := func(key string) *run.Result { return look(ctx, opts, key) }
 	return run.PreviewOf(would, prepared, outside(wanted.Config, live, now), newest(ctx, opts, p.Name), look, now), nil
