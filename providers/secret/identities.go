@@ -60,7 +60,7 @@ func moduleWords(module string) string {
 func (f identityFiles) load(module string) ([]age.Identity, *fault) {
 	file := f[module]
 	if file == "" {
-		return nil, noIdentity(module)
+		return nil, f.noIdentity(module)
 	}
 	text, err := readIdentities(file)
 	if err != nil {
@@ -89,12 +89,21 @@ func (f identityFiles) load(module string) ([]age.Identity, *fault) {
 	return identities, nil
 }
 
-func noIdentity(module string) *fault {
+func (f identityFiles) noIdentity(module string) *fault {
 	if module == "" {
 		return &fault{"this host has no identity to decrypt age and SOPS secrets with", "start serve with --age-identity FILE (age-keygen makes one)"}
 	}
+	others := ""
+	for _, of := range slices.Sorted(maps.Keys(f)) {
+		if of != "" {
+			others += ", " + of
+		}
+	}
+	if others != "" {
+		others = " (there are keys for " + strings.TrimPrefix(others, ", ") + ")"
+	}
 	return &fault{
-		fmt.Sprintf("this host has no identity to decrypt the secrets of include %s with, and takes no other for them", module),
+		fmt.Sprintf("this host has no identity to decrypt the secrets of include %s with, and takes no other for them%s", module, others),
 		fmt.Sprintf("the operator starts serve with --age-identity %s=FILE (age-keygen makes one), and who keeps that repo encrypts its secrets for that (age-keygen -y FILE prints the recipient)", module),
 	}
 }

@@ -77,7 +77,7 @@ func TestSecretsOfOneModuleAreNotThoseOfAnother(t *testing.T) {
 			}
 			got := failed(t, r, s)
 			if want := map[string]string{
-				"": "other keys than those of this host", "a": "other keys than those of include a", "b": "other keys than those of include b", "c": "--age-identity c=FILE",
+				"": "other keys than those of this host", "a": "other keys than those of include a", "b": "other keys than those of include b", "c": "takes no other for them (there are keys for a, b); the operator starts serve with --age-identity c=FILE",
 			}[by]; !strings.Contains(got, want) {
 				t.Errorf("%q with the secret of %q: got %q; want %q in it", by, of, got, want)
 			}

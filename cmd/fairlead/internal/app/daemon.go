@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -232,6 +233,7 @@ func (d *Daemon) Status() DaemonStatus {
 	if c := d.current.Load(); c != nil {
 		s.Status = *c.Status()
 		s.Journal.Delivery = d.site.Journal.Delivery() // it goes on while the loop sleeps
+		s.Source.Notes = append(slices.Clip(s.Source.Notes), d.site.identityNotes()...)
 	} else {
 		s.Status = controller.Status{FormatVersion: controller.StatusFormat, Environment: d.site.Config.Environment, Owner: d.site.Config.Owner}
 	}

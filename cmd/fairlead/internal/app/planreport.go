@@ -35,6 +35,7 @@ func (s *Site) Plan(ctx context.Context) (*review.Report, spec.Tree, error) {
 	if err := diags.Err(); err != nil {
 		return r, tree, err
 	}
+	r.Notes = append(r.Notes, strayIdentities(&s.Config, cfg)...)
 	desired, err := s.Binder.Bind(ctx, cfg, tree.Commit())
 	if err != nil {
 		return r, tree, err

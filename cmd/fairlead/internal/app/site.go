@@ -438,6 +438,7 @@ func (s *Site) Controller(hints []reconcile.Hints, onEvent func(controller.Event
 // versions.
 func (s *Site) follow(cfg *spec.Config, tree spec.Tree) {
 	s.registry.Store(RegistryOf(cfg, tree))
+	s.warnOfIdentities(cfg)
 	s.followed.Store(&following{cfg, tree})
 	if s.Runner != nil {
 		s.Runner.Follow(&runner.Wanted{Config: cfg, Tree: tree})
