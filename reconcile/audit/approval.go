@@ -100,7 +100,7 @@ func (a *Approval) trace(known *Provenance, by journal.Action) {
 		a.Notes = append(a.Notes, "it was found running when fairlead came, so no commit brought it")
 		return
 	case record == nil:
-		a.Notes = append(a.Notes, "the journal does not tell how the commit came to be followed: it is older than that, or nothing was asked of it")
+		a.Notes = append(a.Notes, "the journal does not tell how the commit came to be followed: it is older than that, or no commit was noted then; commits are noted once the config repo has a trust block, trust { mode = off } at the least, or serve names the forge")
 		return
 	}
 	a.Commit = record.Accepted

@@ -54,7 +54,7 @@ func TestDaemonIsAskedWhatAuditorsWant(t *testing.T) {
 		{[]string{"audit", "export", "--format", "csv", "--from", "2026-01-01T00:00:00Z"}, "/api/v1/audit/rows?from=2026-01-01T00%3A00%3A00Z", "'=1+1", exitOK},
 		{[]string{"who-approved", "digits@1.0.0"}, "/api/v1/audit/approval?model=digits&version=1.0.0", "digits 1.0.0 came into prod", exitOK},
 		{[]string{"who-approved", "digits@9"}, "/api/v1/audit/approval?model=digits&version=9", "never came", exitError},
-		{[]string{"history", "--commits"}, "/api/v1/history?action=accept&limit=20", "Nothing of that kind", exitOK},
+		{[]string{"history", "--commits"}, "/api/v1/history?action=accept&limit=20", "trust { mode = off }", exitOK},
 		{[]string{"history", "--proposals", "--limit", "3"}, "/api/v1/history?action=propose&action=conclude&limit=3", "Nothing of that kind", exitOK},
 		{[]string{"history", "--pipeline", "train"}, "/api/v1/history?limit=20&pipeline=train", "Nothing of that kind", exitOK},
 	} {

@@ -37,7 +37,8 @@ func (p *program) historyCommand() *cobra.Command {
 		Short: "Show what was decided, by whom and why",
 		Long: `Shows decisions, the newest first: when, about what, from which revision to which, at
 what weight, by whom and why. They are about models, runs of pipelines, commits that
-came to be followed (accept), and proposals (propose, conclude).
+came to be followed (accept, where there is a trust block or a forge), and proposals
+(propose, conclude).
 ` + whereFrom + `
     fairlead history digits --since 24h
     fairlead history --commits
@@ -80,7 +81,7 @@ Exit codes: 0 fine, 1 error.`,
 			if err != nil {
 				return err
 			}
-			h := view.History{FormatVersion: app.HistoryFormat, Environment: c.Environment, From: past.place, Chain: chain, Entries: entries}
+			h := view.History{FormatVersion: app.HistoryFormat, Environment: c.Environment, From: past.place, Chain: chain, Entries: entries, Commits: about.commits}
 			return believed(chain, p.show(h, func() error { return p.view.History(&h) }))
 		},
 	}

@@ -19,12 +19,17 @@ type History struct {
 	From          string          `json:"from,omitempty"`  // the repository or directory that was read; "": a daemon was asked
 	Chain         *app.Chain      `json:"chain,omitempty"` // likewise
 	Entries       []journal.Entry `json:"entries"`         // newest first
+	Commits       bool            `json:"-"`               // nothing but commits was asked for
 }
 
 // History prints a line per decision.
 func (v *View) History(h *History) error {
 	if len(h.Entries) == 0 {
-		return v.Line(fmt.Sprintf("Nothing of that kind was decided in %s.", v.paint(bold, h.Environment)))
+		text := fmt.Sprintf("Nothing of that kind was decided in %s.", v.paint(bold, h.Environment))
+		if h.Commits {
+			text += " Commits are noted once the config repo has a trust block,\ntrust { mode = off } at the least, or serve names the forge where it is reviewed."
+		}
+		return v.Line(text)
 	}
 	out := &printer{v: v}
 	subject := "MODEL"
