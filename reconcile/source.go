@@ -46,6 +46,9 @@ type Snapshot struct {
 	// Notes are what an operator should know about how this revision came, for
 	// example "history of main was rewritten: 51ab9d2 is no ancestor of 8c1f2e0".
 	Notes []string
+	// Behind are the includes whose newest commit is not part of the revision: it was
+	// refused, or does not load. The rest is followed without it.
+	Behind []string
 }
 
 // TreeLimits bound what one revision of a config repo may hold. A source that

@@ -118,18 +118,18 @@ func TestEachRuleIsNamed(t *testing.T) {
 		"bad signature": {func(c *Commit) {
 			c.Signature = reconcile.SignatureCheck{State: reconcile.SignatureBad, Reason: "cut short"}
 		}, RuleSignature, "cut short"},
-		"no outcome":         {func(c *Commit) { c.Signature = reconcile.SignatureCheck{} }, RuleSignature, "not good"},
-		"merge":              {func(c *Commit) { c.Parents = append(c.Parents, "x") }, RuleChain, "merge of 2"},
-		"foreign message":    {func(c *Commit) { c.Message = "tidy up \x1b[2J\n" }, RuleEntry, "none that fairlead writes"},
-		"damaged message":    {func(c *Commit) { c.Message = strings.Replace(c.Message, "Weight: 100", "Weight: 200", 1) }, RuleEntry, "200"},
-		"before its time":    {func(c *Commit) { c.Committer.When = c.Committer.When.Add(-time.Hour) }, RuleTime, "before the entry"},
-		"after its time":     {func(c *Commit) { c.Committer.When = c.Committer.When.Add(time.Second) }, RuleTime, "committer's time"},
-		"author's time":      {func(c *Commit) { c.Author.When = c.Author.When.Add(time.Second) }, RuleTime, "author's time"},
-		"two people":         {func(c *Commit) { c.Author.By = "Eve <eve@host>" }, RuleAuthor, "Eve"},
-		"somebody else":      {func(c *Commit) { c.Author.By = "Eve <e@h>"; c.Committer.By = "Eve <e@h>" }, RuleAuthor, "may not"},
-		"another file":       {func(c *Commit) { c.Changes = append(c.Changes, Change{Path: "models/other.json", Removed: true}) }, RuleTree, "models/other.json"},
-		"a link":             {func(c *Commit) { c.Changes[0].Regular = false }, RuleTree, "plain file"},
-		"record of another":  {func(c *Commit) { c.Changes[0].Data = []byte(`{"format_version": 1, "model": "other"}`) }, RuleRecord, "other"},
+		"no outcome":        {func(c *Commit) { c.Signature = reconcile.SignatureCheck{} }, RuleSignature, "not good"},
+		"merge":             {func(c *Commit) { c.Parents = append(c.Parents, "x") }, RuleChain, "merge of 2"},
+		"foreign message":   {func(c *Commit) { c.Message = "tidy up \x1b[2J\n" }, RuleEntry, "none that fairlead writes"},
+		"damaged message":   {func(c *Commit) { c.Message = strings.Replace(c.Message, "Weight: 100", "Weight: 200", 1) }, RuleEntry, "200"},
+		"before its time":   {func(c *Commit) { c.Committer.When = c.Committer.When.Add(-time.Hour) }, RuleTime, "before the entry"},
+		"after its time":    {func(c *Commit) { c.Committer.When = c.Committer.When.Add(time.Second) }, RuleTime, "committer's time"},
+		"author's time":     {func(c *Commit) { c.Author.When = c.Author.When.Add(time.Second) }, RuleTime, "author's time"},
+		"two people":        {func(c *Commit) { c.Author.By = "Eve <eve@host>" }, RuleAuthor, "Eve"},
+		"somebody else":     {func(c *Commit) { c.Author.By = "Eve <e@h>"; c.Committer.By = "Eve <e@h>" }, RuleAuthor, "may not"},
+		"another file":      {func(c *Commit) { c.Changes = append(c.Changes, Change{Path: "models/other.json", Removed: true}) }, RuleTree, "models/other.json"},
+		"a link":            {func(c *Commit) { c.Changes[0].Regular = false }, RuleTree, "plain file"},
+		"record of another": {func(c *Commit) { c.Changes[0].Data = []byte(`{"format_version": 1, "model": "other"}`) }, RuleRecord, "other"},
 		"not removed": {func(c *Commit) {
 			e := promoted(6)
 			e.Action = journal.ActionRemove

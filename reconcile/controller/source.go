@@ -18,6 +18,7 @@ import (
 type synced struct {
 	desired *reconcile.Desired // nil: nothing new
 	notes   []string
+	behind  []string
 	commit  spec.Commit
 	err     error // of the fetch, the load or the binding
 	loadErr bool  // err is about the content of the commit
@@ -97,7 +98,7 @@ func (f *follower) look(ctx context.Context) bool {
 	if f.cfg == nil || !sameTree(f.last, snapshot.Tree) {
 		cfg, err := f.c.opts.Load(ctx, snapshot.Tree)
 		if err != nil {
-			f.send(ctx, synced{commit: commit, notes: snapshot.Notes, err: err, loadErr: true})
+			f.send(ctx, synced{commit: commit, notes: snapshot.Notes, behind: snapshot.Behind, err: err, loadErr: true})
 			f.goOn(ctx)
 			return true // the commit will not get better by trying again
 		}
@@ -113,10 +114,10 @@ func (f *follower) offer(ctx context.Context, snapshot reconcile.Snapshot, stale
 	commit := snapshot.Tree.Commit()
 	desired, err := f.c.opts.Binder.Bind(ctx, f.cfg, commit)
 	if err != nil {
-		f.send(ctx, synced{commit: commit, notes: snapshot.Notes, err: err})
+		f.send(ctx, synced{commit: commit, notes: snapshot.Notes, behind: snapshot.Behind, err: err})
 		return false
 	}
-	s := synced{commit: commit, notes: snapshot.Notes, stale: stale}
+	s := synced{commit: commit, notes: snapshot.Notes, behind: snapshot.Behind, stale: stale}
 	if !sameDesired(f.sent, desired) {
 		s.desired, s.accepted = desired, make(chan error, 1)
 	}

@@ -38,6 +38,8 @@ type SourceStatus struct {
 	// Refused: the newest commit does not load, or the guard refused it.
 	Refused bool     `json:"refused,omitempty"`
 	Notes   []string `json:"notes,omitempty"`
+	// Behind are the includes whose newest commit is not followed.
+	Behind []string `json:"behind,omitempty"`
 }
 
 // EngineStatus is how the container engine is doing.
@@ -108,7 +110,7 @@ func (l *loop) noteSource(s *synced) {
 	if s.commit.ID != "" {
 		src.Commit = s.commit.ID
 	}
-	src.Notes, src.Error, src.Refused = s.notes, "", s.loadErr
+	src.Notes, src.Behind, src.Error, src.Refused = s.notes, s.behind, "", s.loadErr
 	if s.err == nil {
 		src.Stale = s.stale
 		if !s.stale {

@@ -148,6 +148,9 @@ func (s *Source) compose(ctx context.Context, root reconcile.Snapshot, blocks []
 			return reconcile.Snapshot{}, fmt.Errorf("include %q (%s) was never read, and what it declares is not known: %w", b.Name, b.Pos, n.err)
 		default:
 			out.Notes = append(out.Notes, fmt.Sprintf("include %q stays at commit %s: %v", b.Name, r.tree.Commit().Short(), n.err))
+			if _, refused := errors.AsType[*reconcile.Refusal](n.err); refused {
+				out.Behind = append(out.Behind, b.Name)
+			}
 		}
 	}
 	s.takeGood(ctx, root.Tree, blocks, news, &out)
@@ -279,6 +282,7 @@ func (s *Source) takeGood(ctx context.Context, root spec.Tree, blocks []*spec.In
 		}
 		first, _, _ := strings.Cut(bad.Error(), "\n")
 		out.Notes = append(out.Notes, fmt.Sprintf("include %q stays at commit %s: its commit %s does not load: %s", b.Name, before.Commit().Short(), n.snapshot.Tree.Commit().Short(), first))
+		out.Behind = append(out.Behind, b.Name)
 	}
 }
 

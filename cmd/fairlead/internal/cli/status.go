@@ -29,7 +29,8 @@ goes to no terminal, each change is a line, or with --json a JSON document on a
 line of its own.
 
 Exit codes: 0 fine, 1 error, or no daemon answers; with --detailed-exitcode 2 when
-what runs is not yet what Git wants, 4 when a model is held or fails, and waits
+what runs is not yet what Git wants, or the newest commit of an include is not
+followed, 4 when a model is held or fails, and waits
 for a person or a new commit.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -74,7 +75,7 @@ func detailedCode(s *app.DaemonStatus) int {
 	switch {
 	case person:
 		return exitPerson
-	case !s.Converged:
+	case !s.Converged, len(s.Source.Behind) > 0:
 		return exitChanges
 	}
 	return exitOK

@@ -89,6 +89,13 @@ func TestGitHubGetsAnnotationsAndNoCommandOfTheSpecs(t *testing.T) {
 	}
 }
 
+func TestStatusTellsWhichIncludeIsNotFollowed(t *testing.T) {
+	s := sampleStatus()
+	s.Models, s.Converged = s.Models[:1], true
+	s.Source = controller.SourceStatus{Fetched: ago(time.Minute), Behind: []string{"risk", "ads"}, Notes: []string{`include "risk" stays at commit 5dda80f: its commit 1a2b3c4 does not load: models.hcl:3`, `include "ads" stays at commit 6eeb91a: it is not signed`}}
+	golden(t, "status-behind", func(v *view.View) error { return v.Status(&app.DaemonStatus{Status: *s}, now) })
+}
+
 func TestStatusTellsWhatWaitsForPeople(t *testing.T) {
 	pos := spec.Pos{File: "trust.hcl", Line: 3, Column: 1}
 	s := &app.DaemonStatus{

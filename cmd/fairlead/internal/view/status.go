@@ -83,7 +83,11 @@ func (p *printer) busyPipelines(pipelines []runner.PipelineStatus) {
 
 // summary says what there is to do for a person, if anything.
 func (p *printer) summary(s *app.DaemonStatus) {
-	if s.Converged {
+	switch {
+	case s.Converged && len(s.Source.Behind) > 0:
+		p.line("%s What runs is what Git wants, but for the newest commit of %s, which is not followed.", p.v.paint(yellow, "!"), included(s.Source.Behind))
+		return
+	case s.Converged:
 		p.line("%s What runs is what Git wants.", p.v.paint(green, "✓"))
 		return
 	}
@@ -105,6 +109,14 @@ func (p *printer) summary(s *app.DaemonStatus) {
 	if !needed {
 		p.line("%s Not yet what Git wants.", p.v.paint(yellow, "…"))
 	}
+}
+
+// included names includes.
+func included(names []string) string {
+	if len(names) == 1 {
+		return "include " + names[0]
+	}
+	return "the includes " + strings.Join(names, ", ")
 }
 
 // journal is of no interest as long as it is in order.
