@@ -38,6 +38,12 @@ journal_key     = "/etc/fairlead/journal"
 journal_signers = "/etc/fairlead/journal.signers"
 journal_head    = "/mnt/audit/fairlead-prod.json"
 
+# Journals that began without a key: the last unsigned entry of this one, and of that of
+# staging, whose evidence promotes. "git rev-parse origin/fairlead/journal/staging" prints
+# it before the daemon gets its key.
+#
+# journal_signed_since = ["ID", "staging=ID"]
+
 # A webhook saves the wait for the next look, and nothing depends on it.
 webhook        = ["main=github:/etc/fairlead/webhook"]
 webhook_listen = "127.0.0.1:7071"

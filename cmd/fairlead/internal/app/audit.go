@@ -40,7 +40,7 @@ func VerifyJournal(ctx context.Context, c Config, q AuditQuery) (audit.Report, e
 		return audit.Report{}, err
 	}
 	report, err := git.VerifyJournal(ctx, git.AuditOptions{
-		Dir: dir, Branch: journal.Branch(c.Environment), Trusted: keys, TrustedSince: c.JournalSignedSince, Heads: heads,
+		Dir: dir, Branch: journal.Branch(c.Environment), Trusted: keys, TrustedSince: c.JournalSignedSince[c.Environment], Heads: heads,
 	})
 	if c.Repo != "" {
 		report.Repository = redact(c.Repo)

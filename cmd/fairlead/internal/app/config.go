@@ -46,8 +46,12 @@ type Config struct {
 	JournalKey           string // SSH private key that signs it; empty: nobody signs
 	JournalKeyPassphrase string // file
 	JournalSigners       string // file with the public keys whose entries are taken from the remote
-	JournalSignedSince   string // full id of the entry after which all have to be signed
-	JournalHead          string // file that the newest entry is written to
+	// SignedSince are full ids of the entries after which all have to be signed, ID for the
+	// journal of Environment and ENVIRONMENT=ID for that of another one. WithDefaults puts
+	// them into JournalSignedSince, by environment.
+	SignedSince        []string
+	JournalSignedSince map[string]string
+	JournalHead        string // file that the newest entry is written to
 
 	// What is reconciled.
 	Environment string
@@ -141,7 +145,7 @@ func (c Config) WithDefaults() (Config, error) {
 	if c.MetricsRetention < 0 {
 		errs = append(errs, fmt.Errorf("--metrics-retention %s is below zero", c.MetricsRetention))
 	}
-	errs = append(errs, c.checkTLS(), c.checkForge(), c.takeIdentities())
+	errs = append(errs, c.checkTLS(), c.checkForge(), c.takeIdentities(), c.takeSignedSince())
 	data, err := filepath.Abs(c.Data)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("--data: %w", err))

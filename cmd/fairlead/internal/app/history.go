@@ -12,8 +12,9 @@ import (
 	"github.com/fairlead/fairlead/reconcile/journal"
 )
 
-// HistoryFormat is the version of the JSON form of History and Live.
-const HistoryFormat = "1.0"
+// HistoryFormat is the version of the JSON form of History and Live. Since 1.1 a command that
+// reads a journal by itself adds the chain: whether it is what its daemon wrote.
+const HistoryFormat = "1.1"
 
 // History is the answer of /api/v1/history.
 type History struct {

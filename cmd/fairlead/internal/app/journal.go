@@ -43,7 +43,7 @@ func (s *Site) openJournal(log *slog.Logger) error {
 	}
 	j, err := git.NewJournal(git.JournalOptions{
 		Dir: filepath.Join(c.Data, "journal"), URL: remote, Auth: c.GitAuth, Branch: journal.Branch(c.Environment), Timeout: c.GitTimeout,
-		Author: s.author(), Trusted: trusted, TrustedSince: c.JournalSignedSince, HeadFile: c.JournalHead,
+		Author: s.author(), Trusted: trusted, TrustedSince: c.JournalSignedSince[c.Environment], HeadFile: c.JournalHead,
 		Found: s.found,
 	})
 	if err != nil {

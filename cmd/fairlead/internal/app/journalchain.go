@@ -47,7 +47,7 @@ func CheckChain(ctx context.Context, c Config, j journal.Journal) (*Chain, error
 		return &Chain{Checked: true, Sound: true}, nil
 	}
 	report, err := git.VerifyJournal(ctx, git.AuditOptions{
-		Dir: kept.Dir(), Branch: journal.Branch(c.Environment), Trusted: keys, TrustedSince: c.JournalSignedSince,
+		Dir: kept.Dir(), Branch: journal.Branch(c.Environment), Trusted: keys, TrustedSince: c.JournalSignedSince[c.Environment],
 	})
 	if err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func (s *Site) environment(name string) (*environment, error) {
 	}
 	j, err := git.NewJournal(git.JournalOptions{
 		Dir: filepath.Join(c.Data, "journals", name), URL: c.Repo, Auth: c.GitAuth, Branch: journal.Branch(name), Timeout: c.GitTimeout, ReadOnly: true,
-		Trusted: trusted, // what is promoted by evidence needs evidence that somebody answers for
+		Trusted: trusted, TrustedSince: c.JournalSignedSince[name], // what is promoted by evidence needs evidence that somebody answers for
 	})
 	if err != nil {
 		return nil, err

@@ -205,6 +205,33 @@ func TestForgedEvidencePromotesNothing(t *testing.T) {
 			t.Errorf("proposed %q with good evidence", got)
 		}
 	})
+	t.Run("from before the journal was signed", func(t *testing.T) {
+		s := begin(t)
+		unsigned := s.journal(nil)
+		s.decide(unsigned, stagedImage)
+		newest, err := unsigned.History(t.Context(), journal.Query{Limit: 1})
+		if err != nil || len(newest) != 1 {
+			t.Fatal(newest, err)
+		}
+		last := newest[0].ID
+		s.decide(s.journal(key), stagedImage)
+		for name, c := range map[string]struct{ since, want string }{"prod": {"prod=" + last, ""}, "staging": {"staging=" + last, wish}} {
+			site := s.prod(t.TempDir(), key)
+			site.Config.SignedSince = []string{c.since}
+			if err := site.Config.takeSignedSince(); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.wishes(site); got != c.want {
+				t.Errorf("what was unsigned is taken in the journal of %s: proposed %q, want %q", name, got, c.want)
+			}
+		}
+		s.decide(s.journal(stranger), stagedImage)
+		site := s.prod(t.TempDir(), key)
+		site.Config.JournalSignedSince = map[string]string{"staging": last}
+		if got := s.wishes(site); got != "" {
+			t.Errorf("a forgery after it: proposed %q", got)
+		}
+	})
 	t.Run("of the journal of prod itself", func(t *testing.T) {
 		s := begin(t)
 		j, err := git.NewJournal(git.JournalOptions{Dir: filepath.Join(t.TempDir(), "journal"), URL: s.dir, Branch: journal.Branch("prod"), Author: git.Author{Signer: key}})

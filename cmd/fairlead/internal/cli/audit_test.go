@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,47 @@ func TestDaemonIsAskedWhatAuditorsWant(t *testing.T) {
 		code := Main(append(c.args, "--daemon", url, "--token-file", token, "--data", t.TempDir()), env)
 		if last := (*asked)[len(*asked)-1]; code != c.code || last != c.asked || !strings.Contains(out.String(), c.prints) {
 			t.Errorf("%v: got %d, asked %s, printed %s", c.args, code, last, out.String())
+		}
+	}
+}
+
+// Whoever names keys, and gets the word of a daemon, is told that it was taken on trust. What
+// the file of that daemon names is its own concern.
+func TestKeysThatADaemonHasNoUseForAreSaid(t *testing.T) {
+	url, _ := auditDaemon(t)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	token, keys := write("token", "0123456789abcdef"), write("keys", "")
+	config := write("serve.hcl", "journal_signers = \""+keys+"\"\n")
+	for _, command := range [][]string{{"history"}, {"live"}, {"audit", "export"}, {"audit", "head"}, {"who-approved", "digits@1.0.0"}} {
+		for how, c := range map[string]struct {
+			args []string
+			env  string
+			said bool
+		}{
+			"a flag":   {[]string{"--journal-signers", keys}, "", true},
+			"the env":  {nil, keys, true},
+			"the file": {[]string{"--config", config}, "", false},
+			"nothing":  {nil, "", false},
+		} {
+			var out, errs bytes.Buffer
+			env := Env{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs, Environ: func() []string { return nil }, Getenv: func(name string) string {
+				if name == EnvName(signersFlag) {
+					return c.env
+				}
+				return ""
+			}}
+			code := Main(slices.Concat(command, c.args, []string{"--daemon", url, "--token-file", token, "--data", dir}), env)
+			if said := strings.Contains(errs.String(), "--journal-signers was not used"); code != exitOK || said != c.said {
+				t.Errorf("%v with %s: %d, said %s", command, how, code, errs.String())
+			}
 		}
 	}
 }

@@ -18,6 +18,8 @@ type siteFlags struct {
 	daemon  string // URL of an API over TCP
 	vars    []string
 	varFile string
+	// verifies: signersFlag was given by hand, or by the environment.
+	verifies bool
 }
 
 // register adds the flags that say which environment is meant.
@@ -152,10 +154,13 @@ func (f *siteFlags) registerJournalKey(flags *pflag.FlagSet) {
 	f.registerSigners(flags)
 }
 
+// signersFlag names the keys of a journal.
+const signersFlag = "journal-signers"
+
 // registerSigners adds the flags that say whose journal it is.
 func (f *siteFlags) registerSigners(flags *pflag.FlagSet) {
-	flags.StringVar(&f.JournalSigners, "journal-signers", "", "`FILE` with the public keys of who signs the journal, as in a .pub file, authorized_keys or allowed_signers; no other's entries are believed (default: any)")
-	flags.StringVar(&f.JournalSignedSince, "journal-signed-since", "", "full `ID` of the entry after which all of the journal has to be signed (default: the first)")
+	flags.StringVar(&f.JournalSigners, signersFlag, "", "`FILE` with the public keys of who signs the journal, as in a .pub file, authorized_keys or allowed_signers; no other's entries are believed (default: any)")
+	flags.StringArrayVar(&f.SignedSince, "journal-signed-since", nil, "full `[ENV=]ID` of the entry after which all of the journal has to be signed, of this environment or of one that is promoted from; may be repeated (default: the first)")
 }
 
 // target is what plan and apply are pointed at.

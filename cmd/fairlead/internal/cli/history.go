@@ -24,7 +24,8 @@ const whereFrom = `
 Asks the daemon. Where none runs, the journal in --data is read; with --repo that
 of a repository is read in any case: the branch fairlead/journal/ENVIRONMENT. It
 is only read. With --journal-signers a journal that is read here is verified first;
-one that was changed is shown, and the exit code is 1.
+one that was changed is shown, and the exit code is 1. A daemon that answers has
+verified its own, by its own --journal-signers.
 `
 
 func (p *program) historyCommand() *cobra.Command {
@@ -205,6 +206,9 @@ func servedName(arg string) (string, error) {
 // where a daemon answers, who knows his own journal.
 func (p *program) chainOf(ctx context.Context, c app.Config, from *past) (*app.Chain, error) {
 	if from.journal == nil {
+		if from.unverified {
+			return nil, p.view.Unverified()
+		}
 		return nil, nil
 	}
 	chain, err := app.CheckChain(ctx, c, from.journal)
@@ -231,6 +235,8 @@ type past struct {
 	daemon  *daemon
 	journal journal.Journal
 	close   func() error
+	// unverified: a daemon answers, and keys were named to verify a journal with.
+	unverified bool
 }
 
 // past finds who can tell: the repository that was named on the command line, a
@@ -250,7 +256,7 @@ func (f *siteFlags) past(ctx context.Context, c app.Config, named bool) (*past, 
 	_, err = d.status(ctx)
 	switch {
 	case err == nil:
-		return &past{daemon: d, close: func() error { return nil }}, nil
+		return &past{daemon: d, close: func() error { return nil }, unverified: f.verifies}, nil
 	case !errors.Is(err, errNoDaemon) || f.daemon != "":
 		return nil, err
 	case c.Repo != "":

@@ -20,6 +20,8 @@ func (p *program) resolve(cmd *cobra.Command, f *siteFlags) (app.Config, error) 
 	if err := p.fromEnvironment(cmd.Flags()); err != nil {
 		return app.Config{}, err
 	}
+	// What the file of a daemon names is for that daemon, who verifies its own journal.
+	f.verifies = cmd.Flags().Changed(signersFlag)
 	if err := fromFile(cmd, f.config); err != nil {
 		return app.Config{}, err
 	}

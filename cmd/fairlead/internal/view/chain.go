@@ -6,6 +6,12 @@ import (
 	"github.com/fairlead/fairlead/cmd/fairlead/internal/app"
 )
 
+// Unverified says that keys were named and had no use.
+func (v *View) Unverified() error {
+	_, err := fmt.Fprintf(v.Err, "%s A daemon answers, so --journal-signers was not used. To verify its journal, say fairlead audit verify, or name the repository with --repo.\n", v.paint(yellow, "!"))
+	return err
+}
+
 // Chain says, beside the answer, whether the journal that it comes from can be relied on.
 // place is the repository or directory that was read.
 func (v *View) Chain(c *app.Chain, place string) error {
