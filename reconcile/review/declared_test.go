@@ -52,23 +52,28 @@ func TestWhatChangesBesideTheModels(t *testing.T) {
 	}{
 		"a weaker gate": {
 			func(c *spec.Config) { c.Pipelines[0].Gates[0].Require = atLeast("accuracy", 0.5) }, pipeline, review.Changed,
-			[]plan.Field{{Path: "gate.good.require", Old: "accuracy >= 0.95", New: "accuracy >= 0.5"}}, true,
+			[]plan.Field{{Path: "gate.good.require", Old: "accuracy >= 0.95", New: "accuracy >= 0.5"}},
+			true,
 		},
 		"a gate is gone": {
 			func(c *spec.Config) { c.Pipelines[0].Gates = nil }, pipeline, review.Changed,
-			[]plan.Field{{Path: "gate.good.level", Old: "hard"}, {Path: "gate.good.require", Old: "accuracy >= 0.95"}}, true,
+			[]plan.Field{{Path: "gate.good.level", Old: "hard"}, {Path: "gate.good.require", Old: "accuracy >= 0.95"}},
+			true,
 		},
 		"another image": {
 			func(c *spec.Config) { c.Pipelines[0].Steps[1].Image = "test:2" }, pipeline, review.Changed,
-			[]plan.Field{{Path: "step.test.image", Old: "test:1", New: "test:2"}}, true,
+			[]plan.Field{{Path: "step.test.image", Old: "test:1", New: "test:2"}},
+			true,
 		},
 		"a variable": {
 			func(c *spec.Config) { c.Pipelines[0].Steps[0].Env["RATE"] = spec.StepValue{Expr: expr.Of(0.25)} }, pipeline, review.Changed,
-			[]plan.Field{{Path: "step.fit.env.RATE", Old: "0.5", New: "0.25"}}, true,
+			[]plan.Field{{Path: "step.fit.env.RATE", Old: "0.5", New: "0.25"}},
+			true,
 		},
 		"no schedule": {
 			func(c *spec.Config) { c.Pipelines[0].Schedule = nil }, pipeline, review.Changed,
-			[]plan.Field{{Path: "schedule.cron", Old: "@daily"}, {Path: "schedule.zone", Old: "UTC"}}, true,
+			[]plan.Field{{Path: "schedule.cron", Old: "@daily"}, {Path: "schedule.zone", Old: "UTC"}},
+			true,
 		},
 		"a time, a size and a switch": {
 			func(c *spec.Config) {
@@ -76,33 +81,42 @@ func TestWhatChangesBesideTheModels(t *testing.T) {
 				s.Timeout, s.Container.Resources.Memory, s.Container.ReadOnlyRoot, s.NoCache, s.MaxLog = 2*time.Hour, 4<<30, true, true, 1500
 			}, pipeline, review.Changed,
 			[]plan.Field{
-				{Path: "step.test.cache", Old: "true", New: "false"}, {Path: "step.test.max_log", New: "1500B"}, {Path: "step.test.read_only", Old: "false", New: "true"},
-				{Path: "step.test.resources.memory", New: "4GiB"}, {Path: "step.test.timeout", New: "2h"},
-			}, true,
+				{Path: "step.test.cache", Old: "true", New: "false"},
+				{Path: "step.test.max_log", New: "1500B"},
+				{Path: "step.test.read_only", Old: "false", New: "true"},
+				{Path: "step.test.resources.memory", New: "4GiB"},
+				{Path: "step.test.timeout", New: "2h"},
+			},
+			true,
 		},
 		"a number that no float64 has": {
 			func(c *spec.Config) {
 				c.Pipelines[0].Steps[1].Search = &spec.Search{Method: spec.SearchTPE, Metric: "loss", Minimize: true, Seed: 1<<53 + 1}
 			}, pipeline, review.Changed,
-			[]plan.Field{{Path: "step.test.search.method", New: "tpe"}, {Path: "step.test.search.minimize", New: "loss"}, {Path: "step.test.search.seed", New: "9007199254740993"}}, true,
+			[]plan.Field{{Path: "step.test.search.method", New: "tpe"}, {Path: "step.test.search.minimize", New: "loss"}, {Path: "step.test.search.seed", New: "9007199254740993"}},
+			true,
 		},
 		"a text that differs far behind": {
 			func(c *spec.Config) {
 				c.Pipelines[0].Description = strings.Repeat("ä", 300) + "1"
 			}, pipeline, review.Changed,
-			[]plan.Field{{Path: "description", New: strings.Repeat("ä", 98) + "…"}}, true,
+			[]plan.Field{{Path: "description", New: strings.Repeat("ä", 98) + "…"}},
+			true,
 		},
 		"other rows": {
 			func(c *spec.Config) { c.Datasets[0].Source.Data = []byte("a,b\n") }, dataset, review.Changed,
-			[]plan.Field{{Path: "content", Old: "sha256:492d5ea496056f1a, 8 bytes", New: "sha256:5be08c9684a1d25e, 4 bytes"}}, true,
+			[]plan.Field{{Path: "content", Old: "sha256:492d5ea496056f1a, 8 bytes", New: "sha256:5be08c9684a1d25e, 4 bytes"}},
+			true,
 		},
 		"a label with the name of a condition": {
 			func(c *spec.Config) { c.Datasets[0].Labels["require"] = "y" }, dataset, review.Changed,
-			[]plan.Field{{Path: "labels.require", Old: "x", New: "y"}}, true,
+			[]plan.Field{{Path: "labels.require", Old: "x", New: "y"}},
+			true,
 		},
 		"a policy that asks for less": {
 			func(c *spec.Config) { c.Policies[0].Level = spec.LevelAdvisory }, policy, review.Changed,
-			[]plan.Field{{Path: "level", New: "advisory"}}, false,
+			[]plan.Field{{Path: "level", New: "advisory"}},
+			false,
 		},
 		"a policy is gone": {func(c *spec.Config) { c.Policies = nil }, policy, review.Removed, nil, false},
 		"a second dataset": {

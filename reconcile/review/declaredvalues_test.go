@@ -99,7 +99,9 @@ func TestWhatANameStandsForIsCompared(t *testing.T) {
 		},
 		"a gate by an overlay": {
 			"environment \"prod\" {\n", "environment \"prod\" {\n  pipeline \"train\" {\n    gate \"good\" {\n      level = advisory\n    }\n  }\n",
-			"pipeline.train", []plan.Field{{Path: "gate.good.level", Old: "hard", New: "advisory"}}, true,
+			"pipeline.train",
+			[]plan.Field{{Path: "gate.good.level", Old: "hard", New: "advisory"}},
+			true,
 		},
 		"variables": {"default = 0.5", "default = 0.25", "pipeline.train", []plan.Field{
 			{Path: "step.fit.env.PLAIN", Old: `"0.5"`, New: `"0.25"`},
@@ -107,16 +109,19 @@ func TestWhatANameStandsForIsCompared(t *testing.T) {
 		}, true},
 		"a version": {
 			`default = "1.0.0"`, `default = "2.0.0"`, "pipeline.train",
-			[]plan.Field{{Path: "publish.version", Old: `var.next, that is "1.0.0"`, New: `var.next, that is "2.0.0"`}}, true,
+			[]plan.Field{{Path: "publish.version", Old: `var.next, that is "1.0.0"`, New: `var.next, that is "2.0.0"`}},
+			true,
 		},
 		"a version of one environment": {
 			"environment \"prod\" {\n", "environment \"prod\" {\n  variable \"next\" {\n    default = \"2.0.0\"\n  }\n", "pipeline.train",
-			[]plan.Field{{Path: "publish.version", Old: `var.next, that is "1.0.0"`, New: `var.next, that is "2.0.0"`}}, true,
+			[]plan.Field{{Path: "publish.version", Old: `var.next, that is "1.0.0"`, New: `var.next, that is "2.0.0"`}},
+			true,
 		},
 		"a bump": {"version  = var.next", "version  = minor", "pipeline.train", []plan.Field{{Path: "publish.version", Old: `var.next, that is "1.0.0"`, New: "minor"}}, true},
 		"an argument": {
 			`["a", "b"]`, `["a"]`, "pipeline.train",
-			[]plan.Field{{Path: "step.fit.command[0]", Old: `"--words=${run.id}-${length(local.words)}", that is "--words=${run.id}-2"`, New: `"--words=${run.id}-${length(local.words)}", that is "--words=${run.id}-1"`}}, true,
+			[]plan.Field{{Path: "step.fit.command[0]", Old: `"--words=${run.id}-${length(local.words)}", that is "--words=${run.id}-2"`, New: `"--words=${run.id}-${length(local.words)}", that is "--words=${run.id}-1"`}},
+			true,
 		},
 		"a time":  {`"1h"`, `"90m"`, "pipeline.train", []plan.Field{{Path: "timeout", Old: "1h", New: "1h30m"}}, true},
 		"a size":  {`"1GiB"`, `"4GiB"`, "pipeline.train", []plan.Field{{Path: "step.fit.resources.memory", Old: "1GiB", New: "4GiB"}}, true},
