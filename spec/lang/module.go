@@ -135,7 +135,7 @@ func (e *evaluator) notMounted(i *spec.Include) {
 		e.warnf(rng, p, "Include left out", "The repo of include %q is not here, so nothing that it declares is known.", i.Name)
 		return
 	}
-	e.errorf(rng, p, "Include without files", "Nothing of include %q is here: the repo could not be fetched, or has no files below its path. What it declares would be removed, so nothing is changed. The daemon fetches it; to check this repo alone, leave includes out.", i.Name)
+	e.errorf(rng, p, "Include without files", "Nothing of include %q is here: the repo could not be fetched, or has no files below its path. What it declares would be removed, so nothing is changed. In a plain directory no include is; the daemon fetches them, and so does fairlead plan of a commit: fairlead plan DIR@REF, or URL@REF.", i.Name)
 }
 
 // warnUnknownMounts warns of files that no include brings.
