@@ -174,10 +174,10 @@ func WriteJSONLines(w io.Writer, rows []Row) error {
 	return nil
 }
 
-// columns are those of WriteCSV.
+// columns are those of WriteCSV. New ones go to the end: some read them by their number.
 var columns = []string{
 	"entry", "at", "what", "kind", "name", "run", "from", "to", "version", "weight", "actor", "reason",
-	"commit", "include", "author", "signer", "approvers", "merged_by", "pulls", "evidence",
+	"commit", "author", "signer", "approvers", "merged_by", "pulls", "evidence", "include",
 }
 
 // WriteCSV writes a table with commas and quotes as RFC 4180 has them, and a line of names. What a spreadsheet
@@ -190,7 +190,7 @@ func WriteCSV(w io.Writer, rows []Row) error {
 	for _, r := range rows {
 		fields := []string{
 			r.Entry, r.At.Format(time.RFC3339Nano), r.What, r.Kind, r.Name, r.Run, r.From, r.To, r.Version, strconv.Itoa(r.Weight), r.Actor, r.Reason,
-			r.Commit, r.Include, r.Author, r.Signer, strings.Join(r.Approvers, " "), strings.Join(r.MergedBy, " "), strings.Join(r.Pulls, " "), evidenceText(r.Evidence),
+			r.Commit, r.Author, r.Signer, strings.Join(r.Approvers, " "), strings.Join(r.MergedBy, " "), strings.Join(r.Pulls, " "), evidenceText(r.Evidence), r.Include,
 		}
 		for i, f := range fields {
 			fields[i] = harmless(f)
