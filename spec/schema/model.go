@@ -88,7 +88,7 @@ func logsBlock() *Block {
 func mountBlock() *Block {
 	return &Block{
 		Name: "mount", Label: "target", LabelRule: LabelPath, Repeats: true,
-		Doc: "A file system in the container, at the absolute path of the label. The operator's policy must grant bind mounts and volumes.",
+		Doc: "A file system in the container, at the absolute path of the label. A volume needs no grant: it is one of the environment's own, which Fairlead makes and which all that mount the same name share. Where the operator grants a name (`--allow-volume`), it is the engine's volume of that name instead. A directory of the host has to be granted (`--allow-bind`).",
 		Example: `mount "/cache" {
   type   = volume
   source = "weights"
