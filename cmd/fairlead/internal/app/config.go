@@ -93,6 +93,7 @@ type Config struct {
 	InsecureRegistries []string // HOST:PORT of registries that are spoken to without TLS
 	LineageURL         string   // that OpenLineage events are sent to; empty: none are
 	LineageKeyFile     string   // bearer token for it
+	Previews           bool     // a plan by hand says what runs would take from the cache, and fetches data for that
 
 	// The HTTP API.
 	Listen    string // HOST:PORT; empty: only the unix socket

@@ -21,9 +21,22 @@ import (
 )
 
 // Plan compares the newest revision with what runs, and with the one that a daemon
-// followed here last. It changes nothing. The error may be a *diag.ListError about the
-// tree, and is one of the engine where there is no plan.
+// followed here last. It changes nothing. Where nothing was followed, no policy counts as
+// newly broken. The error may be a *diag.ListError about the tree, and is one of the
+// engine where there is no plan.
 func (s *Site) Plan(ctx context.Context) (*review.Report, spec.Tree, error) {
+	return s.plan(ctx, noneIsNew)
+}
+
+// unfollowed says how policies count that do not hold where no daemon followed anything.
+type unfollowed string
+
+const (
+	noneIsNew  unfollowed = "no policy counts as newly broken"
+	everyIsNew unfollowed = "every policy that does not hold counts as newly broken"
+)
+
+func (s *Site) plan(ctx context.Context, policies unfollowed) (*review.Report, spec.Tree, error) {
 	snapshot, err := s.Source.Latest(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -51,15 +64,16 @@ func (s *Site) Plan(ctx context.Context) (*review.Report, spec.Tree, error) {
 	}) {
 		r.Notes = append(r.Notes, "there is no .hcl or .hcl.json file here, so nothing is declared; if that is not meant, name the directory that holds the specs (--path in a repository)")
 	}
-	s.beside(ctx, r, &runner.Wanted{Config: cfg, Tree: tree})
+	s.beside(ctx, r, &runner.Wanted{Config: cfg, Tree: tree}, policies)
 	return r, tree, nil
 }
 
 // PlanReport is Plan for who shows it like that of a pull request: specs that do not load
-// are part of it, and so is an engine that does not answer. The error says that there was
-// nothing to plan.
+// are part of it, and so is an engine that does not answer. It is for checks, which must
+// not pass for want of knowledge: where nothing was followed, every policy that does not
+// hold counts as newly broken. The error says that there was nothing to plan.
 func (s *Site) PlanReport(ctx context.Context) (*review.Report, error) {
-	r, _, err := s.Plan(ctx)
+	r, _, err := s.plan(ctx, everyIsNew)
 	if r == nil {
 		return nil, err
 	}
@@ -70,21 +84,25 @@ func (s *Site) PlanReport(ctx context.Context) (*review.Report, error) {
 }
 
 // beside tells what changes beside the models. Where no daemon followed anything here,
-// that is not known, and every policy counts as new.
-func (s *Site) beside(ctx context.Context, r *review.Report, wanted *runner.Wanted) {
+// that is not known.
+func (s *Site) beside(ctx context.Context, r *review.Report, wanted *runner.Wanted, policies unfollowed) {
 	cfg := wanted.Config
-	old, err := s.lastFollowed(ctx)
-	if err != nil {
-		if all := review.Counted(review.DeclaredOf(&spec.Config{}, cfg)); all != "" {
-			r.Notes = append(r.Notes, fmt.Sprintf("which of %s change is not known: %v; plan with the --data of the daemon", all, err))
-		}
-		old = &spec.Config{Environment: cfg.Environment}
-	} else {
-		r.Declared = review.DeclaredOf(old, cfg)
-	}
 	now := time.Now()
 	results := gate.Check(cfg, now)
-	r.Policies, r.Judged = review.PoliciesOf(gate.Check(old, now), results), len(results)
+	r.Judged = len(results)
+	old, err := s.lastFollowed(ctx)
+	if err != nil {
+		r.Policies = review.PoliciesOf(nil, results)
+		if policies == noneIsNew {
+			r.Policies = review.PoliciesOf(results, results)
+		}
+		if all := review.Counted(review.DeclaredOf(&spec.Config{}, cfg)); all != "" {
+			r.Notes = append(r.Notes, fmt.Sprintf("which of %s change is not known, and %s: %v; plan with the --data of the daemon", all, policies, err))
+		}
+		return
+	}
+	r.Declared = review.DeclaredOf(old, cfg)
+	r.Policies = review.PoliciesOf(gate.Check(old, now), results)
 	if len(review.Touched(cfg, r.Declared)) == 0 {
 		return
 	}

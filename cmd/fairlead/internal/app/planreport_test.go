@@ -2,11 +2,16 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,10 +122,10 @@ func changesOf(r *review.Report) string {
 func TestAPlanByHandSaysWhatChangesBesideTheModels(t *testing.T) {
 	d := newDesk(t)
 	r := d.plan()
-	if len(r.Declared) != 0 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "which of 1 pipeline, 1 dataset and 1 policy change is not known: "+d.data+" holds no commit that was followed") {
+	if len(r.Declared) != 0 || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "which of 1 pipeline, 1 dataset and 1 policy change is not known, and no policy counts as newly broken: "+d.data+" holds no commit that was followed") {
 		t.Errorf("where nothing was followed: %+v, %q", r.Declared, r.Notes)
 	}
-	if r.Judged != 1 || len(r.Policies) != 1 || !r.Policies[0].New || r.Plan.Summary.Create != 2 {
+	if r.Judged != 1 || len(r.Policies) != 1 || r.Policies[0].New || r.Plan.Summary.Create != 2 {
 		t.Errorf("policies %+v of %d, plan %+v", r.Policies, r.Judged, r.Plan.Summary)
 	}
 
@@ -141,6 +146,77 @@ func TestAPlanByHandSaysWhatChangesBesideTheModels(t *testing.T) {
 	}
 }
 
+func TestAPolicyThatWasBrokenBeforeFailsNoPlanByHand(t *testing.T) {
+	d := newDesk(t)
+	d.write("a.hcl", strings.Replace(training, "level   = advisory", "", 1)) // so it is hard
+	if r := d.plan(); len(r.Policies) != 1 || r.Policies[0].New || r.Failed() {
+		t.Errorf("where nothing was followed: %+v, failed %v", r.Policies, r.Failed())
+	}
+	check, err := d.site.PlanReport(t.Context())
+	if err != nil || len(check.Policies) != 1 || !check.Policies[0].New || !check.Failed() || !strings.Contains(check.Notes[0], "and every policy that does not hold counts as newly broken") {
+		t.Errorf("a check passes for want of knowledge: %+v, %v", check, err)
+	}
+
+	snapshot, err := d.site.Source.Latest(t.Context())
+	if err == nil {
+		err = statefile.NewSnapshots(filepath.Join(d.data, "last-good")).Keep(t.Context(), snapshot)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, plan := range []func() (*review.Report, error){
+		func() (*review.Report, error) { return d.plan(), nil },
+		func() (*review.Report, error) { return d.site.PlanReport(t.Context()) },
+	} {
+		if r, err := plan(); err != nil || len(r.Policies) != 1 || r.Policies[0].New || r.Failed() {
+			t.Errorf("it was broken before: %+v, %v", r, err)
+		}
+	}
+}
+
+// A plan by hand is cheap: what costs something is done where it is asked for.
+func TestAPlanByHandFetchesNothingUnasked(t *testing.T) {
+	d := newDesk(t)
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		_, _ = io.WriteString(w, "a\n1\n")
+	}))
+	t.Cleanup(server.Close)
+	specs := strings.Replace(training, `"rows.csv"`, `"`+server.URL+`/rows.csv"`, 1)
+	d.write("a.hcl", specs)
+	snapshot, err := d.site.Source.Latest(t.Context())
+	if err == nil {
+		err = statefile.NewSnapshots(filepath.Join(d.data, "last-good")).Keep(t.Context(), snapshot)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.keepRun(t.Context(), snapshot.Tree)
+	if r := d.plan(); changesOf(r) != "" || len(r.Notes) != 0 {
+		t.Errorf("nothing changes: %s, notes %q", changesOf(r), r.Notes)
+	}
+	d.write("a.hcl", strings.Replace(specs, "0.95", "0.5", 1))
+	t.Setenv("TMPDIR", filepath.Join(d.data, "none")) // nothing can be made there
+	r := d.plan()
+	if changesOf(r) != "pipeline.train changed" || len(r.Pipelines) != 0 || !slices.Equal(r.Notes, []string{"what a run would take from the cache is shown with --preview, which fetches its data"}) {
+		t.Errorf("got %s, runs %+v, notes %q", changesOf(r), r.Pipelines, r.Notes)
+	}
+	if n := asked.Load(); n != 0 {
+		t.Errorf("the data was asked for %d times", n)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	d.site.Config.Previews = true
+	if r = d.plan(); len(r.Pipelines) != 1 || r.Pipelines[0].Problem != "" || len(r.Pipelines[0].Nodes) != 1 || asked.Load() != 1 {
+		t.Errorf("runs %+v, notes %q, asked %d times", r.Pipelines, r.Notes, asked.Load())
+	}
+	server.Close()
+	r = d.plan()
+	if text, err := json.Marshal(r.Pipelines); err != nil || len(r.Pipelines) != 1 || r.Pipelines[0].Problem == "" || !strings.Contains(string(text), `"nodes":[]`) {
+		t.Errorf("of data that cannot be had: %s, %v", text, err)
+	}
+}
+
 func TestAPlanByHandLooksAtTheRunsOfTheDaemon(t *testing.T) {
 	d := newDesk(t)
 	snapshot, err := d.site.Source.Latest(t.Context())
@@ -153,6 +229,7 @@ func TestAPlanByHandLooksAtTheRunsOfTheDaemon(t *testing.T) {
 	d.keepRun(t.Context(), snapshot.Tree)
 	d.write("rows.csv", "a\n2\n")
 	before := d.files()
+	d.site.Config.Previews = true
 	r := d.plan()
 	if changesOf(r) != "dataset.rows changed" || len(r.Pipelines) != 1 || r.Pipelines[0].Problem != "" || len(r.Pipelines[0].Nodes) != 1 {
 		t.Fatalf("got %s, runs %+v, notes %q", changesOf(r), r.Pipelines, r.Notes)

@@ -19,9 +19,14 @@ import (
 )
 
 // previews says of each pipeline that could run otherwise than before what of a run would
-// come from the cache.
+// come from the cache. Options without a store say that this was not asked for.
 func previews(ctx context.Context, r *review.Report, options *runner.Options, wanted *runner.Wanted, live map[string]string) {
-	for _, pipeline := range review.Touched(wanted.Config, r.Declared) {
+	touched := review.Touched(wanted.Config, r.Declared)
+	if len(touched) > 0 && options.Store == nil {
+		r.Notes = append(r.Notes, "what a run would take from the cache is shown with --preview, which fetches its data")
+		return
+	}
+	for _, pipeline := range touched {
 		preview, err := runner.Preview(ctx, options, wanted, pipeline, nil, live)
 		if err != nil {
 			r.Notes = append(r.Notes, fmt.Sprintf("what a run of %s would do is not known: %v", pipeline.Name, err))
@@ -37,7 +42,8 @@ func previewsUnknown(err error) string {
 
 // openPreviews is for who does not run pipelines, and only looks at the runs of the
 // daemon: what has to be fetched for that goes to a place of its own, which done removes.
-// The options are nil where nothing ever ran.
+// The options are nil where nothing ever ran, and have no store where nothing may be
+// fetched.
 func (s *Site) openPreviews() (options *runner.Options, done func() error, err error) {
 	c := s.Config
 	none := func() error { return nil }
@@ -46,6 +52,9 @@ func (s *Site) openPreviews() (options *runner.Options, done func() error, err e
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || s.NewKey {
 			return nil, none, nil
 		}
+	}
+	if !c.Previews {
+		return &runner.Options{}, none, nil
 	}
 	store, err := runstore.New(c.Data)
 	if err != nil {

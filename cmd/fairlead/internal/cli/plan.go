@@ -42,11 +42,17 @@ line, and the plan goes to the summary of the job. markdown is that plan alone.
     fairlead plan --pr 12 --forge github --forge-token-file token https://github.com/acme/models.git
 
 Beside the models it names the pipelines, datasets and policies that are not as the
-daemon of this --data followed them last, and what of a run would come from the cache.
+daemon of this --data followed them last. With --preview it also says what of a run
+would come from the cache: for that it asks for the images of the steps, reads their
+secrets, and fetches the data of the pipelines that change, all of it, each time.
 
-Exit codes: 0 fine; 1 error, or a change that would not go ahead: the engine has no room, a policy that is not
-advisory is newly broken, or too many models would go; with --pr also when the branches conflict. With
---detailed-exitcode 2 when models would change.`,
+Without the --data of a daemon it is not known which policies are newly broken. Then
+text and json take none of them for new, and markdown and github, which are for
+checks, take all.
+
+Exit codes: 0 fine; 1 error, or a change that would not go ahead; with --detailed-exitcode 2 when models would
+change. A change does not go ahead where the engine has no room, a policy that is not advisory is newly broken, or
+too many models would go; with --pr also where the branches conflict.`,
 		Args: exactlyOne("the specs to plan", "fairlead plan ."),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.resolve(cmd, &f)
@@ -56,6 +62,7 @@ advisory is newly broken, or too many models would go; with --pr also when the b
 			if err := o.check(p); err != nil {
 				return err
 			}
+			c.Previews = o.preview
 			switch {
 			case o.pr > 0:
 				return p.planPull(cmd.Context(), c, args[0], &o)
@@ -75,6 +82,7 @@ advisory is newly broken, or too many models would go; with --pr also when the b
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 2 when models would change")
 	cmd.Flags().IntVar(&o.pr, "pr", 0, "`NUMBER` of a pull request to plan, as it would be merged")
 	cmd.Flags().BoolVar(&o.post, "post", false, "with --pr: write the plan to the pull request")
+	cmd.Flags().BoolVar(&o.preview, "preview", false, "say what runs of the pipelines that change would take from the cache; fetches their data")
 	cmd.Flags().StringVar(&o.format, "format", "text", "`FORMAT`: text, json, markdown or github")
 	return cmd
 }
@@ -85,6 +93,7 @@ type planOptions struct {
 	post     bool
 	format   string
 	detailed bool
+	preview  bool
 }
 
 // report tells whether the plan is shown as a pull request shows it.
