@@ -85,7 +85,7 @@
 // Where an [Author] has a [Signer], each commit is signed, so that git verify-commit
 // agrees. With [JournalOptions.Trusted] a remote's entries are only taken if one of those
 // keys signed them: what is here counts until a person has put the remote right. The
-// newest entry is written to [JournalOptions.HeadFile]. What a journal finds that nobody
+// newest entry is written to [JournalOptions.HeadFile], beside the decisions. What a journal finds that nobody
 // may have meant, [JournalOptions.Found] is told: entries that do not count, entries that
 // are gone, a head that cannot be written.
 //

@@ -20,3 +20,6 @@ func MergedTree(ctx context.Context, path, ours, theirs string) (string, error) 
 
 // JoinEach has a journal join packs as soon as there are n of a size.
 func JoinEach(j *Journal, n int) { j.store.fan = n }
+
+// SettleHead waits until the file for the head of a journal has the newest one.
+func SettleHead(j *Journal) { j.settleHead(context.Background()) }

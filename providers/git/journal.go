@@ -41,7 +41,9 @@ type JournalOptions struct {
 	// be signed: what was decided before the journal had a key. Empty: all have to be.
 	TrustedSince string
 	// HeadFile is where the newest entry is written to after each one, for
-	// VerifyJournal: best on another disk, or where a backup fetches it. Empty: nowhere.
+	// VerifyJournal: best on another disk, or where a backup fetches it. No decision waits
+	// for it. A crash, or a disk that hangs, leaves a head from before, whole: it vouches
+	// for the entries up to it, and the newest ones could be cut off unseen. Empty: nowhere.
 	HeadFile string
 	// Found is told what the journal finds that nobody may have meant, once each; nil:
 	// nobody is. A decision may wait for it, so it must not.
@@ -128,7 +130,8 @@ type Journal struct {
 	small int             // packs since the last tidying began
 	count counted
 
-	tidying beside // joins packs; no decision waits for it
+	tidying beside    // joins packs; no decision waits for it
+	head    *headFile // nil: there is none; no decision waits for it
 
 	delivering chan struct{} // holds one token: one conversation at a time
 	wake       chan struct{}
@@ -157,6 +160,9 @@ func NewJournal(o JournalOptions) (*Journal, error) {
 		delivering: make(chan struct{}, 1),
 		told:       map[FindingKind]string{},
 		wake:       make(chan struct{}, 1),
+	}
+	if o.HeadFile != "" && !o.ReadOnly {
+		j.head = &headFile{path: o.HeadFile, patience: headPatience, replace: writeHead, tell: j.headKept}
 	}
 	j.turn <- struct{}{}
 	j.delivering <- struct{}{}
@@ -274,10 +280,16 @@ func (j *Journal) tidy() {
 // maxUnjoined bounds the packs that nobody joins, in multiples of how many are joined.
 const maxUnjoined = 16
 
-// Close ends what the journal does beside its callers, and waits for that. Every decision
-// is durable without it. A journal that is closed still takes decisions, and leaves their
-// packs for the next one to join.
-func (j *Journal) Close() { j.tidying.close() }
+// Close ends what the journal does beside its callers, and waits for that: for the head
+// file a few seconds at the most. Every decision is durable without it. A journal that is
+// closed still takes decisions, and leaves their packs for the next one to join, and their
+// head for it to write.
+func (j *Journal) Close() {
+	j.tidying.close()
+	if j.head != nil {
+		j.head.close()
+	}
+}
 
 // Hint has Run deliver now, and not only when its pause after a failure is over:
 // somebody has seen the remote again.

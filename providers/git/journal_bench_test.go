@@ -119,6 +119,7 @@ func replay(b *testing.B, entries int) {
 		})
 	}
 	b.Run("verify", func(b *testing.B) {
+		git.SettleHead(j)
 		audited := git.AuditOptions{Dir: dir, Branch: journalBranch, Trusted: []string{key.PublicKey()}, Heads: []audit.Head{headIn(b, o.HeadFile)}}
 		for b.Loop() {
 			if report := verify(b, audited); !report.OK() || report.Head.Entries != entries {

@@ -74,6 +74,7 @@ func (j *Journal) Deliver(ctx context.Context) error {
 	}
 	defer giveBack()
 	err = j.deliver(ctx)
+	j.settleHead(ctx) // entries that were made again are others than those it had
 	j.attempted(err)
 	j.foundForged(err)
 	return err

@@ -161,6 +161,7 @@ func TestHeadThatCannotBeKeptIsTold(t *testing.T) {
 	place := filepath.Join(t.TempDir(), "disk")
 	j := openJournal(t, git.JournalOptions{HeadFile: filepath.Join(place, "head"), Found: found.add})
 	mustAppend(t, j, decision("a", 1), decision("a", 2), decision("a", 3))
+	git.SettleHead(j)
 	found.want(t, "unkept: no such file or directory")
 	if notes := j.Delivery().Notes; len(notes) != 1 {
 		t.Errorf("the notes are %q", notes)
@@ -169,10 +170,12 @@ func TestHeadThatCannotBeKeptIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustAppend(t, j, decision("a", 4), decision("a", 5))
+	git.SettleHead(j)
 	found.want(t, "unkept over: again")
 	if err := os.RemoveAll(place); err != nil {
 		t.Fatal(err)
 	}
 	mustAppend(t, j, decision("a", 6))
+	git.SettleHead(j)
 	found.want(t, "unkept: no such file or directory")
 }

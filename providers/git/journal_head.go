@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -106,10 +105,10 @@ func (j *Journal) recount(ctx context.Context, to plumbing.Hash, from counted) (
 // one. The caller has the turn.
 func (j *Journal) lookAtHead(ctx context.Context) {
 	j.count = counted{}
-	if j.options.HeadFile == "" || j.options.ReadOnly {
+	if j.head == nil {
 		return
 	}
-	before, err := readHead(j.options.HeadFile)
+	before, err := j.head.read(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return
@@ -133,40 +132,39 @@ func (j *Journal) lookAtHead(ctx context.Context) {
 			err = fmt.Errorf("the journal had come to %s, and that entry is not there now: it was lost before it was delivered, or somebody removed it", before)
 		}
 	}
-	lost := j.options.HeadFile + ".lost"
-	if renamed := os.Rename(j.options.HeadFile, lost); renamed != nil {
-		err = errors.Join(err, renamed)
-	}
-	text := fmt.Sprintf("%s; what the file said is kept in %s, for fairlead audit verify --head", err, lost)
+	j.head.setAside()
+	text := fmt.Sprintf("%s; what the file said is kept in %s, for fairlead audit verify --head", err, j.head.lost())
 	j.note(text)
 	j.found(Finding{Kind: FoundLost, Key: "head " + cmp.Or(before.Commit, j.options.HeadFile), Text: text})
 }
 
-// readHead reads a file with a head.
-func readHead(path string) (audit.Head, error) {
-	text, err := readSmall(path)
-	if err != nil {
-		return audit.Head{}, err
-	}
-	return audit.ParseHead([]byte(text), path)
-}
-
-// publishHead writes where the journal is to the file for it. The entry is safe by
-// then, so what fails is only noted, and tried again with the next one. The caller has the
-// turn.
+// publishHead has where the journal is written to the file for it, beside what goes on. The
+// entry is safe by then, so what fails is only noted, and tried again with the next one. The
+// caller has the turn.
 func (j *Journal) publishHead(ctx context.Context) {
-	if j.options.HeadFile == "" || j.options.ReadOnly || j.at == nil || j.at.commit.IsZero() {
+	if j.head == nil || j.at == nil || j.at.commit.IsZero() {
 		return
 	}
 	number, err := j.recount(ctx, j.at.commit, j.count)
-	if err == nil {
-		j.count = number
-		err = writeHead(j.options.HeadFile, j.headAt(j.at, number))
+	if err != nil {
+		j.headKept(err)
+		return
 	}
+	j.count = number
+	j.head.put(j.headAt(j.at, number))
+}
+
+// headKept tells whether the file has the newest head.
+func (j *Journal) headKept(err error) {
 	f := Finding{Kind: FoundUnkept, Key: j.options.HeadFile, Text: fmt.Sprintf("the head of the journal is kept in %s again", j.options.HeadFile), Over: true}
 	if err != nil {
-		if path, is := errors.AsType[*fs.PathError](err); is {
-			err = path.Err // its path is that of a temporary file, another one each time
+		var path *fs.PathError
+		var link *os.LinkError
+		switch { // their paths are those of temporary files, another one each time
+		case errors.As(err, &path):
+			err = path.Err
+		case errors.As(err, &link):
+			err = link.Err
 		}
 		f.Text, f.Over = fmt.Sprintf("the head of the journal is not kept in %s: %s; fairlead audit verify knows the one before only", j.options.HeadFile, err), false
 		j.note(f.Text)
@@ -174,29 +172,9 @@ func (j *Journal) publishHead(ctx context.Context) {
 	j.found(f)
 }
 
-// writeHead replaces the file: whole or not at all. That the newest one is durable does
-// not matter, as an older one is a part of the journal, too.
-func writeHead(path string, head audit.Head) (err error) {
-	text, err := head.Encode()
-	if err != nil {
-		return err
+// settleHead waits a moment for the file to have the newest head.
+func (j *Journal) settleHead(ctx context.Context) {
+	if j.head != nil {
+		j.head.settle(ctx)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-*.tmp")
-	if err != nil {
-		return explainDisk(err)
-	}
-	defer func() {
-		if err != nil {
-			_ = temp.Close()           // the error that counts is err
-			_ = os.Remove(temp.Name()) // or it lies there, which does no harm
-			err = explainDisk(err)
-		}
-	}()
-	if _, err := temp.Write(text); err != nil {
-		return err
-	}
-	if err := errors.Join(temp.Chmod(0o644), temp.Sync(), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
 }

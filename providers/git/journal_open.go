@@ -47,8 +47,10 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 	if j.options.ReadOnly && j.upstream != nil {
 		j.tidy() // each fetch brought a pack, and nobody appends
 	}
+	j.settleHead(ctx) // what was decided before
 	j.lookAtHead(ctx)
 	j.publishHead(ctx)
+	j.settleHead(ctx)
 	j.Hint()
 	return records, nil
 }

@@ -199,6 +199,7 @@ func TestHeadIsKeptOutOfTheJournal(t *testing.T) {
 	mustAppend(t, other, decision("b", 3), decision("b", 4))
 	mustDeliver(t, other)
 	mustAppend(t, j, decision("a", 5))
+	git.SettleHead(j)
 	if kept := headIn(t, file); kept.Entries != 4 {
 		t.Errorf("the file has %+v", kept)
 	}
@@ -210,6 +211,7 @@ func TestHeadIsKeptOutOfTheJournal(t *testing.T) {
 	// After a restart, and after the loss of the directory.
 	j = openJournal(t, o)
 	mustAppend(t, j, decision("a", 7))
+	git.SettleHead(j)
 	if kept := headIn(t, file); kept.Entries != 7 {
 		t.Errorf("the file has %+v", kept)
 	}
@@ -231,6 +233,7 @@ func TestHeadThatCannotBeKeptIsOnlyNoted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "no", "such", "directory", "head.json")
 	j := openJournal(t, git.JournalOptions{HeadFile: file})
 	mustAppend(t, j, decision("a", 1))
+	git.SettleHead(j)
 	wantWords(t, errors.New(strings.Join(j.Delivery().Notes, "\n")), "not kept in "+file)
 }
 
