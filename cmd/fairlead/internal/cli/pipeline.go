@@ -71,7 +71,7 @@ Exit codes: 0 fine, 1 error, no daemon answers, or there is no such pipeline.`,
 				return err
 			}
 			if len(runs.Runs) == 0 { // one that left Git may have runs yet
-				if err := declaredIn(status, args[0]); err != nil {
+				if err := d.declares(cmd.Context(), status, args[0]); err != nil {
 					return err
 				}
 			}
@@ -249,7 +249,7 @@ func (d *daemon) findRun(ctx context.Context, arg string) (*run.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := declaredIn(status, arg); err != nil {
+	if err := d.declares(ctx, status, arg); err != nil {
 		return nil, fmt.Errorf("there is no run %q, and %w", arg, err)
 	}
 	return nil, fmt.Errorf("pipeline %s never ran; start it: fairlead pipeline run %s", arg, arg)
@@ -264,7 +264,7 @@ func (d *daemon) nearest(ctx context.Context, name string, err error) error {
 	if askErr != nil {
 		return err
 	}
-	if unknown := declaredIn(status, name); unknown != nil {
+	if unknown := d.declares(ctx, status, name); unknown != nil {
 		return unknown
 	}
 	return err
@@ -276,8 +276,25 @@ func isUnknown(err error) bool {
 	return ok && refusal.status == http.StatusNotFound
 }
 
-// declaredIn is an error where no pipeline has that name.
-func declaredIn(s *runner.Status, name string) error {
+// declares is declaredIn of what the daemon follows, which the error names: somebody may ask
+// about a commit that is newer.
+func (d *daemon) declares(ctx context.Context, s *runner.Status, name string) error {
+	if declaredIn(s, name, "") == nil {
+		return nil
+	}
+	where := ""
+	switch status, err := d.status(ctx); {
+	case err != nil: // it is about pipelines, and that is told without
+	case status.Commit.ID == "":
+		where = ": the daemon follows no commit yet; see: fairlead status"
+	default:
+		where = " in commit " + status.Commit.Short() + ", which the daemon follows"
+	}
+	return declaredIn(s, name, where)
+}
+
+// declaredIn is an error where no pipeline has that name. where says of what, if it is known.
+func declaredIn(s *runner.Status, name, where string) error {
 	var names []string
 	for i := range s.Pipelines {
 		if s.Pipelines[i].Name == name {
@@ -289,7 +306,7 @@ func declaredIn(s *runner.Status, name string) error {
 	case near != "":
 		return fmt.Errorf("there is no pipeline %q; did you mean %s?", name, near)
 	case len(names) == 0:
-		return errors.New("no pipeline is declared")
+		return errors.New("no pipeline is declared" + where)
 	}
-	return fmt.Errorf("there is no pipeline %q; see: fairlead pipeline list", name)
+	return fmt.Errorf("there is no pipeline %q%s; see: fairlead pipeline list", name, where)
 }

@@ -32,6 +32,7 @@ type pipelineDaemon struct {
 	orders  []string
 	params  map[string]any
 	preview run.Preview
+	commit  string        // that declares none but idle; "": declares train
 	gone    chan struct{} // closed when a log is left
 }
 
@@ -44,8 +45,17 @@ func (d *pipelineDaemon) serve(t *testing.T) string {
 		answer(w, map[string]string{"error": text})
 	}
 	mux.HandleFunc("GET /api/v1/pipelines", func(w http.ResponseWriter, _ *http.Request) {
+		if d.commit != "" {
+			answer(w, runner.Status{FormatVersion: runner.StatusFormat})
+			return
+		}
 		p := d.run(0).Definition
 		answer(w, runner.Status{FormatVersion: runner.StatusFormat, Pipelines: []runner.PipelineStatus{{Name: "idle"}, {Name: "train", Definition: &p}}})
+	})
+	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) {
+		var s app.DaemonStatus
+		s.Commit.ID = d.commit
+		answer(w, s)
 	})
 	mux.HandleFunc("GET /api/v1/runs", func(w http.ResponseWriter, r *http.Request) {
 		runs := app.Runs{FormatVersion: app.RunsFormat, Runs: []run.Summary{}}
@@ -228,6 +238,17 @@ func TestPipelinesSayWhatIsWrong(t *testing.T) {
 		code, out, errs := invoke(t, url, token, append([]string{"pipeline"}, strings.Fields(args)...)...)
 		if code != exitError || !strings.Contains(errs, want) {
 			t.Errorf("%s: %d %s%s, want %s", args, code, out, errs, want)
+		}
+	}
+}
+
+func TestACommitThatIsNotFollowedYetIsSaid(t *testing.T) {
+	d := &pipelineDaemon{commit: "0123456789abcdef0123456789abcdef01234567"}
+	url := d.serve(t)
+	for _, args := range [][]string{{"plan", "trian"}, {"list", "trian"}, {"show", "trian"}} {
+		code, out, errs := invoke(t, url, token, append([]string{"pipeline"}, args...)...)
+		if want := "no pipeline is declared in commit 0123456, which the daemon follows"; code != exitError || !strings.Contains(errs, want) {
+			t.Errorf("%v: %d %s%s, want %s", args, code, out, errs, want)
 		}
 	}
 }

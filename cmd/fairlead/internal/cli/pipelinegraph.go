@@ -136,8 +136,8 @@ func declaredGraph(cfg *spec.Config, name string) (*view.Graph, error) {
 		}
 		status.Pipelines = append(status.Pipelines, runner.PipelineStatus{Name: p.Name})
 	}
-	if err := declaredIn(status, name); err != nil {
-		return nil, fmt.Errorf("%w, in environment %s", err, cfg.Environment)
+	if err := declaredIn(status, name, ", in environment "+cfg.Environment); err != nil {
+		return nil, err
 	}
 	return nil, errors.New("there is no such pipeline")
 }
