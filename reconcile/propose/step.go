@@ -105,7 +105,11 @@ func Step(r journal.ProposalRecord, want Want, seen Seen, now time.Time) Move {
 	}
 	switch {
 	case seen.theirs():
-		return Move{Act: Rest, Reason: "somebody else's commit is on its branch, which is not touched any more; merge it, or close it"}
+		reason := "somebody else's commit is on its branch, which is not touched any more; merge it, or "
+		if whole.Open.Pull == 0 {
+			return Move{Act: Rest, Reason: reason + "delete the branch"}
+		}
+		return Move{Act: Rest, Reason: reason + "close it"}
 	case seen.Conflicts && want.Wish != nil: // a version that was made stays as it was proposed
 		return Move{Act: Push, Reason: "it cannot be merged as it is: it is made anew on the newest commit"}
 	}

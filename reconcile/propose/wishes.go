@@ -148,7 +148,7 @@ func revertBody(m *spec.Model, j *journal.Rejection, stable *journal.Release) st
 	if j.Step >= 0 {
 		fmt.Fprintf(&b, "\nIt had come to step %d and %d %% of the requests.\n", j.Step+1, j.Weight)
 	}
-	b.WriteString("\nTo try it again as it is instead, close this and run `fairlead rollout retry " + m.Name + "`. What is closed is not proposed again.\n")
+	b.WriteString("\nTo try it again as it is instead, close this, or delete its branch where it is no pull request, and run `fairlead rollout retry " + m.Name + "`. It is not proposed again then.\n")
 	return b.String()
 }
 
@@ -230,7 +230,7 @@ func pin(m *spec.Model, r *journal.Record, found NewImage) *Wish {
 		Key: Key(journal.ProposePin, m.Name), Kind: journal.ProposePin, Model: m.Name,
 		ID:    "image " + found.Ref,
 		Title: plain.Line(fmt.Sprintf("%s: image %s", m.Name, brief(found.Ref))),
-		Body:  fmt.Sprintf("`%s` is declared with %s. %s.\n\nMerging this starts a rollout as the model declares it. What is closed, or rolled back, is not proposed again.\n", m.Address, markdown.Code(m.Image), markdown.Escape(strings.TrimSuffix(found.Why, "."))),
+		Body:  fmt.Sprintf("`%s` is declared with %s. %s.\n\nMerging this starts a rollout as the model declares it. What is closed, rolled back, or has its branch deleted, is not proposed again.\n", m.Address, markdown.Code(m.Image), markdown.Escape(strings.TrimSuffix(found.Why, "."))),
 		Edit:  Edit{Set: map[string]string{"image": found.Ref}},
 	}
 }
