@@ -59,6 +59,10 @@ type EndedProposal struct {
 	Tidied string `json:"tidied,omitempty"`
 }
 
+// TidiedUp begins the reason of an entry that only tells what became of the branch and the
+// pull request of a proposal that has ended. Its action is ActionPropose.
+const TidiedUp = "tidied up: "
+
 // ProposalOutcome is the closed set of ways in which a proposal ends.
 type ProposalOutcome string
 

@@ -99,7 +99,7 @@ func (l *look) act(ctx context.Context, m *propose.Move) error {
 		}
 		return nil
 	case propose.Note:
-		return l.write(ctx, journal.ActionPropose, m.Next, "tidied up: "+m.Reason, "")
+		return l.write(ctx, journal.ActionPropose, m.Next, journal.TidiedUp+m.Reason, "")
 	case propose.EditPull:
 		return l.editPull(ctx, &r)
 	case propose.ClosePull:
@@ -127,7 +127,7 @@ func (l *look) left(ctx context.Context, r *journal.ProposalRecord, err error) e
 	}
 	l.proposer.opts.Log.Warn("tidy up after a proposal", "key", l.key, "error", err)
 	next := propose.Tidied(*r, "something of it stays: "+err.Error(), time.Now())
-	return l.write(ctx, journal.ActionPropose, next, "tidied up: "+next.Ended[len(next.Ended)-1].Tidied, "")
+	return l.write(ctx, journal.ActionPropose, next, journal.TidiedUp+next.Ended[len(next.Ended)-1].Tidied, "")
 }
 
 // push writes the wish to its branch, and then down.

@@ -59,6 +59,7 @@ func TestApprovalNamesEveryoneAndWhatIsNotKnown(t *testing.T) {
 func TestHistoryTellsOfCommitsAndProposals(t *testing.T) {
 	inUTC(t)
 	h := view.History{Environment: "prod", Entries: []journal.Entry{
+		{At: now, Action: journal.ActionPropose, Proposal: "pin-fraud", Actor: journal.Daemon, Reason: journal.TidiedUp + "nothing is left of it"},
 		{At: now, Action: journal.ActionConclude, Proposal: "revert-fraud", Actor: "bob", Reason: "merged: the branch has it"},
 		{At: now, Action: journal.ActionPropose, Proposal: "revert-fraud", Actor: journal.Daemon, Reason: "Revert fraud to 1.3.9: #12"},
 		{At: now, Action: journal.ActionAccept, Repo: "root", From: strings.Repeat("1", 40), To: strings.Repeat("2", 40), Actor: "Ann <ann@example.com>", Reason: "fraud: 1.4.0"},

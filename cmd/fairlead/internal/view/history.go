@@ -43,7 +43,11 @@ func (v *View) History(h *History) error {
 		if e.Model != "" {
 			weight = fmt.Sprintf("%d %%", e.Weight)
 		}
-		rows = append(rows, []string{moment(e.At), name, string(e.Action), revisions(e), weight, e.Actor, firstLine(e.Reason)})
+		decision, why := string(e.Action), e.Reason
+		if how, tidied := strings.CutPrefix(why, journal.TidiedUp); tidied && e.Action == journal.ActionPropose {
+			decision, why = "tidy", how // nothing was proposed
+		}
+		rows = append(rows, []string{moment(e.At), name, decision, revisions(e), weight, e.Actor, firstLine(why)})
 	}
 	out.table(rows, func(row, column int) string {
 		if column == 2 {

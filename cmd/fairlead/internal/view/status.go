@@ -183,6 +183,12 @@ func (p *printer) models(models []controller.ModelStatus, now time.Time) {
 		}
 		return ""
 	})
+	for i := range models {
+		if m := &models[i]; strings.Contains(cmp.Or(m.Error, m.Reason), "\n") {
+			p.line("  ... in full: fairlead rollout show %s", m.Name)
+			break // one shows how
+		}
+	}
 }
 
 // serving is the release that takes the requests; "" for none.
