@@ -1,8 +1,10 @@
 package git
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha1"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +21,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/storer"
-	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // store is the journal's own bare repository: what Append has written is here,
@@ -153,24 +154,36 @@ func (s *store) add(ctx context.Context, objects []plumbing.EncodedObject) error
 	return into.store(ctx, pack, s.limits)
 }
 
-// packOf makes a pack of objects as they are.
+// packOf makes a pack of objects as they are. The encoder of go-git would make a compressor
+// for each pack, and that takes a megabyte.
 func packOf(objects []plumbing.EncodedObject) (io.Reader, error) {
-	all := memory.NewStorage()
-	var ids []plumbing.Hash
+	var distinct []plumbing.EncodedObject
+	known := map[plumbing.Hash]bool{}
 	for _, o := range objects {
-		if all.HasEncodedObject(o.Hash()) == nil {
-			continue
+		if id := o.Hash(); !known[id] {
+			known[id] = true
+			distinct = append(distinct, o)
 		}
-		if _, err := all.SetEncodedObject(o); err != nil {
-			return nil, err
-		}
-		ids = append(ids, o.Hash())
 	}
-	return encodePack(all, ids, 0)
+	pack := new(bytes.Buffer)
+	out := &packWriter{to: bufio.NewWriter(pack), sum: sha1.New()} // Git's own hash
+	err := out.header(len(distinct))
+	for _, o := range distinct {
+		if err == nil {
+			err = out.object(o)
+		}
+	}
+	if err == nil {
+		_, err = out.end()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make a pack: %w", err)
+	}
+	return pack, nil
 }
 
 // encodePack makes a pack of the objects in a storage. Within a window of objects
-// it keeps the differences only; 0 is no window.
+// it keeps the differences only.
 func encodePack(from storer.EncodedObjectStorer, ids []plumbing.Hash, window uint) (io.Reader, error) {
 	pack := new(bytes.Buffer)
 	if _, err := packfile.NewEncoder(pack, from, false).Encode(ids, window); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/storage/memory"
+	"github.com/go-git/go-git/v5/utils/sync"
 )
 
 // Packs are joined when there are many of one size, so that n entries need
@@ -306,6 +307,28 @@ func (w *packWriter) header(objects int) error {
 	head := append([]byte("PACK"), 0, 0, 0, 2) // version 2
 	_, err := w.Write(binary.BigEndian.AppendUint32(head, uint32(objects)))
 	return err
+}
+
+// object adds an object as it is: its type and size, four bits of that in the first byte
+// and seven in each that follows, and its content, compressed (gitformat-pack).
+func (w *packWriter) object(o plumbing.EncodedObject) error {
+	size := uint64(o.Size())
+	head := []byte{byte(o.Type())<<4 | byte(size&0x0f)}
+	for size >>= 4; size > 0; size >>= 7 {
+		head[len(head)-1] |= 0x80
+		head = append(head, byte(size&0x7f))
+	}
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	content, err := o.Reader()
+	if err != nil {
+		return err
+	}
+	compress := sync.GetZlibWriter(w) // of a pool
+	defer sync.PutZlibWriter(compress)
+	_, err = io.Copy(compress, content)
+	return errors.Join(err, compress.Close(), content.Close())
 }
 
 // body copies the objects of a pack, and checks them against its checksum.

@@ -159,3 +159,29 @@ func TestRefOfACloneIsReplacedAsAWhole(t *testing.T) {
 		t.Errorf("there are %v, %v", left, err)
 	}
 }
+
+func TestPackHoldsObjectsOfAnySize(t *testing.T) {
+	var objects []plumbing.EncodedObject
+	sizes := []int{0, 1, 15, 16, 127, 128, 1<<11 - 1, 1 << 11, 1<<18 - 1, 1 << 18, 1 << 20}
+	for _, size := range append(sizes, 16) { // one of them twice
+		o, err := encoded(plumbing.BlobObject, bytes.Repeat([]byte{'x'}, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects = append(objects, o)
+	}
+	pack, err := packOf(objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	into := emptyClone(t)
+	if err := into.store(t.Context(), pack, Limits{}.withDefaults()); err != nil {
+		t.Fatal(err)
+	}
+	for i, size := range sizes {
+		if data, err := into.read(plumbing.BlobObject, objects[i].Hash(), 1<<20); err != nil || len(data) != size {
+			t.Errorf("of %d bytes it has %d, %v", size, len(data), err)
+		}
+	}
+	fsck(t, into.path)
+}
