@@ -34,8 +34,9 @@ both is refused. What is before the first = is a name where it can be one: a pat
 = in it begins with / or ./.
 
 Of several daemons of one owner and environment on an engine, one acts and the
-others stand by. They tell by a lock, which holds on one host for one user. Daemons
-of different users, hosts or containers do not see each other's lock (a private
+others stand by. They tell by a lock, which holds on one host for one user: a file
+outside of --data, in /run/fairlead, or for others than root in fairlead-UID below the
+temporary directory. Daemons of different users, hosts or containers do not see each other's lock (a private
 /tmp, as systemd's PrivateTmp makes, is enough for that) and need different
 --owner names.
 
