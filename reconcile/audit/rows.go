@@ -62,7 +62,7 @@ func Rows(entries, accepted []journal.Entry) []Row {
 	rows := make([]Row, len(entries))
 	walking := map[string]*journal.Rollout{} // by model, before the entry
 	for i, e := range slices.Backward(entries) {
-		rows[i] = row(e, known.Of(declaredIn(e)))
+		rows[i] = row(e, known.Of(e.DeclaredIn()))
 		rows[i].Evidence = evidenceOf(e, walking[e.Model])
 		if e.Model != "" {
 			walking[e.Model] = nil
@@ -83,7 +83,7 @@ func row(e journal.Entry, from *journal.RepoRecord) Row {
 	if from == nil {
 		return r
 	}
-	c := commitIn(from, declaredIn(e))
+	c := commitIn(from, e.DeclaredIn())
 	r.Author, r.Signer = c.Author, c.Signer
 	for _, pull := range pullsOf(from, modelOf(e)) {
 		r.Pulls = append(r.Pulls, pull.URL)
@@ -93,14 +93,6 @@ func row(e journal.Entry, from *journal.RepoRecord) Row {
 		r.MergedBy = appendNew(r.MergedBy, pull.MergedBy)
 	}
 	return r
-}
-
-// declaredIn is the commit that declares what a decision is about.
-func declaredIn(e journal.Entry) string {
-	if _, commit, included := strings.Cut(e.Include, "@"); included {
-		return commit
-	}
-	return e.Commit
 }
 
 func appendNew(list []string, name string) []string {

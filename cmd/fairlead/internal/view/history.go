@@ -206,7 +206,7 @@ func underWay(ro *journal.Rollout) string {
 }
 
 func served(r *journal.Release, weight int) *Served {
-	return &Served{Revision: r.Revision, Version: r.Version, Commit: r.Commit, Image: r.Image, Weight: weight}
+	return &Served{Revision: r.Revision, Version: r.Version, Commit: r.DeclaredIn(), Image: r.Image, Weight: weight}
 }
 
 // Live prints a line per release that takes requests.
