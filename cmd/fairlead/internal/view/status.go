@@ -208,10 +208,10 @@ func serving(m *controller.ModelStatus) string {
 
 // wantedCell is the release that Git wants, where it is not the one that serves.
 func wantedCell(m *controller.ModelStatus) string {
-	switch {
-	case m.Revision == "":
+	switch m.Revision {
+	case "":
 		return cmp.Or(m.Version, "-")
-	case m.Revision == m.Serving:
+	case m.Serving:
 		return "the same"
 	}
 	return named(m.Version, m.Revision)
