@@ -33,12 +33,12 @@ a ciphertext that was copied from one into the other gives nothing. The same key
 both is refused. What is before the first = is a name where it can be one: a path with
 = in it begins with / or ./.
 
-Of several daemons of one owner and environment on an engine, one acts and the
-others stand by. They tell by a lock, which holds on one host for one user: a file
-outside of --data, in /run/fairlead, or for others than root in fairlead-UID below the
-temporary directory. Daemons of different users, hosts or containers do not see each other's lock (a private
-/tmp, as systemd's PrivateTmp makes, is enough for that) and need different
---owner names.
+Of several daemons of one owner and environment on an engine, one acts and the others
+stand by. They tell by a lock, which holds on one host for one user: a file outside of
+--data, in /run/fairlead, or for others than root in fairlead-UID below the temporary
+directory. Daemons of different users, hosts or containers do not see each other's
+lock (a private /tmp, as systemd's PrivateTmp makes, is enough for that) and need
+different --owner names.
 
 What is decided about rollouts is kept on the branch fairlead/journal/ENVIRONMENT of
 the repository: first in --data, then delivered. While it cannot be delivered,
