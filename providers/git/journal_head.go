@@ -31,6 +31,17 @@ func (j *Journal) Tip() string {
 	return ""
 }
 
+// Sealed tells whether the newest entry is signed; false before Open. What is written on
+// top of one without a key makes the journal look tampered with.
+func (j *Journal) Sealed(ctx context.Context) (bool, error) {
+	giveBack, err := take(ctx, j.turn)
+	if err != nil {
+		return false, fmt.Errorf("see whether the journal is signed: %w", err)
+	}
+	defer giveBack()
+	return j.at != nil && j.at.sealed, nil
+}
+
 // Head is the newest entry, to be kept where whoever can write to the journal cannot:
 // VerifyJournal compares it with what is there later. It is zero where nothing was
 // decided yet. The first one after Open may have to read the whole journal to count its

@@ -173,6 +173,26 @@ func headIn(t testing.TB, file string) audit.Head {
 	return head
 }
 
+func TestSealedTellsWhetherTheNewestEntryIsSigned(t *testing.T) {
+	key := signer(t)
+	o := git.JournalOptions{Dir: filepath.Join(t.TempDir(), "journal.git")}
+	for _, step := range []struct {
+		by             git.Author
+		before, sealed bool
+	}{{git.Author{}, false, false}, {author(key), false, true}, {author(key), true, true}, {git.Author{}, true, false}} {
+		o.Author = step.by
+		j := openJournal(t, o)
+		if before, err := j.Sealed(t.Context()); err != nil || before != step.before {
+			t.Errorf("before: %t, %v", before, err)
+		}
+		mustAppend(t, j, decision("a", 1))
+		if after, err := j.Sealed(t.Context()); err != nil || after != step.sealed {
+			t.Errorf("after: %t, %v", after, err)
+		}
+		j.Close()
+	}
+}
+
 func TestHeadIsKeptOutOfTheJournal(t *testing.T) {
 	r := bareRepo(t)
 	file := filepath.Join(t.TempDir(), "head.json")

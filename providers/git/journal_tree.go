@@ -21,6 +21,7 @@ import (
 type position struct {
 	commit  plumbing.Hash // zero: nothing was decided yet
 	when    time.Time     // of the committer
+	sealed  bool          // the commit is signed
 	root    []object.TreeEntry
 	folders map[string][]object.TreeEntry // with the records
 }
@@ -34,7 +35,7 @@ func positionAt(repo *repository, id plumbing.Hash) (position, error) {
 	if err != nil {
 		return position{}, err
 	}
-	p := position{commit: id, when: commit.Committer.When, folders: map[string][]object.TreeEntry{}}
+	p := position{commit: id, when: commit.Committer.When, sealed: commit.PGPSignature != "", folders: map[string][]object.TreeEntry{}}
 	if p.root, err = treeEntries(repo, commit.TreeHash); err != nil {
 		return position{}, err
 	}
@@ -138,7 +139,7 @@ func (p position) next(e journal.Entry, by Author, branch string) (position, []p
 		objects = append(objects, o)
 		return o.Hash()
 	}
-	after := position{when: e.At, root: p.root, folders: maps.Clone(p.folders)}
+	after := position{when: e.At, sealed: by.Signer != nil, root: p.root, folders: maps.Clone(p.folders)}
 	name := e.Folder()
 	files := without(after.folders[name], journal.FileName(e.Subject()))
 	data, err := e.EncodedRecord()

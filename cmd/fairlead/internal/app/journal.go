@@ -135,6 +135,20 @@ func (s *Site) journalHead() string {
 	return s.gitJournal.Tip()
 }
 
+// mayWrite refuses to decide without the key where the journal is signed: as by a command
+// by hand that was given none. What it wrote would count for nobody who knows the keys.
+func (s *Site) mayWrite(ctx context.Context, j journal.Journal) error {
+	own, is := j.(*git.Journal)
+	if !is || s.signer != nil {
+		return nil
+	}
+	sealed, err := own.Sealed(ctx)
+	if err == nil && sealed {
+		err = errors.New("the journal is signed, and without the key what is decided now would make it look tampered with; give the key that the daemon has: --journal-key FILE")
+	}
+	return err
+}
+
 // ownJournal is the journal to write to by hand: the one that is open, or the one that a
 // daemon has left. The error wraps fs.ErrNotExist if there is none.
 func (s *Site) ownJournal() (journal.Journal, error) {
@@ -152,30 +166,47 @@ func (s *Site) ownJournal() (journal.Journal, error) {
 	return left, nil
 }
 
-// forget removes the records of all models from the journal, after nothing of
-// them is left: who applies the same specs again begins with first deployments.
-// The next daemon delivers it. Without a journal there is nothing to forget.
-func (s *Site) forget(ctx context.Context, actor string) error {
+// remembered is what is to be forgotten: the journal, and whom it has. The zero one is
+// nothing.
+type remembered struct {
+	journal journal.Journal
+	records map[string]journal.Record
+	err     error // it cannot be read
+}
+
+// recall reads what a journal has to forget. The error says that it must not be written
+// to; that it cannot be read is noted, and keeps nothing from being taken down.
+func (s *Site) recall(ctx context.Context) (remembered, error) {
 	j, err := s.ownJournal()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return remembered{}, nil
 	}
 	if err != nil {
-		return err
+		return remembered{}, err
 	}
 	records, err := j.Open(ctx)
 	if err != nil {
-		return fmt.Errorf("everything is taken down, but the journal still has the models: %w", err)
+		return remembered{err: err}, nil //nolint:nilerr // it is told in the end
 	}
-	for _, name := range slices.Sorted(maps.Keys(records)) {
+	return remembered{journal: j, records: records}, s.mayWrite(ctx, j)
+}
+
+// forget removes the records of all models from the journal, after nothing of
+// them is left: who applies the same specs again begins with first deployments.
+// The next daemon delivers it. Without a journal there is nothing to forget.
+func (r *remembered) forget(ctx context.Context, actor string) error {
+	if r.err != nil {
+		return fmt.Errorf("everything is taken down, but the journal still has the models: %w", r.err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.records)) {
 		e := journal.Entry{
 			At: time.Now(), Action: journal.ActionRemove, Model: name, Actor: cmp.Or(actor, journal.Daemon),
 			Reason: "the environment was taken down",
 		}
-		if stable := records[name].Stable; stable != nil {
+		if stable := r.records[name].Stable; stable != nil {
 			e.From = stable.Revision
 		}
-		if err := j.Append(ctx, e); err != nil {
+		if err := r.journal.Append(ctx, e); err != nil {
 			return fmt.Errorf("everything is taken down, but the journal still has model %s: %w", name, err)
 		}
 	}

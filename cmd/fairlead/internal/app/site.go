@@ -146,6 +146,10 @@ func (s *Site) Containers(ctx context.Context) ([]string, error) {
 // Destroy removes everything of the scope, notes in the journal that actor wanted
 // it, and returns the names of the containers that it removed.
 func (s *Site) Destroy(ctx context.Context, actor string) ([]string, error) {
+	known, err := s.recall(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("nothing was taken down: %w", err)
+	}
 	containers, err := s.Runtime.List(ctx, reconcile.Filter{})
 	if err != nil {
 		return nil, err
@@ -174,7 +178,7 @@ func (s *Site) Destroy(ctx context.Context, actor string) ([]string, error) {
 	if err := errors.Join(errs...); err != nil {
 		return removed, err
 	}
-	return removed, errors.Join(s.Runtime.RemoveNetwork(ctx), s.Runtime.RemoveVolume(ctx, s.Config.scope().GatewayName()), s.forget(ctx, actor))
+	return removed, errors.Join(s.Runtime.RemoveNetwork(ctx), s.Runtime.RemoveVolume(ctx, s.Config.scope().GatewayName()), known.forget(ctx, actor))
 }
 
 func (s *Site) wire(ctx context.Context, access Access) error {

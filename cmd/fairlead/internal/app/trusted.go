@@ -321,6 +321,9 @@ func newBooks(j journal.Journal, s *Site) *books {
 func (b *books) Open(ctx context.Context) (map[string]journal.Record, error) {
 	records, err := b.Journal.Open(ctx)
 	if err == nil {
+		err = b.site.mayWrite(ctx, b.Journal)
+	}
+	if err == nil {
 		b.once.Do(func() { close(b.opened) })
 	}
 	return records, err
