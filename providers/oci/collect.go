@@ -258,7 +258,10 @@ func (c *collection) remove(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(path); err != nil {
+	switch err := os.Remove(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
 		return err
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); info.Mode().IsRegular() && (!ok || stat.Nlink == 1) {
@@ -267,10 +270,14 @@ func (c *collection) remove(path string) error {
 	return nil
 }
 
-// removeTree removes a directory and counts what becomes free.
+// removeTree removes a directory and counts what becomes free. Whoever made it may remove
+// it at the same moment.
 func (c *collection) removeTree(dir string) error {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil || d.IsDir():
 			return err
 		}
 		return c.remove(path)
