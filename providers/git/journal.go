@@ -127,11 +127,11 @@ type Journal struct {
 	at    *position       // nil: not open
 	queue []plumbing.Hash // commits that the remote has not got, oldest first
 	known *plumbing.Hash  // what the remote has; nil: it has to be asked
-	small int             // packs since the last tidying began
+	small int             // packs since the last join began
 	count counted
 
-	tidying beside    // joins packs; no decision waits for it
-	head    *headFile // nil: there is none; no decision waits for it
+	joining background // joins packs; no decision waits for it
+	head    *headFile  // nil: there is none; no decision waits for it
 
 	delivering chan struct{} // holds one token: one conversation at a time
 	wake       chan struct{}
@@ -264,7 +264,7 @@ func (j *Journal) tidy() {
 	if j.small < j.store.fan {
 		return
 	}
-	begun := j.tidying.begin(func(ctx context.Context) {
+	begun := j.joining.begin(func(ctx context.Context) {
 		if err := recovering(func() error { return j.store.tidy(ctx) }); err != nil && ctx.Err() == nil {
 			j.note(fmt.Sprintf("the journal in %s grows: %s", j.options.Dir, err))
 		}
@@ -273,7 +273,7 @@ func (j *Journal) tidy() {
 	case begun:
 		j.small = 0
 	case j.small > maxUnjoined*j.store.fan:
-		j.tidying.wait() // decisions come faster than packs are joined
+		j.joining.wait() // decisions come faster than packs are joined
 	}
 }
 
@@ -285,7 +285,7 @@ const maxUnjoined = 16
 // closed still takes decisions, and leaves their packs for the next one to join, and their
 // head for it to write.
 func (j *Journal) Close() {
-	j.tidying.close()
+	j.joining.close()
 	if j.head != nil {
 		j.head.close()
 	}

@@ -24,7 +24,7 @@ func (j *Journal) Open(ctx context.Context) (map[string]journal.Record, error) {
 	}
 	defer giveBack()
 	defer j.shown()
-	j.tidying.halt() // another store may take the place of this one
+	j.joining.halt() // another store may take the place of this one
 	j.at, j.queue, j.known = nil, nil, nil
 	j.store.sweep()
 	if err := j.load(ctx); err != nil {

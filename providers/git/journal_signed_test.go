@@ -1,19 +1,16 @@
 package git_test
 
 import (
-	"crypto/ed25519"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/providers/git/signature"
+	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile/audit"
 	"github.com/fairlead/fairlead/reconcile/journal"
 )
@@ -21,19 +18,7 @@ import (
 // signer makes a fresh key that signs.
 func signer(t testing.TB) *signature.Signer {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(key, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := signature.NewSigner(file, "")
+	s, err := signature.NewSigner(providertest.SSHKey(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

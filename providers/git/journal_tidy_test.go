@@ -31,9 +31,9 @@ func small(t *testing.T, url string) *Journal {
 // settle waits until no packs are joined any more, and joins what is left to join.
 func settle(t *testing.T, j *Journal) {
 	t.Helper()
-	j.tidying.mu.Lock()
-	done := j.tidying.done
-	j.tidying.mu.Unlock()
+	j.joining.mu.Lock()
+	done := j.joining.done
+	j.joining.mu.Unlock()
 	if done != nil {
 		<-done
 	}

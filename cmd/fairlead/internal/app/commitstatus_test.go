@@ -1,7 +1,14 @@
 package app
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/fairlead/fairlead/reconcile"
 	"github.com/fairlead/fairlead/reconcile/controller"
@@ -46,4 +53,45 @@ func TestTheStatusOfACommit(t *testing.T) {
 	if all := statusOf(&controller.Status{Commit: spec.Commit{ID: "one"}}, "", false); len(all) != 0 {
 		t.Errorf("before models were looked at there is nothing to say: %+v", all)
 	}
+}
+
+// refusing is a forge that takes no status.
+type refusing struct {
+	reconcile.Forge
+	err   error
+	calls int
+}
+
+func (f *refusing) Status(context.Context, string, reconcile.CommitStatus) (bool, error) {
+	f.calls++
+	return false, f.err
+}
+
+// A forge that refuses statuses, as for a token without the right, is not asked at each
+// look; one that is away is.
+func TestARefusedStatusIsLeftAloneForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			err   error
+			calls int
+		}{{errors.New("403: no right"), 1}, {fmt.Errorf("%w: no answer", reconcile.ErrUnavailable), 10}} {
+			forge := &refusing{err: c.err}
+			var logged strings.Builder
+			statuses := newCommitStatuses(&repository{site: &Site{}, include: &spec.Include{Name: "team"}, forge: forge}, slog.New(slog.NewTextHandler(&logged, nil)))
+			all := map[string]reconcile.CommitStatus{"one": {State: reconcile.CommitPending, Text: "coming up"}}
+			for range 10 {
+				statuses.send(t.Context(), all)
+			}
+			if forge.calls != c.calls || strings.Count(logged.String(), "set the status") != 1 {
+				t.Errorf("%v: %d calls, and the log says\n%s", c.err, forge.calls, logged.String())
+			}
+			all["one"] = reconcile.CommitStatus{State: reconcile.CommitSuccess, Text: "done"}
+			statuses.send(t.Context(), all)
+			time.Sleep(refusedPause)
+			statuses.send(t.Context(), all)
+			if forge.calls != c.calls+2 {
+				t.Errorf("%v: %d calls after another status, and after a while", c.err, forge.calls)
+			}
+		}
+	})
 }

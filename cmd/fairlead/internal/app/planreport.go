@@ -64,7 +64,7 @@ func (s *Site) plan(ctx context.Context, policies unfollowed) (*review.Report, s
 	}) {
 		r.Notes = append(r.Notes, "there is no .hcl or .hcl.json file here, so nothing is declared; if that is not meant, name the directory that holds the specs (--path in a repository)")
 	}
-	s.beside(ctx, r, &runner.Wanted{Config: cfg, Tree: tree}, policies)
+	s.addDeclared(ctx, r, &runner.Wanted{Config: cfg, Tree: tree}, policies)
 	return r, tree, nil
 }
 
@@ -83,9 +83,9 @@ func (s *Site) PlanReport(ctx context.Context) (*review.Report, error) {
 	return r, nil
 }
 
-// beside tells what changes beside the models. Where no daemon followed anything here,
+// addDeclared adds what changes beside the models. Where no daemon followed anything here,
 // that is not known.
-func (s *Site) beside(ctx context.Context, r *review.Report, wanted *runner.Wanted, policies unfollowed) {
+func (s *Site) addDeclared(ctx context.Context, r *review.Report, wanted *runner.Wanted, policies unfollowed) {
 	cfg := wanted.Config
 	now := time.Now()
 	results := gate.Check(cfg, now)

@@ -1,18 +1,15 @@
 package app
 
 import (
-	"crypto/ed25519"
-	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"github.com/fairlead/fairlead/providers/git"
 	"github.com/fairlead/fairlead/providers/git/signature"
+	"github.com/fairlead/fairlead/providers/providertest"
 	"github.com/fairlead/fairlead/reconcile/journal"
 	"github.com/fairlead/fairlead/reconcile/propose"
 	"github.com/fairlead/fairlead/spec"
@@ -128,19 +125,7 @@ func (s staged) wishes(site *Site) string {
 
 func newKey(t *testing.T) *signature.Signer {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(key, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	signer, err := signature.NewSigner(file, "")
+	signer, err := signature.NewSigner(providertest.SSHKey(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (v *View) Planned(asJSON bool, r *review.Report) error {
 	out := &printer{v: v}
 	out.findings(r)
 	out.plan(r.Plan)
-	out.beside(r)
+	out.besideModels(r)
 	return out.flush()
 }
 

@@ -34,7 +34,7 @@ func (v *View) Review(r *review.Report) error {
 			out.note(note)
 		}
 	}
-	out.beside(r)
+	out.besideModels(r)
 	return out.flush()
 }
 
@@ -48,8 +48,8 @@ func (p *printer) findings(r *review.Report) {
 	}
 }
 
-// beside is what changes beside the models.
-func (p *printer) beside(r *review.Report) {
+// besideModels is what changes beside the models.
+func (p *printer) besideModels(r *review.Report) {
 	for i := range r.Declared {
 		p.line("")
 		p.declared(&r.Declared[i])

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// beside does one piece of work at a time in a goroutine that ends with it. The zero
+// background does one piece of work at a time in a goroutine that ends with it. The zero
 // value is ready.
-type beside struct {
+type background struct {
 	mu     sync.Mutex
 	cancel context.CancelFunc // nil: nothing is at work
 	done   chan struct{}      // closed when that has ended
@@ -15,7 +15,7 @@ type beside struct {
 }
 
 // begin starts work, unless some is under way or there is to be no more of it.
-func (b *beside) begin(work func(context.Context)) (begun bool) {
+func (b *background) begin(work func(context.Context)) (begun bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.cancel != nil || b.closed {
@@ -38,7 +38,7 @@ func (b *beside) begin(work func(context.Context)) (begun bool) {
 }
 
 // halt interrupts what is at work, and waits until it has ended.
-func (b *beside) halt() {
+func (b *background) halt() {
 	b.mu.Lock()
 	cancel, done := b.cancel, b.done
 	b.mu.Unlock()
@@ -50,7 +50,7 @@ func (b *beside) halt() {
 }
 
 // wait waits until what is at work has ended.
-func (b *beside) wait() {
+func (b *background) wait() {
 	b.mu.Lock()
 	at, done := b.cancel != nil, b.done
 	b.mu.Unlock()
@@ -60,7 +60,7 @@ func (b *beside) wait() {
 }
 
 // close is halt, and nothing begins any more.
-func (b *beside) close() {
+func (b *background) close() {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()

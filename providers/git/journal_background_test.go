@@ -139,11 +139,11 @@ func TestPacksThatHaveTheSameObjectsAreJoined(t *testing.T) {
 func TestReopeningWaitsForWhatIsAtWork(t *testing.T) {
 	t.Parallel()
 	j := small(t, "")
-	j.tidying.begin(func(ctx context.Context) { <-ctx.Done() })
+	j.joining.begin(func(ctx context.Context) { <-ctx.Done() })
 	if _, err := j.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !j.tidying.begin(func(context.Context) {}) {
+	if !j.joining.begin(func(context.Context) {}) {
 		t.Error("something is at work still")
 	}
 }
